@@ -1,0 +1,39 @@
+"""The errors a user can cause, each with a remedy in its message.
+
+Every tool catches :class:`UserError`, prints the message without a traceback
+and exits with status 2. Anything else is a fault of ours and keeps its
+traceback.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """Base of all errors whose cause and remedy lie with the user's input."""
+
+
+class ConfigError(UserError, ValueError):
+    """A key, value or file of a configuration is wrong."""
+
+
+class DataError(UserError, ValueError):
+    """An image, label or list file is missing, damaged or inconsistent."""
+
+
+class CheckpointError(UserError, RuntimeError):
+    """Weights or a checkpoint cannot be read, trusted or matched."""
+
+
+class EnvironmentProblem(UserError, RuntimeError):
+    """The machine lacks something that was asked for (device, disk, package)."""
+
+
+def nearest(name: str, candidates: Iterable[str]) -> str:
+    """Return ``" Did you mean 'x'?"`` for the closest candidate, else ``""``."""
+    options = [str(c) for c in candidates]
+    lowered = {c.lower(): c for c in options}
+    match = difflib.get_close_matches(str(name).lower(), list(lowered), n=1, cutoff=0.5)
+    return f" Did you mean '{lowered[match[0]]}'?" if match else ""

@@ -1,0 +1,1 @@
+"""Graph-reasoning units, the comparisons and the controls, all with one interface."""

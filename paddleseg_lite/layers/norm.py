@@ -1,0 +1,59 @@
+"""Batch normalisation that refuses to normalise one value.
+
+Paddle's BatchNorm in train mode returns its input unchanged, without a word,
+when it sees a single value per channel (batch size 1 after global pooling).
+:class:`BatchNorm` raises instead and names the layer.
+"""
+
+from __future__ import annotations
+
+import paddle
+from paddle import nn
+
+
+class BatchNorm(nn.BatchNorm2D):
+    """``nn.BatchNorm2D`` with a guard; same parameters and state keys.
+
+    Momentum and epsilon follow Paddle's convention: ``momentum`` is the weight
+    of the old running value.
+
+    Raises:
+        ValueError: in train mode, when ``N * H * W == 1``.
+    """
+
+    structured_name: str = ""  # set by Segmentor once the whole model is built
+
+    def __init__(self, num_features: int, *, momentum: float = 0.9, epsilon: float = 1e-5, **kwargs):
+        super().__init__(num_features, momentum=momentum, epsilon=epsilon, **kwargs)
+
+    def forward(self, x):
+        if self.training and not self._use_global_stats and paddle.in_dynamic_mode():
+            n, _, h, w = x.shape
+            if n * h * w == 1:
+                raise ValueError(
+                    f"batch normalisation '{self.structured_name or self.full_name()}' sees one value per channel "
+                    "in train mode and cannot estimate a variance: use a batch size of 2 or more, freeze the "
+                    "batch normalisation (freeze_bn), or build the image-pooling branch with image_pool_norm=False."
+                )
+        return super().forward(x)
+
+
+def freeze_bn(layer: nn.Layer, *, affine: bool = True) -> int:
+    """Freeze every batch normalisation below ``layer``, however deep.
+
+    Running statistics are used in train mode too and no longer move; with
+    ``affine`` the scales and shifts stop training as well.
+
+    Returns:
+        The number of layers frozen.
+    """
+    count = 0
+    for sub in layer.sublayers(include_self=True):
+        if isinstance(sub, nn.layer.norm._BatchNormBase):
+            sub._use_global_stats = True
+            if affine:
+                for parameter in (sub.weight, sub.bias):
+                    if parameter is not None:
+                        parameter.stop_gradient = True
+            count += 1
+    return count

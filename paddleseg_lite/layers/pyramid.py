@@ -1,0 +1,127 @@
+"""Multi-scale context: pyramid pooling (PSPNet) and atrous spatial pyramid pooling (DeepLab V3).
+
+Adaptive average pooling is written as two small matrix products, one per axis.
+It is exact for bins that do not divide the size (and for more bins than
+pixels), and converters to other engines reproduce it to the last digit.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import paddle
+from paddle import nn
+
+from .conv import ConvBNAct
+from .separable import SeparableConv
+from .upsample import resize
+
+
+@lru_cache(maxsize=256)
+def _bin_matrix(length: int, bins: int) -> np.ndarray:
+    """``[bins, length]``: row i averages ``[floor(i L / n), ceil((i + 1) L / n))``."""
+    matrix = np.zeros((bins, length), dtype="float32")
+    for i in range(bins):
+        start, stop = (i * length) // bins, -((-(i + 1) * length) // bins)
+        matrix[i, start:stop] = 1.0 / (stop - start)
+    return matrix
+
+
+def adaptive_avg_pool(x, bins: int):
+    """Average ``[N, C, H, W]`` into ``[N, C, bins, bins]``; equals ``F.adaptive_avg_pool2d``."""
+    if bins == 1:
+        return x.mean([2, 3], keepdim=True)
+    height, width = int(x.shape[2]), int(x.shape[3])
+    rows = paddle.to_tensor(_bin_matrix(height, bins), dtype=x.dtype)  # [b, H]
+    columns = paddle.to_tensor(_bin_matrix(width, bins).T.copy(), dtype=x.dtype)  # [W, b]
+    return paddle.matmul(paddle.matmul(rows, x), columns)
+
+
+class PyramidPooling(nn.Layer):
+    """Pyramid pooling module (Zhao et al., PSPNet, arXiv:1612.01105, section 3.2).
+
+    ``[N, C, H, W] -> [N, C + len(bins) * branch, H, W]``: pool to each bin,
+    project, resize back, concatenate with the input.
+
+    Args:
+        in_channels: C.
+        branch_channels: width of a projection; ``C // len(bins)`` unless told.
+        bins: sides of the pooled grids.
+        order: ``"input_first"`` (x, then bins in order) or ``"input_last"``.
+        norm_act: BN and ReLU after each projection (off in the progressive variant).
+        conv_bias: bias on the projections (PaddleSeg).
+        pool_type: ``"avg"`` (paper) or ``"max"``.
+    """
+
+    def __init__(self, in_channels, *, branch_channels=None, bins=(1, 2, 3, 6), order="input_first", norm_act=True,
+                 conv_bias=False, pool_type="avg", align_corners=False):
+        super().__init__()
+        branch_channels = branch_channels or in_channels // len(bins)
+        if norm_act:
+            make = lambda: ConvBNAct(in_channels, branch_channels, 1, bias=conv_bias)  # noqa: E731
+        else:
+            make = lambda: nn.Conv2D(in_channels, branch_channels, 1, bias_attr=None if conv_bias else False)  # noqa: E731
+        self.branches = nn.LayerList([make() for _ in bins])
+        self.bins, self.order, self.align_corners = tuple(bins), order, align_corners
+        self.pool = {"avg": adaptive_avg_pool, "max": nn.functional.adaptive_max_pool2d}[pool_type]
+        self.out_channels = in_channels + len(bins) * branch_channels
+
+    def forward(self, x):
+        size = x.shape[2:]
+        maps = []
+        for bins, branch in zip(self.bins, self.branches):
+            pooled = self.pool(x, bins)
+            maps.append(resize(branch(pooled), size, align_corners=self.align_corners))
+        return paddle.concat([x, *maps] if self.order == "input_first" else [*maps, x], axis=1)
+
+
+class ASPP(nn.Layer):
+    """Atrous spatial pyramid pooling with image pooling (Chen et al., DeepLab V3, arXiv:1706.05587, section 3.3).
+
+    ``[N, C, H, W] -> [N, out_channels, H, W]``: a 1x1 branch, a 3x3 branch per
+    rate, an image-level branch; concatenate; project by 1x1.
+
+    Args:
+        in_channels: C.
+        rates: dilations, (6, 12, 18) at output stride 16, doubled at 8.
+        out_channels: width of each branch and of the projection.
+        image_pool: whether to have the image-level branch.
+        image_pool_norm: BN in that branch (needs two images in train mode).
+        separable: depthwise separable 3x3 branches (DeepLab V3+).
+        conv_bias: bias on the convolutions before BN (PaddleSeg).
+        dropout: after the projection.
+    """
+
+    def __init__(self, in_channels, *, rates=(6, 12, 18), out_channels=256, image_pool=True, image_pool_norm=True,
+                 separable=False, depthwise_act=None, conv_bias=False, dropout=0.0, align_corners=False):
+        super().__init__()
+        self.align_corners = align_corners
+        branches = [ConvBNAct(in_channels, out_channels, 1, bias=conv_bias)]
+        for rate in rates:
+            if separable:
+                branch = SeparableConv(
+                    in_channels, out_channels, dilation=rate, depthwise_act=depthwise_act, bias=conv_bias
+                )
+            else:
+                branch = ConvBNAct(in_channels, out_channels, 3, dilation=rate, bias=conv_bias)
+            branches.append(branch)
+        self.branches = nn.LayerList(branches)
+        self.image_pool = None
+        if image_pool:
+            self.image_pool = (
+                ConvBNAct(in_channels, out_channels, 1)
+                if image_pool_norm
+                else nn.Sequential(nn.Conv2D(in_channels, out_channels, 1), nn.ReLU())
+            )
+        count = len(branches) + int(image_pool)
+        self.project = ConvBNAct(count * out_channels, out_channels, 1, bias=conv_bias)
+        self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
+        self.out_channels = out_channels
+
+    def forward(self, x):
+        maps = [branch(x) for branch in self.branches]
+        if self.image_pool is not None:
+            pooled = self.image_pool(adaptive_avg_pool(x, 1))  # [N, out, 1, 1]
+            maps.append(resize(pooled, x.shape[2:], align_corners=self.align_corners))
+        return self.dropout(self.project(paddle.concat(maps, axis=1)))

@@ -1,0 +1,73 @@
+"""Ways up: bilinear resize, fitting one map to another, bilinear deconvolution kernels, max-unpooling."""
+
+from __future__ import annotations
+
+import numpy as np
+import paddle
+import paddle.nn.functional as F
+
+
+def resize(x, size, *, align_corners: bool = False, mode: str = "bilinear"):
+    """Resize ``[N, C, H, W]`` to ``size = (h, w)``; the input itself when it already has that size.
+
+    Half-pixel centres (as in torch and OpenCV) unless ``align_corners``.
+    """
+    if paddle.in_dynamic_mode() and list(x.shape[2:]) == [int(s) for s in size]:
+        return x
+    if mode == "nearest":
+        return F.interpolate(x, size=size, mode="nearest")
+    return F.interpolate(x, size=size, mode=mode, align_corners=align_corners, align_mode=0)
+
+
+def fit_to(x, reference):
+    """Pad with zeros or crop ``x`` symmetrically so that its H, W equal those of ``reference``."""
+    height, width = reference.shape[2:]
+    dy, dx = height - x.shape[2], width - x.shape[3]
+    if dy < 0 or dx < 0:
+        top, left = max(-dy, 0) // 2, max(-dx, 0) // 2
+        x = x[:, :, top : top + min(x.shape[2], height), left : left + min(x.shape[3], width)]
+        dy, dx = max(dy, 0), max(dx, 0)
+    if dy or dx:
+        x = F.pad(x, [dx // 2, dx - dx // 2, dy // 2, dy - dy // 2])
+    return x
+
+
+def bilinear_kernel(channels_in: int, channels_out: int, size: int) -> np.ndarray:
+    """Weights ``[in, out, size, size]`` of a deconvolution that interpolates bilinearly, channel by channel.
+
+    Off-diagonal kernels are zero. With stride ``f = size // 2`` and padding
+    ``f // 2`` the interior equals bilinear interpolation by ``f``
+    (Long et al., FCN, arXiv:1411.4038, section 3.3).
+    """
+    factor = (size + 1) // 2
+    centre = factor - 1 if size % 2 == 1 else factor - 0.5
+    ramp = 1 - np.abs(np.arange(size) - centre) / factor
+    kernel = np.zeros((channels_in, channels_out, size, size), dtype="float32")
+    for channel in range(min(channels_in, channels_out)):
+        kernel[channel, channel] = np.outer(ramp, ramp)
+    return kernel
+
+
+def max_unpool_2x2(x, indices, output_size):
+    """Put each value of ``x [N, C, h, w]`` back where 2 x 2 / 2 max-pooling took it from; zeros elsewhere.
+
+    Equal to ``F.max_unpool2d`` but made of nearest resize, comparison and
+    select, which static-graph converters know and which needs no scatter.
+
+    Args:
+        x: pooled values.
+        indices: flat positions over H * W from ``F.max_pool2d(return_mask=True)``.
+        output_size: ``(H, W)`` of the map before pooling, odd sizes included.
+    """
+    height, width = int(output_size[0]), int(output_size[1])
+    spread = [F.interpolate(t, scale_factor=2, mode="nearest") for t in (x, indices.astype(x.dtype))]
+    value, index = (_pad_or_crop(t, height, width) for t in spread)
+    position = paddle.arange(height * width, dtype=x.dtype).reshape([1, 1, height, width])
+    return paddle.where(index == position, value, paddle.zeros_like(value))
+
+
+def _pad_or_crop(x, height: int, width: int):
+    x = x[:, :, :height, :width]
+    dy, dx = height - x.shape[2], width - x.shape[3]
+    # Floor pooling drops the last odd row and column: nothing was taken from there.
+    return F.pad(x, [0, dx, 0, dy], value=-1.0) if dy or dx else x

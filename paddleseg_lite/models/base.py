@@ -1,0 +1,123 @@
+"""What all networks share: backbone -> context -> head, the resize and the output dict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from paddle import nn
+
+from ..backbones.base import Backbone
+from ..layers import BatchNorm, resize
+from ..registry import BACKBONES
+from .context import ContextSlot
+
+
+class Segmentor(nn.Layer):
+    """Base of every network: ``forward(x [N, in_channels, H, W]) -> {"out": [N, K, H, W], ...}``, raw logits.
+
+    A network calls :meth:`build_encoder` in its constructor, builds its head
+    for ``self.deep_channels``, and implements :meth:`decode`. What `decode`
+    returns is resized to the input here, and entries other than ``"out"`` are
+    meant for training only.
+
+    Args:
+        num_classes: K.
+        in_channels: channels of the image.
+        align_corners: for every resize in the network.
+        pretrained: weights of the backbone or of the whole network, a path in any
+            supported format; read by :func:`paddleseg_lite.models.build_model`.
+        native_output: leave 4-D outputs at the head's own resolution in train mode
+            (the recipes that subsample labels: DeepLab V1, V2).
+    """
+
+    def __init__(self, *, num_classes: int, in_channels: int = 3, align_corners: bool = False,
+                 pretrained: str | None = None, native_output: bool = False):
+        super().__init__()
+        if num_classes < 1:
+            raise ValueError(f"num_classes must be positive, got {num_classes}.")
+        self.num_classes, self.in_channels = num_classes, in_channels
+        self.align_corners, self.native_output = align_corners, native_output
+        self.pretrained = pretrained
+
+    def build_encoder(self, backbone: Backbone | Mapping[str, Any] | str, context=None, **defaults: Any) -> None:
+        """Set ``self.backbone`` and ``self.context``.
+
+        Args:
+            backbone: a layer with the :class:`Backbone` contract, or the name or
+                ``{type, ...}`` of a registered one.
+            context: the slot as written in YAML, or ``None``.
+            **defaults: backbone arguments that ``backbone`` may override.
+        """
+        if not isinstance(backbone, nn.Layer):
+            backbone = BACKBONES.build(backbone, offered={**defaults, "in_channels": self.in_channels})
+        self.backbone = backbone
+        self.context = ContextSlot(context, channels=backbone.out_channels, num_classes=self.num_classes)
+
+    @property
+    def deep_channels(self) -> int:
+        """Channels of the map that the head receives."""
+        return self.context.out_channels
+
+    def encode(self, x) -> list:
+        """Feature maps of all stages, the last one after the context slot."""
+        features = self.backbone(x, self.context.after_stage)
+        return [*features[:-1], self.context.deep(features[-1])]
+
+    def decode(self, features: Sequence, x) -> dict[str, Any]:
+        """Logits from feature maps; ``{"out": [N, K, h, w], ...}`` at any resolution.
+
+        Args:
+            features: as :meth:`encode` returns them.
+            x: the image batch, for its size.
+        """
+        raise NotImplementedError
+
+    def forward(self, x):
+        outputs = self.decode(self.encode(x), x)
+        outputs.update(self.context.take_extras())
+        return self.finish(outputs, x)
+
+    def finish(self, outputs: dict[str, Any], x) -> dict[str, Any]:
+        """Resize maps to the input; in eval mode keep ``"out"`` alone."""
+        if not self.training:
+            outputs = {"out": outputs["out"]}
+        if self.training and self.native_output:
+            return outputs
+        size = x.shape[2:]
+        return {
+            name: resize(value, size, align_corners=self.align_corners) if value.ndim == 4 else value
+            for name, value in outputs.items()
+        }
+
+    # -- training recipes ----------------------------------------------------------------------
+
+    def pretrained_part(self) -> nn.Layer:
+        """The layer that ImageNet weights fill."""
+        return self.backbone
+
+    def parameter_groups(self, *, head_lr_mult: float = 10.0, head_bias_lr_mult: float | None = None) -> list[dict]:
+        """Partition the trainable parameters for recipes that train new layers faster.
+
+        Returns:
+            Groups ``{"params": [...], "learning_rate": multiplier}`` as Paddle's
+            optimizers take them: the pretrained part at 1x, the rest at
+            ``head_lr_mult`` (biases at ``head_bias_lr_mult`` where given).
+        """
+        base_ids = {id(p) for p in self.pretrained_part().parameters()}
+        bias_mult = head_lr_mult if head_bias_lr_mult is None else head_bias_lr_mult
+        groups: dict[float, list] = {}
+        for name, parameter in self.named_parameters():
+            if parameter.stop_gradient:
+                continue
+            is_bias = name.endswith("bias")
+            multiplier = 1.0 if id(parameter) in base_ids else (bias_mult if is_bias else head_lr_mult)
+            groups.setdefault(multiplier, []).append(parameter)
+        return [{"params": p, "learning_rate": m} for m, p in groups.items()]
+
+    def name_layers(self) -> Segmentor:
+        """Tell every batch normalisation its structured name, for its error message."""
+        for name, layer in self.named_sublayers():
+            if isinstance(layer, BatchNorm):
+                layer.structured_name = name
+        return self

@@ -1,0 +1,84 @@
+"""The slot that puts any context unit into any network (``context:`` in YAML)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from paddle import nn
+
+from ..errors import ConfigError
+from ..layers import ConvBNAct
+from ..registry import CONTEXTS
+
+AUTO_REDUCE = 512
+
+
+class ContextSlot(nn.Layer):
+    """Places one context unit: on the deepest map before the head, or after a backbone stage.
+
+    Written as ``{type, position: deep | stage1.., reduce: d | null, **unit arguments}``.
+    At ``deep`` the map first passes ``1x1 C -> d, BN, ReLU`` (by default to 512
+    where C is larger, and not at all otherwise), then the unit, and the head is
+    built for d channels. At ``stageN`` there is no reduction and the unit is
+    wrapped as ``x + scale * (unit(x) - x)`` with ``scale`` starting at 0: the
+    network starts as if the unit were not there.
+
+    Args:
+        spec: the slot as written; ``None`` for an empty slot.
+        channels: channels of each stage.
+        num_classes: offered to units with a node per class.
+    """
+
+    def __init__(self, spec: Mapping[str, Any] | str | None, *, channels: Sequence[int], num_classes: int):
+        super().__init__()
+        self.stage: int | None = None  # None: the deepest map
+        self.unit = self.reduce = self.scale = None
+        self.out_channels = channels[-1]
+        self.last: dict[str, Any] = {}
+        if spec is None:
+            return
+        spec = {"type": spec} if isinstance(spec, str) else dict(spec)
+        position = spec.pop("position", "deep")
+        reduce = spec.pop("reduce", "auto")
+        if position == "deep":
+            width = channels[-1]
+            if reduce == "auto":
+                reduce = AUTO_REDUCE if width > AUTO_REDUCE else None
+            if reduce is not None:
+                self.reduce = ConvBNAct(width, reduce, 1)
+                width = reduce
+        else:
+            names = [f"stage{i + 1}" for i in range(len(channels))]
+            if position not in names:
+                raise ConfigError(f"context position '{position}' does not exist; one of: deep, {', '.join(names)}.")
+            if reduce not in ("auto", None):
+                raise ConfigError(f"context 'reduce' applies at position deep only, not at {position}.")
+            self.stage = names.index(position)
+            width = channels[self.stage]
+            self.scale = self.create_parameter([1], default_initializer=nn.initializer.Constant(0.0))
+        offered = {"num_classes": num_classes, "in_channels": width}
+        self.unit = CONTEXTS.build(spec, offered=offered)
+        if position == "deep":
+            self.out_channels = getattr(self.unit, "out_channels", width)
+
+    def after_stage(self, index: int, x):
+        """Hook for :meth:`Backbone.forward`: the unit at its own stage, the identity elsewhere."""
+        if self.unit is None or self.stage != index:
+            return x
+        y, self.last = self.unit(x)
+        return x + self.scale * (y - x)
+
+    def deep(self, x):
+        """Apply the unit to the deepest map ``[N, C, h, w] -> [N, out_channels, h, w]``."""
+        if self.unit is None or self.stage is not None:
+            return x
+        if self.reduce is not None:
+            x = self.reduce(x)
+        y, self.last = self.unit(x)
+        return y
+
+    def take_extras(self) -> dict[str, Any]:
+        """Side outputs of the unit in the pass just made, named after the slot (``context_presence``)."""
+        extras, self.last = self.last, {}
+        return {f"context_{name}": value for name, value in extras.items()}

@@ -1,0 +1,183 @@
+"""U-Net: Convolutional Networks for Biomedical Image Segmentation.
+
+Ronneberger, Fischer, Brox, MICCAI 2015, arXiv:1505.04597.
+
+A contracting path halves the resolution four times and doubles the width; an
+expanding path mirrors it and concatenates the map of the same level:
+
+    level   0: 64    1: 128    2: 256    3: 512    4: 1024 (the deep map)
+    size    H        H/2       H/4       H/8       H/16
+
+Variants (``variant=``), with what differs from the paper:
+
+    original    3x3 valid convolutions with bias, no BN, centre-cropped skips:
+                an input of n gives n - 184, for n = 12 mod 16, n >= 188
+    same        padded convolutions + BN, output of input size (default)
+    bilinear    as `same`, bilinear upsampling instead of deconvolution
+    course      as `same` with conv bias, ceil pooling and two 1x1 convolutions at level 4
+    paddleseg   64-128-256-512-512, conv bias + BN, bilinear to the skip's size,
+                concat [up, skip], 3x3 classifier
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import paddle
+import paddle.nn.functional as F
+from paddle import nn
+
+from ..backbones.base import Backbone
+from ..layers import ConvBNAct, fit_to, resize
+from ..registry import MODELS
+from .base import Segmentor
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What tells the published UNets apart."""
+
+    valid: bool = False
+    norm: bool = True
+    conv_bias: bool = False
+    bilinear: bool = False
+    halve_deep: bool = False  # level 4 as wide as level 3
+    skip_first: bool = True  # concat [skip, up]
+    ceil_pool: bool = False
+    mid_kernel: int = 3
+    classifier_kernel: int = 1
+    align_corners: bool | None = None  # of the bilinear upsampling; None: the model's
+
+
+VARIANTS = {
+    "original": Variant(valid=True, norm=False, conv_bias=True),
+    "same": Variant(),
+    "bilinear": Variant(bilinear=True, halve_deep=True, align_corners=True),
+    "course": Variant(conv_bias=True, ceil_pool=True, mid_kernel=1),
+    "paddleseg": Variant(conv_bias=True, bilinear=True, halve_deep=True, skip_first=False, classifier_kernel=3),
+}
+
+
+@MODELS.register
+class UNet(Segmentor):
+    """UNet for K classes.
+
+    Args:
+        variant: one of the table above.
+        base_channels: width of level 0 (64 in the paper); smaller for experiments.
+        mid_kernel: kernel at level 4; the variant's own unless given.
+        dropout: at the end of the contracting path (paper: used, rate not given).
+
+    Raises:
+        ValueError: ``original`` with an input size that valid convolutions cannot take.
+    """
+
+    def __init__(self, *, num_classes, in_channels=3, variant="same", base_channels=64, mid_kernel=None, dropout=0.0,
+                 align_corners=False, context=None, pretrained=None):
+        super().__init__(
+            num_classes=num_classes, in_channels=in_channels, align_corners=align_corners, pretrained=pretrained
+        )
+        if variant not in VARIANTS:
+            raise ValueError(f"UNet variant '{variant}' is unknown; one of {', '.join(VARIANTS)}.")
+        self.variant = v = VARIANTS[variant]
+        widths = [base_channels * 2**i for i in range(5)]
+        if v.halve_deep:
+            widths[4] //= 2
+        self.build_encoder(ContractingPath(in_channels, widths, v, mid_kernel or v.mid_kernel, dropout), context)
+        deep, ups = self.deep_channels, []
+        for level in (3, 2, 1, 0):
+            out = widths[level] // 2 if v.halve_deep and level > 0 else widths[level]
+            ups.append(Up(deep, widths[level], out, v, align_corners))
+            deep = out
+        self.ups = nn.LayerList(ups)
+        self.classifier = nn.Conv2D(deep, num_classes, v.classifier_kernel, padding=v.classifier_kernel // 2)
+
+    def forward(self, x):
+        if self.variant.valid:
+            check_valid_size(x.shape[2:])
+        return super().forward(x)
+
+    def finish(self, outputs, x):
+        return outputs if self.variant.valid else super().finish(outputs, x)  # valid: smaller by 184 on purpose
+
+    def decode(self, features, x):
+        *skips, y = features
+        for up, skip in zip(self.ups, reversed(skips)):
+            y = up(y, skip)
+        return {"out": self.classifier(y)}
+
+
+class ContractingPath(Backbone):
+    """Five double convolutions with 2x2 max-pooling between; strides 1, 2, 4, 8, 16."""
+
+    def __init__(self, in_channels, widths, variant, mid_kernel, dropout):
+        super().__init__()
+        stages = [double_conv(in_channels, widths[0], variant)]
+        for level in range(1, 5):
+            block = [
+                nn.MaxPool2D(2, 2, ceil_mode=variant.ceil_pool),
+                double_conv(widths[level - 1], widths[level], variant, kernel=mid_kernel if level == 4 else 3),
+            ]
+            if level == 4 and dropout:
+                block.append(nn.Dropout(dropout))
+            stages.append(nn.Sequential(*block))
+        self.stages = nn.LayerList(stages)
+        self.out_channels, self.strides = list(widths), [1, 2, 4, 8, 16]
+
+
+class Up(nn.Layer):
+    """Twice the size, concatenate the skip, two convolutions."""
+
+    def __init__(self, in_channels, skip_channels, out_channels, variant, align_corners):
+        super().__init__()
+        self.variant = variant
+        self.align_corners = align_corners if variant.align_corners is None else variant.align_corners
+        if variant.bilinear:
+            joined = in_channels + skip_channels
+            middle = joined // 2 if variant.align_corners else out_channels
+            self.conv = double_conv(joined, out_channels, variant, middle=middle)
+        else:
+            self.up = nn.Conv2DTranspose(in_channels, skip_channels, 2, stride=2)
+            self.conv = double_conv(2 * skip_channels, out_channels, variant)
+
+    def forward(self, x, skip):
+        v = self.variant
+        if not v.bilinear:
+            x = self.up(x)
+        elif self.align_corners:
+            x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
+        else:
+            x = resize(x, skip.shape[2:])
+        if v.valid:
+            skip = fit_to(skip, x)  # centre crop
+        else:
+            x = fit_to(x, skip)
+        return self.conv(paddle.concat([skip, x] if v.skip_first else [x, skip], axis=1))
+
+
+def double_conv(in_channels, out_channels, variant, *, middle=None, kernel=3):
+    """Two convolutions, each with (BN and) ReLU."""
+    middle = middle or out_channels
+    padding = 0 if variant.valid else kernel // 2
+    if variant.norm:
+        return nn.Sequential(
+            ConvBNAct(in_channels, middle, kernel, bias=variant.conv_bias),
+            ConvBNAct(middle, out_channels, kernel, bias=variant.conv_bias),
+        )
+    he = paddle.ParamAttr(initializer=nn.initializer.KaimingNormal())  # N(0, sqrt(2 / N)), the paper's
+    return nn.Sequential(
+        nn.Conv2D(in_channels, middle, kernel, padding=padding, weight_attr=he), nn.ReLU(),
+        nn.Conv2D(middle, out_channels, kernel, padding=padding, weight_attr=he), nn.ReLU(),
+    )
+
+
+def check_valid_size(size):
+    """Raise ValueError unless every side is 12 mod 16 and at least 188."""
+    for side in size:
+        if side % 16 != 12 or side < 188:
+            below = max(188, side - (side - 12) % 16)
+            raise ValueError(
+                f"UNet 'original' has valid convolutions: each side must be 12 mod 16 and at least 188 "
+                f"(output is 184 smaller), but got {list(size)}. Nearest legal: {below} or {below + 16}; "
+                "or use variant 'same'."
+            )

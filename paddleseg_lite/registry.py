@@ -1,0 +1,130 @@
+"""Names to classes: ``REGISTRY.build({"type": "UNet", "num_classes": 11})``.
+
+One :class:`Registry` per kind of part. ``build`` checks every argument against
+the signature of the class before calling it, so that a misspelt key is an
+error that names the nearest valid one, never a silent default.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .errors import ConfigError, nearest
+
+
+class Registry:
+    """A table of classes (or factory functions) of one kind.
+
+    Args:
+        kind: what the entries are, as it reads in an error ("model", "loss").
+    """
+
+    def __init__(self, kind: str):
+        self.kind = kind
+        self._entries: dict[str, Callable[..., Any]] = {}
+
+    def register(self, entry: Callable[..., Any] | None = None, *, name: str | None = None):
+        """Add a class or function; usable as ``@R.register`` or ``@R.register(name="X")``."""
+        if entry is None:
+            return lambda e: self.register(e, name=name)
+        key = name or entry.__name__
+        if key in self._entries and self._entries[key] is not entry:
+            raise ConfigError(f"{self.kind} '{key}' is already registered by {self._entries[key]!r}.")
+        self._entries[key] = entry
+        return entry
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._entries
+
+    def names(self) -> list[str]:
+        """Return the registered names in alphabetical order."""
+        return sorted(self._entries)
+
+    def get(self, name: str) -> Callable[..., Any]:
+        """Return the entry of that name.
+
+        Raises:
+            ConfigError: the name is unknown; the message has the nearest match.
+        """
+        if name not in self._entries:
+            raise ConfigError(
+                f"unknown {self.kind} type '{name}'.{nearest(name, self._entries)} Known: {', '.join(self.names())}."
+            )
+        return self._entries[name]
+
+    def accepts(self, name: str, argument: str) -> bool:
+        """Whether the entry ``name`` takes a keyword ``argument``."""
+        parameters, open_ended = self._parameters(name)
+        return open_ended or argument in parameters
+
+    def check(self, spec: Mapping[str, Any] | str, *, offered: Mapping[str, Any] | None = None) -> None:
+        """Raise :class:`ConfigError` for an unknown type, unknown argument or missing argument."""
+        self._prepare(spec, offered or {})
+
+    def build(self, spec: Mapping[str, Any] | str, *, offered: Mapping[str, Any] | None = None, **given: Any) -> Any:
+        """Build the object that ``spec`` describes.
+
+        Args:
+            spec: ``{"type": name, **arguments}`` or just the name.
+            offered: arguments passed on only where the signature takes them and
+                ``spec`` does not set them (``num_classes`` for a context unit, say).
+            **given: arguments always passed; ``spec`` may override them.
+        """
+        entry, arguments = self._prepare(spec, offered or {}, given)
+        return entry(**arguments)
+
+    def _parameters(self, name: str) -> tuple[dict[str, inspect.Parameter], bool]:
+        """Named parameters of an entry, following ``**kwargs`` up its base classes."""
+        entry = self.get(name)
+        parameters: dict[str, inspect.Parameter] = {}
+        open_ended = False
+        functions = [c.__init__ for c in entry.__mro__ if "__init__" in vars(c)] if inspect.isclass(entry) else [entry]
+        for function in functions:
+            signature = inspect.signature(function)
+            open_ended = False
+            for parameter in signature.parameters.values():
+                if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+                    open_ended = True
+                elif parameter.kind is not inspect.Parameter.VAR_POSITIONAL and parameter.name != "self":
+                    parameters.setdefault(parameter.name, parameter)
+            if not open_ended:
+                break
+        return parameters, open_ended
+
+    def _prepare(self, spec, offered, given=None) -> tuple[Callable[..., Any], dict[str, Any]]:
+        if isinstance(spec, str):
+            spec = {"type": spec}
+        if not isinstance(spec, Mapping) or not isinstance(spec.get("type"), str):
+            raise ConfigError(f"a {self.kind} is written as a name or as {{type: NAME, ...}}, but got {spec!r}.")
+        name = spec["type"]
+        entry = self.get(name)
+        parameters, open_ended = self._parameters(name)
+        arguments = dict(given or {})
+        arguments.update({k: v for k, v in spec.items() if k != "type"})
+        for key, value in offered.items():
+            if key not in arguments and (key in parameters or open_ended):
+                arguments[key] = value
+        for key in arguments:
+            if key not in parameters and not open_ended:
+                raise ConfigError(
+                    f"{self.kind} {name} has no argument '{key}'.{nearest(key, parameters)}"
+                    f" It takes: {', '.join(parameters) or 'none'}."
+                )
+        missing = [
+            p.name for p in parameters.values() if p.default is inspect.Parameter.empty and p.name not in arguments
+        ]
+        if missing:
+            raise ConfigError(f"{self.kind} {name} needs the argument{'s' * (len(missing) > 1)} {', '.join(missing)}.")
+        return entry, arguments
+
+
+MODELS = Registry("model")
+BACKBONES = Registry("backbone")
+CONTEXTS = Registry("context unit")
+LOSSES = Registry("loss")
+DATASETS = Registry("dataset")
+TRANSFORMS = Registry("transform")
+OPTIMIZERS = Registry("optimizer")
+SCHEDULERS = Registry("lr_scheduler")

@@ -1,0 +1,168 @@
+"""What must happen before the first tensor: threads, allocator, device, seeds.
+
+``setup()`` is called by every tool before Paddle is imported and by a user's
+script as ``paddleseg_lite.setup()``. Importing the package changes nothing.
+What the user has set in the environment is never overridden.
+
+Paddle reads ``OMP_NUM_THREADS`` once, when it is imported, and runs on one
+thread where it is unset. glibc maps fresh pages for every large tensor; keeping
+them makes UNet inference about twice as fast (docs/cpu.md has the measurements).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import platform
+import random
+import sys
+from dataclasses import dataclass
+
+from .errors import EnvironmentProblem, UserError
+
+logger = logging.getLogger("paddleseg_lite")
+
+# malloc.h of glibc
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
+_TOP_PAD_BYTES = 64 << 20
+_MAX_TRIM = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What :func:`setup` settled on."""
+
+    device: str
+    threads: int
+    allocator_tuned: bool
+    seed: int | None
+
+
+def available_cores() -> int:
+    """Cores this process may really use: its affinity mask, cut by a cgroup quota."""
+    try:
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:  # not Linux
+        cores = os.cpu_count() or 1
+    quota = _cgroup_cores()
+    return max(1, min(cores, quota) if quota else cores)
+
+
+def _cgroup_cores() -> int | None:
+    try:
+        with open("/sys/fs/cgroup/cpu.max", encoding="ascii") as f:  # cgroup v2
+            quota, period = f.read().split()
+        return None if quota == "max" else max(1, int(int(quota) / int(period)))
+    except (OSError, ValueError):
+        pass
+    try:
+        with open("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", encoding="ascii") as f:  # cgroup v1
+            quota = int(f.read())
+        with open("/sys/fs/cgroup/cpu/cpu.cfs_period_us", encoding="ascii") as f:
+            period = int(f.read())
+        return None if quota <= 0 else max(1, quota // period)
+    except (OSError, ValueError, ZeroDivisionError):
+        return None
+
+
+def setup(
+    device: str = "auto", *, threads: int | None = None, seed: int | None = None, allocator: bool = True
+) -> Runtime:
+    """Prepare the process; call before importing paddle.
+
+    Args:
+        device: ``auto`` (GPU where there is one), ``cpu``, ``gpu`` or ``gpu:N``.
+        threads: CPU compute threads; by default the cores this process may use,
+            or what ``OMP_NUM_THREADS`` says.
+        seed: seeds Python, NumPy and Paddle where given.
+        allocator: keep freed pages in the process (glibc only).
+
+    Raises:
+        EnvironmentProblem: a GPU was asked for and is not there.
+    """
+    count = set_threads(threads)
+    tuned = tune_allocator() if allocator else False
+    chosen = select_device(device)
+    if seed is not None:
+        seed_everything(seed)
+    return Runtime(device=chosen, threads=count, allocator_tuned=tuned, seed=seed)
+
+
+def set_threads(threads: int | None = None) -> int:
+    """Set ``OMP_NUM_THREADS`` unless the user has; returns the number in force."""
+    if "OMP_NUM_THREADS" in os.environ:
+        try:
+            return int(os.environ["OMP_NUM_THREADS"].split(",")[0])
+        except ValueError as e:
+            raise EnvironmentProblem(
+                f"OMP_NUM_THREADS is '{os.environ['OMP_NUM_THREADS']}', not a number: unset it or set a core count."
+            ) from e
+    count = threads or available_cores()
+    if "paddle" in sys.modules:
+        logger.warning(
+            "paddle was imported before paddleseg_lite.setup(): it stays on the threads it has. "
+            "Call setup() first to use %d.",
+            count,
+        )
+        return 1
+    os.environ["OMP_NUM_THREADS"] = str(count)
+    return count
+
+
+def tune_allocator() -> bool:
+    """Tell glibc to keep freed memory; False where there is no glibc or the user has tuned malloc."""
+    if platform.system() != "Linux" or platform.libc_ver()[0] != "glibc":
+        return False
+    if any(name.startswith("MALLOC_") or name == "GLIBC_TUNABLES" for name in os.environ):
+        return False
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return False
+    settings = ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, _MAX_TRIM), (_M_TOP_PAD, _TOP_PAD_BYTES))
+    return all(mallopt(key, value) == 1 for key, value in settings)
+
+
+def select_device(device: str = "auto") -> str:
+    """Select the Paddle device; returns ``cpu`` or ``gpu:N``."""
+    kind, _, index = device.partition(":")
+    if kind not in ("auto", "cpu", "gpu") or (index and (kind != "gpu" or not index.isdigit())):
+        raise EnvironmentProblem(f"device '{device}' is unknown: use auto, cpu, gpu or gpu:N.")
+    import paddle
+
+    _quiet_paddle()
+    gpus = paddle.device.cuda.device_count() if paddle.is_compiled_with_cuda() else 0
+    if kind == "gpu" and gpus == 0:
+        why = "no CUDA device is visible" if paddle.is_compiled_with_cuda() else "this paddle is built without CUDA"
+        raise EnvironmentProblem(
+            f"--device {device}: {why}. Use --device cpu, or install the GPU build (requirements-gpu.txt) "
+            "on a machine with an NVIDIA driver."
+        )
+    if kind == "gpu" and index and int(index) >= gpus:
+        raise EnvironmentProblem(f"--device {device}: there are {gpus} GPUs, numbered from 0.")
+    if kind == "cpu" or gpus == 0:
+        paddle.device.set_device("cpu")
+        return "cpu"
+    if kind == "auto" or not index:
+        index = os.environ.get("FLAGS_selected_gpus", "0").split(",")[0]  # noqa: SIM112 (set per rank by the launcher)
+    paddle.device.set_device(f"gpu:{index}")
+    return f"gpu:{index}"
+
+
+def _quiet_paddle() -> None:
+    import cv2
+
+    cv2.setNumThreads(1)  # its pool fights the compute threads: 90 images/s against 120
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python, NumPy and Paddle; samplers and workers derive theirs from the same number."""
+    if not 0 <= seed < 2**32:
+        raise UserError(f"seed must be between 0 and 2**32 - 1, got {seed}.")
+    import numpy
+    import paddle
+
+    random.seed(seed)
+    numpy.random.seed(seed)
+    paddle.seed(seed)
