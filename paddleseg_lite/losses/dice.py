@@ -1,0 +1,58 @@
+"""Dice loss, and binary cross-entropy plus Dice.
+
+Milletari, Navab, Ahmadi, V-Net, 3DV 2016, arXiv:1606.04797, for more than two classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..registry import LOSSES
+from .base import Loss, masked_probabilities, safe_ratio
+
+
+@LOSSES.register
+class DiceLoss(Loss):
+    """``1 - mean_c (2 sum p_c g_c + s) / (sum p_c + sum g_c + s)``, sums over the valid pixels of the batch.
+
+    Args:
+        smooth: s; it also makes a class that is neither present nor predicted perfect.
+        weight: per class, for the mean.
+    """
+
+    def __init__(self, *, smooth: float = 1.0, ignore_index: int = 255, weight: Sequence[float] | None = None):
+        super().__init__(ignore_index=ignore_index, weight=weight)
+        self.smooth = smooth
+
+    def forward(self, logits, label):
+        p, g, _ = masked_probabilities(logits, label, self.ignore_index)
+        loss = 1.0 - dice_ratio(p, g, self.smooth, axis=0)  # [K]
+        if self.weight is None:
+            return loss.mean()
+        return safe_ratio((loss * self.weight).sum(), self.weight.sum())
+
+
+@LOSSES.register
+class BCEDiceLoss(Loss):
+    """``BCE(one-hot, softmax) + dice_weight * (1 - Dice)``, the loss of the course's Keras ENet.
+
+    BCE is the mean over all valid pixels and classes of
+    ``-[g log p + (1 - g) log(1 - p)]`` with p clipped to [1e-7, 1 - 1e-7]; Dice
+    flattens pixels and classes into one ratio.
+    """
+
+    def __init__(self, *, dice_weight: float = 3.0, smooth: float = 1.0, ignore_index: int = 255):
+        super().__init__(ignore_index=ignore_index)
+        self.dice_weight, self.smooth = dice_weight, smooth
+
+    def forward(self, logits, label):
+        p, g, valid = masked_probabilities(logits, label, self.ignore_index)
+        clipped = p.clip(1e-7, 1.0 - 1e-7)
+        bce = -(g * clipped.log() + (1.0 - g) * (1.0 - clipped).log()) * valid
+        bce = safe_ratio(bce.sum(), valid.sum() * p.shape[1])
+        return bce + self.dice_weight * (1.0 - dice_ratio(p, g, self.smooth))
+
+
+def dice_ratio(p, g, smooth: float, axis: int | None = None):
+    """``(2 sum p g + s) / (sum p + sum g + s)``."""
+    return (2.0 * (p * g).sum(axis) + smooth) / (p.sum(axis) + g.sum(axis) + smooth)
