@@ -1,0 +1,101 @@
+"""A training session around :mod:`paddleseg_lite.engine.trainer`: the run folder, the records, the exit status."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+from ..cli import make_folder, write_json
+from ..config import Config
+from ..data import write_png
+from ..engine import callbacks as cb
+from ..engine.checkpoint import list_checkpoints
+from ..engine.pictures import legend
+from ..engine.trainer import Trainer
+from ..errors import ConfigError
+
+logger = logging.getLogger("paddleseg_lite")
+
+STATUS = {None: 0, "SIGINT": 130}
+
+
+def run_training(
+    config: Config, *, name: str, save_dir: str | None = None, resume: str | bool | None = None,
+    overwrite: bool = False, use_vdl: bool = True, profile: str | None = None,
+    environment: dict[str, Any] | None = None,
+) -> int:
+    """Train a recipe in a run folder that explains itself.
+
+    Returns:
+        The exit status: 0 when the run ended as planned or on SIGTERM, 130 on SIGINT.
+    """
+    folder = run_folder(save_dir, name, resume=bool(resume), overwrite=overwrite)
+    logger.info("run folder: %s\n%s", folder, config.to_yaml())
+    (folder / "config.yml").write_text(config.to_yaml(), encoding="utf-8")
+    write_json(folder / "env.json", environment or {})
+    trainer = Trainer(config, folder)
+    if trainer.rank == 0:
+        trainer.callbacks += default_callbacks(config, folder, use_vdl=use_vdl, profile=profile)
+    if resume:
+        trainer.resume(None if resume is True else resume)
+    parameters = sum(int(p.size) for p in trainer.model.parameters() if not p.stop_gradient)
+    logger.info(
+        "%s, %s parameters; %d training and %d validation images; %d iterations of %d",
+        config.model["type"], f"{parameters:,}", len(trainer.train_dataset), len(trainer.val_dataset or ()),
+        trainer.total_iters, config.batch_size * config.accumulate,
+    )
+    result = trainer.run()
+    if result.stopped_by:
+        logger.info("stopped: %s; go on with --resume_model --save_dir %s", result.stopped_by, folder)
+    else:
+        logger.info("done: best mIoU %.4f at iteration %d; run folder %s", result.best_miou, result.best_iter, folder)
+    return STATUS.get(result.stopped_by, 0)
+
+
+def default_callbacks(config: Config, folder: Path, *, use_vdl: bool, profile: str | None) -> list[cb.Callback]:
+    """What every run has, and what it asks for."""
+    chosen: list[cb.Callback] = [cb.TrainLog(progress=sys.stderr.isatty()), cb.MetricsFile(folder / "metrics.jsonl")]
+    if config.do_eval and config.val_dataset:
+        chosen.append(SamplePictures(folder / "samples"))
+    if use_vdl:
+        chosen.append(cb.VisualDLLog(folder / "vdl"))
+    if config.early_stop_intervals:
+        chosen.append(cb.EarlyStop(config.early_stop_intervals))
+    if profile:
+        chosen.append(cb.Profile(profile, folder / "profile"))
+    return chosen
+
+
+def run_folder(save_dir: str | None, name: str, *, resume: bool, overwrite: bool) -> Path:
+    """The folder of this run; never one that another run's checkpoints would be mixed into."""
+    if save_dir is not None:
+        folder = Path(save_dir)
+        if list_checkpoints(folder) and not (resume or overwrite):
+            raise ConfigError(
+                f"{folder} already holds a run. Go on with it (--resume_model), start anew in it (--overwrite), "
+                "or choose another --save_dir."
+            )
+        return make_folder(folder)
+    folder, number = Path("output") / name, 1
+    while list_checkpoints(folder) and not (resume or overwrite):
+        number += 1
+        folder = Path("output") / f"{name}-{number}"
+    return make_folder(folder)
+
+
+class SamplePictures(cb.Callback):
+    """``samples/``: fixed validation images (input, label, prediction) after each validation, and a legend."""
+
+    def __init__(self, folder: Path, count: int = 4):
+        self.folder, self.count = folder, count
+
+    def on_start(self, trainer):
+        if trainer.val_dataset is not None:
+            make_folder(self.folder)
+            write_png(self.folder / "legend.png", legend(trainer.val_dataset.class_names, trainer.val_dataset.palette))
+
+    def on_eval(self, trainer, evaluation, is_best):
+        for i, picture in enumerate(trainer.sample_panels(self.count)):
+            write_png(self.folder / f"sample_{i}_iter_{trainer.state.iteration:06d}.png", picture)

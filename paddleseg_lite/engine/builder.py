@@ -1,0 +1,75 @@
+"""Datasets, network, loss and schedule from a :class:`~paddleseg_lite.config.Config`."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from ..config import Config, TestConfig
+from ..data import take_census
+from ..errors import ConfigError
+from ..losses import Criterion, build_criterion
+from ..models import Segmentor, build_model
+from ..registry import DATASETS
+from .inference import InferenceOptions
+
+logger = logging.getLogger("paddleseg_lite")
+
+
+def build_dataset(spec: dict[str, Any], *, mode: str, cache: str | None = None):
+    """Build a dataset; ``mode`` is used where ``spec`` does not set one."""
+    return DATASETS.build(spec, offered={"mode": mode, "cache": cache})
+
+
+def build_datasets(config: Config) -> tuple[Any, Any]:
+    """``(train, val)``; ``val`` is ``None`` where the recipe has none. Their classes must agree."""
+    if config.train_dataset is None:
+        raise ConfigError("the config has no train_dataset; training needs one.")
+    train = build_dataset(config.train_dataset, mode="train", cache=config.cache)
+    val = build_dataset(config.val_dataset, mode="val", cache=config.cache) if config.val_dataset else None
+    if val is not None and val.num_classes != train.num_classes:
+        raise ConfigError(
+            f"train_dataset has {train.num_classes} classes but val_dataset has {val.num_classes}; they must agree."
+        )
+    return train, val
+
+
+def build_network(config: Config, num_classes: int) -> Segmentor:
+    """The recipe's network for ``num_classes``; a different ``model.num_classes`` in the recipe is an error."""
+    given = config.model.get("num_classes")
+    if given is not None and given != num_classes:
+        raise ConfigError(
+            f"model.num_classes is {given} but the dataset has {num_classes} classes. "
+            "Leave model.num_classes out (it follows the dataset), or correct one of the two."
+        )
+    return build_model(config.model, num_classes=num_classes)
+
+
+def build_loss(config: Config, train_dataset) -> Criterion:
+    """The recipe's criterion, with class weights counted on the training labels where it asks for them."""
+    weights = config.class_weights
+    if isinstance(weights, str):
+        if weights not in ("enet", "median_frequency"):
+            raise ConfigError(f"class_weights is '{weights}'; use enet, median_frequency or a list of numbers.")
+        weights = take_census(train_dataset).weights(weights)
+        logger.info("class weights (%s): %s", config.class_weights, np.round(weights, 3).tolist())
+    if weights is not None and len(weights) != train_dataset.num_classes:
+        raise ConfigError(f"class_weights has {len(weights)} numbers for {train_dataset.num_classes} classes.")
+    return build_criterion(
+        config.loss,
+        num_classes=train_dataset.num_classes,
+        ignore_index=train_dataset.ignore_index,
+        class_weights=None if weights is None else [float(w) for w in weights],
+    )
+
+
+def inference_options(test_config: TestConfig) -> InferenceOptions:
+    """The ``test_config`` of a recipe as options of :func:`~paddleseg_lite.engine.inference.predict_logits`."""
+    names = {f.name for f in fields(InferenceOptions)}
+    values = {f.name: getattr(test_config, f.name) for f in fields(TestConfig) if f.name in names}
+    if isinstance(values.get("scales"), (int, float)):
+        values["scales"] = (float(values["scales"]),)
+    return InferenceOptions(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})

@@ -1,0 +1,113 @@
+"""Evaluation: one pass over a dataset, one confusion matrix.
+
+The same function serves validation during training and ``tools/val.py``, so
+that the two give the same number.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import paddle
+
+from ..data import eval_batches, restore
+from ..metrics import ConfusionMatrix, Scores
+from .inference import InferenceOptions, predict_logits
+
+
+@dataclass
+class ImageResult:
+    """One image's share of an evaluation."""
+
+    path: str
+    matrix: np.ndarray  # [K, K] int64, rows truth
+
+
+@dataclass
+class Evaluation:
+    """What a pass over a dataset found."""
+
+    scores: Scores
+    matrix: ConfusionMatrix
+    images: int
+    seconds: float
+    loss: float | None = None
+    engine: str = "dygraph fp32"
+    per_image: list[ImageResult] = field(default_factory=list)
+
+    @property
+    def images_per_second(self) -> float:
+        return self.images / max(self.seconds, 1e-9)
+
+
+@paddle.no_grad()
+def evaluate(
+    model: Callable,
+    dataset,
+    *,
+    options: InferenceOptions | None = None,
+    loss: Callable | None = None,
+    num_workers: int = 0,
+    convention: str = "nan",
+    keep_images: bool = False,
+    observers: tuple[Callable, ...] = (),
+    rank: int = 0,
+    world_size: int = 1,
+    engine: str = "dygraph fp32",
+) -> Evaluation:
+    """Score ``model`` on ``dataset`` at the labels' own size.
+
+    Args:
+        model: a network (put into eval mode for the pass) or any callable
+            ``[N, C, H, W] -> logits``.
+        dataset: in ``val`` mode: geometric transforms touch the image only and
+            the prediction is brought back to the label's size.
+        options: whole image, sliding window, multi-scale, flips.
+        loss: ``(logits, label) -> scalar``; its mean over images is reported.
+        convention: how mIoU treats absent classes (MODELS: nan | gt_only | one | zero).
+        keep_images: keep a confusion matrix per image.
+        observers: ``f(probabilities or logits [K, H, W], label [H, W], meta)`` per image,
+            for measures beyond the confusion matrix.
+        rank, world_size: this process scores every ``world_size``-th image;
+            merge the matrices afterwards.
+    """
+    options = options or InferenceOptions()
+    was_training = getattr(model, "training", False)
+    if isinstance(model, paddle.nn.Layer):
+        model.eval()
+    matrix = ConfusionMatrix(dataset.num_classes, ignore_index=dataset.ignore_index)
+    losses: list[Any] = []
+    per_image: list[ImageResult] = []
+    count, started = 0, time.perf_counter()
+    for batch in eval_batches(dataset, num_workers=num_workers, rank=rank, world_size=world_size):
+        logits = predict_logits(model, batch["image"], options=options)
+        for i, (label, meta) in enumerate(zip(batch["label"], batch["meta"])):
+            own = restore(logits[i : i + 1], meta["trans_info"])
+            prediction = own.argmax(axis=1).numpy()[0]
+            if keep_images:
+                one = ConfusionMatrix(dataset.num_classes, ignore_index=dataset.ignore_index)
+                one.update(prediction, label)
+                matrix.merge(one)
+                per_image.append(ImageResult(meta["path"], one.matrix))
+            else:
+                matrix.update(prediction, label)
+            if loss is not None:
+                losses.append(loss(own, paddle.to_tensor(np.asarray(label)[None].astype("int64"))))
+            for observe in observers:
+                observe(own[0], label, meta)
+            count += 1
+    if was_training:
+        model.train()
+    return Evaluation(
+        scores=matrix.compute(convention),
+        matrix=matrix,
+        images=count,
+        seconds=time.perf_counter() - started,
+        loss=float(np.mean([float(v) for v in losses])) if losses else None,
+        engine=engine,
+        per_image=per_image,
+    )

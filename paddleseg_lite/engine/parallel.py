@@ -1,0 +1,69 @@
+"""Data-parallel training on Paddle's own launcher: ``python -m paddle.distributed.launch tools/train.py ...``.
+
+Every decision (stop, best, non-finite numbers) is agreed between the ranks;
+rank 0 alone writes. With one process each function is a no-op. Tested with the
+gloo backend on CPU; untested on GPUs.
+"""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import paddle
+import paddle.distributed as dist
+from paddle import nn
+
+
+def start() -> tuple[int, int]:
+    """Join the process group the launcher has set up; ``(rank, world_size)``."""
+    world_size = int(os.environ.get("PADDLE_TRAINERS_NUM", "1"))
+    if world_size > 1 and not dist.is_initialized():
+        dist.init_parallel_env()
+    return (dist.get_rank(), world_size) if world_size > 1 else (0, 1)
+
+
+def wrap(model: nn.Layer, world_size: int) -> nn.Layer:
+    """``paddle.DataParallel`` where there is more than one process."""
+    return paddle.DataParallel(model) if world_size > 1 else model
+
+
+def convert_sync_bn(model: nn.Layer, world_size: int) -> nn.Layer:
+    """Batch statistics over all GPUs; CPU has no such kernel and keeps its own per process."""
+    if world_size > 1 and paddle.get_device().startswith("gpu"):
+        return nn.SyncBatchNorm.convert_sync_batchnorm(model)
+    return model
+
+
+def agree_on_stop(reason: str | None, world_size: int) -> str | None:
+    """Every rank stops when one of them wants to."""
+    if world_size == 1:
+        return reason
+    flag = paddle.to_tensor([0 if reason is None else 1], dtype="int32")
+    dist.all_reduce(flag, op=dist.ReduceOp.MAX)
+    return reason or ("another rank asked for a stop" if int(flag) else None)
+
+
+def any_rank(flag: bool, world_size: int) -> bool:
+    """Whether the flag is set on any rank."""
+    if world_size == 1:
+        return flag
+    tensor = paddle.to_tensor([int(flag)], dtype="int32")
+    dist.all_reduce(tensor, op=dist.ReduceOp.MAX)
+    return bool(int(tensor))
+
+
+def merge_evaluation(evaluation, convention: str, world_size: int):
+    """Sum the ranks' confusion matrices; integers, so equal to a single process to the last digit."""
+    if world_size == 1:
+        return evaluation
+    matrix = paddle.to_tensor(evaluation.matrix.matrix)
+    dist.all_reduce(matrix)
+    evaluation.matrix.matrix = np.asarray(matrix.numpy())
+    sums = paddle.to_tensor([(evaluation.loss or 0.0) * evaluation.images, float(evaluation.images)], dtype="float64")
+    dist.all_reduce(sums)
+    evaluation.images = int(sums[1])
+    if evaluation.loss is not None:
+        evaluation.loss = float(sums[0] / sums[1])
+    evaluation.scores = evaluation.matrix.compute(convention)
+    return evaluation

@@ -1,0 +1,79 @@
+"""Mixed precision on GPUs, oneDNN kernels on CPUs."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from typing import Any
+
+import paddle
+
+logger = logging.getLogger("paddleseg_lite")
+
+
+class Precision:
+    """Autocast and loss scaling behind one interface; the identity in fp32.
+
+    On a GPU ``fp16`` and ``bf16`` mean ``paddle.amp`` (untested on GPUs). On a
+    CPU Paddle's autocast silently computes in fp32, so ``bf16`` selects the
+    oneDNN kernels with bf16 arithmetic instead and ``fp16`` is refused with a
+    warning.
+    """
+
+    def __init__(self, precision: str, level: str, cpu_accel: str, model, optimizer):
+        on_gpu = paddle.get_device().startswith("gpu")
+        self.amp_dtype = {"fp16": "float16", "bf16": "bfloat16"}.get(precision) if on_gpu else None
+        self.level, self.scaler = level, None
+        if not on_gpu:
+            if precision == "fp16":
+                logger.warning("--precision fp16: CPUs have no fp16 training kernels; training in fp32.")
+            mode = "bf16" if precision == "bf16" else cpu_accel
+            if mode != "off":
+                from .. import accel
+
+                logger.info("CPU kernels: %s", accel.enable(model, mode=mode))
+        elif self.amp_dtype:
+            if level == "O2":
+                paddle.amp.decorate(models=model, optimizers=optimizer, level="O2", dtype=self.amp_dtype)
+            if precision == "fp16":
+                self.scaler = paddle.amp.GradScaler(init_loss_scaling=2.0**10)
+        self._records_choices = not on_gpu and (precision == "bf16" or cpu_accel != "off")
+
+    def autocast(self):
+        """Context for forward and loss."""
+        if self.amp_dtype is None:
+            return contextlib.nullcontext()
+        return paddle.amp.auto_cast(level=self.level, dtype=self.amp_dtype)
+
+    def scale(self, loss):
+        """The loss to call ``backward`` on."""
+        return loss if self.scaler is None else self.scaler.scale(loss)
+
+    def step(self, optimizer) -> None:
+        """One optimizer update."""
+        if self.scaler is None:
+            optimizer.step()
+        else:
+            self.scaler.step(optimizer)
+            self.scaler.update()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Scaler state and kernel choices, as JSON."""
+        state: dict[str, Any] = {}
+        if self.scaler is not None:
+            state["scaler"] = {k: v if isinstance(v, (int, float, bool)) else float(v)
+                               for k, v in self.scaler.state_dict().items()}
+        if self._records_choices:
+            from .. import accel
+
+            state["accel_choices"] = accel.choices()
+        return state
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what :meth:`state_dict` gave."""
+        if self.scaler is not None and "scaler" in state:
+            self.scaler.load_state_dict(state["scaler"])
+        if self._records_choices and "accel_choices" in state:
+            from .. import accel
+
+            accel.load_choices(state["accel_choices"])

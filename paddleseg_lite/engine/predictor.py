@@ -1,0 +1,147 @@
+"""From a run folder to predictions: ``load("output/run").predict("image.jpg")``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import paddle
+
+from ..config import Config, load_config
+from ..data import Compose, read_image
+from ..errors import CheckpointError, ConfigError
+from ..models import build_model
+from ..weights import load_strict, read_weights
+from .builder import build_dataset, inference_options
+from .checkpoint import load_checkpoint, newest_good
+from .inference import InferenceOptions, predict_labels
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Class ids of one image."""
+
+    labels: np.ndarray  # [H, W] uint8 or int32, at the image's own size
+    image: np.ndarray  # [H, W, 3] uint8 RGB
+    path: str | None = None
+
+
+@dataclass
+class Loaded:
+    """A network with everything needed to use it: weights, transforms, classes.
+
+    Attributes:
+        model: in eval mode.
+        forward: what computes logits: the model, or a faster engine.
+    """
+
+    model: Any
+    config: Config
+    class_names: list[str]
+    palette: np.ndarray  # [K, 3] uint8
+    ignore_index: int
+    transforms: Compose
+    options: InferenceOptions
+    source: Path
+    forward: Callable | None = None
+    engine: str = "dygraph fp32"
+
+    def sample(self, image: str | Path | np.ndarray) -> tuple[dict[str, Any], np.ndarray]:
+        """The network's input for an image, and the image as read (RGB uint8)."""
+        path = None if isinstance(image, np.ndarray) else str(image)
+        channels = self.model.in_channels
+        pixels = image if path is None else read_image(path, channels=channels)
+        meta = {"path": path, "size": pixels.shape[:2], "trans_info": []}
+        rng = np.random.default_rng(0)  # inference transforms draw nothing; the contract wants one
+        return self.transforms({"image": pixels, "meta": meta}, rng), pixels
+
+    def predict(self, image: str | Path | np.ndarray) -> Prediction:
+        """Segment one image (a path, or RGB uint8 ``[H, W, 3]``)."""
+        sample, pixels = self.sample(image)
+        batch = paddle.to_tensor(np.ascontiguousarray(sample["image"].transpose(2, 0, 1))[None])
+        labels = predict_labels(
+            self.forward or self.model, batch, options=self.options, trans_info=sample["meta"]["trans_info"]
+        )
+        return Prediction(labels=np.asarray(labels[0]), image=pixels, path=sample["meta"]["path"])
+
+
+def load(path: str | Path, *, config: str | Path | Config | None = None) -> Loaded:
+    """Load a trained network.
+
+    Args:
+        path: a run folder (its best checkpoint, else the newest), a checkpoint
+            folder, or a weight file in any supported format.
+        config: the recipe; needed only for a bare weight file.
+
+    Raises:
+        CheckpointError: not found, damaged, or it does not fit the network.
+    """
+    folder, weights_file = find_weights(Path(path))
+    meta: dict[str, Any] = {}
+    if folder is not None:
+        checkpoint = load_checkpoint(folder)
+        meta = checkpoint.manifest.get("meta", {})
+        config = config or checkpoint.config_path
+    if config is None:
+        raise ConfigError(f"{path} is a bare weight file: say which network it belongs to with --config.")
+    if not isinstance(config, Config):
+        config = load_config(config)
+    dataset_spec = config.val_dataset or config.train_dataset
+    if not meta:
+        dataset = build_dataset(dataset_spec, mode="val")
+        meta = {"class_names": dataset.class_names, "palette": dataset.palette, "num_classes": dataset.num_classes,
+                "ignore_index": dataset.ignore_index}
+    spec = {k: v for k, v in config.model.items() if k != "pretrained"}  # the checkpoint has every weight
+    model = build_model(spec, num_classes=meta["num_classes"])
+    if folder is not None:
+        checkpoint.load_model(model)
+    else:
+        load_strict(model, read_weights(weights_file), source=str(weights_file))
+    model.eval()
+    return Loaded(
+        model=model, config=config, class_names=list(meta["class_names"]),
+        palette=np.asarray(meta["palette"], dtype=np.uint8), ignore_index=int(meta["ignore_index"]),
+        transforms=Compose((dataset_spec or {}).get("transforms") or [{"type": "Normalize"}]),
+        options=inference_options(config.test_config), source=folder or weights_file,
+    )
+
+
+def find_weights(path: Path) -> tuple[Path | None, Path | None]:
+    """``(checkpoint folder, None)`` or ``(None, weight file)`` for what a user names with ``--model_path``."""
+    if not path.exists():
+        raise CheckpointError(f"{path} does not exist. Give a run folder, a checkpoint folder or a weight file.")
+    if path.is_file():
+        if path.name == "model.pdparams" and (path.parent / "manifest.json").exists():
+            return path.parent, None
+        return None, path
+    if (path / "manifest.json").exists():
+        return path, None
+    if (path / "best_model" / "manifest.json").exists():
+        return path / "best_model", None
+    folder, problems = newest_good(path)
+    if folder is None:
+        detail = f" Damaged: {'; '.join(problems)}." if problems else ""
+        raise CheckpointError(f"there is no checkpoint in {path} (no best_model, no iter_N).{detail}")
+    return folder, None
+
+
+def find_config(path: str | Path) -> Path:
+    """The recipe saved beside the weights.
+
+    Raises:
+        ConfigError: there is none (a bare weight file); ``--config`` must name it.
+    """
+    folder, weights_file = find_weights(Path(path))
+    candidate = (folder or weights_file.parent) / "config.yml"
+    if not candidate.is_file():
+        raise ConfigError(f"there is no config.yml beside {folder or weights_file}: name the recipe with --config.")
+    return candidate
+
+
+def predict(source: str | Path | Loaded, images: Sequence[str | Path | np.ndarray]) -> list[Prediction]:
+    """Segment several images with a run, a file, or something already loaded."""
+    loaded = source if isinstance(source, Loaded) else load(source)
+    return [loaded.predict(image) for image in images]

@@ -1,0 +1,388 @@
+"""Training: one loop. Everything optional is a callback beside it (see :mod:`.callbacks`)."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import paddle
+
+from ..config import Config
+from ..data import BatchSchedule, train_batches
+from ..errors import CheckpointError, ConfigError
+from . import parallel
+from .builder import build_datasets, build_loss, build_network, inference_options
+from .callbacks import Callback
+from .checkpoint import load_checkpoint, newest_good, prune, restore_optimizer, save_checkpoint
+from .ema import EMA
+from .evaluator import Evaluation, evaluate
+from .guard import NumbersGuard
+from .inference import predict_labels
+from .optim import build_optimizer
+from .pictures import colorize, panel
+from .precision import Precision
+from .seeds import derive, reseed
+
+logger = logging.getLogger("paddleseg_lite")
+
+
+@dataclass
+class TrainState:
+    """The counters of a run; saved in every checkpoint."""
+
+    iteration: int = 0  # optimizer updates done
+    best_miou: float = -1.0
+    best_iter: int = 0
+    stale_evals: int = 0  # validations since the best one
+    skipped_steps: int = 0  # updates left out under nan_policy: skip
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """How a run ended."""
+
+    save_dir: Path
+    iteration: int
+    best_miou: float
+    best_iter: int
+    stopped_by: str | None  # None: ran to its end; else the reason
+
+
+class Trainer:
+    """Builds everything a recipe names and runs the loop.
+
+    Args:
+        config: the resolved recipe.
+        save_dir: the run folder.
+        callbacks: beside the loop, in order.
+    """
+
+    def __init__(self, config: Config, save_dir: str | Path, *, callbacks: Sequence[Callback] = ()):
+        self.config, self.save_dir, self.callbacks = config, Path(save_dir), list(callbacks)
+        self.rank, self.world_size = parallel.start()
+        self.train_dataset, self.val_dataset = build_datasets(config)
+        paddle.seed(derive(config.seed, 0))
+        self.model = build_network(config, self.train_dataset.num_classes)
+        if config.freeze_bn:
+            from ..layers import freeze_bn
+
+            freeze_bn(self.model)
+        self.model = parallel.convert_sync_bn(self.model, self.world_size)
+        self.criterion = build_loss(config, self.train_dataset)
+        self.schedule = BatchSchedule(
+            len(self.train_dataset), config.batch_size, seed=config.seed, rank=self.rank, world_size=self.world_size
+        )
+        steps_per_epoch = max(1, self.schedule.batches_per_epoch // config.accumulate)
+        self.steps_per_epoch = steps_per_epoch
+        self.total_iters = config.iters or (config.epochs or 1) * steps_per_epoch
+        self.save_interval = config.save_interval or max(1, min(steps_per_epoch, -(-self.total_iters // 10)))
+        self.optimizer, self.lr = build_optimizer(
+            config.optimizer, self.model, config.lr_scheduler, iters=self.total_iters
+        )
+        self.precision = Precision(config.precision, config.amp_level, config.cpu_accel, self.model, self.optimizer)
+        self.ema = EMA(self.model, config.ema_decay) if config.use_ema else None
+        self.network = parallel.wrap(self.model, self.world_size)
+        self.guard = NumbersGuard(config.nan_policy, self.save_dir)
+        self.state = TrainState()
+        self.options = inference_options(config.test_config)
+        self._stop_reason: str | None = None
+
+    # -- the loop ------------------------------------------------------------------------------------------
+
+    def run(self) -> TrainResult:
+        """Train from ``self.state.iteration`` to the end, a stop signal, or an error."""
+        config, state = self.config, self.state
+        if state.iteration == 0 and config.init_context:
+            self._initialise_context()
+        self.save_dir.mkdir(parents=True, exist_ok=True)
+        for callback in self.callbacks:
+            callback.on_start(self)
+        window = LogWindow(config.batch_size * config.accumulate * self.world_size)
+        batches = iter(
+            train_batches(
+                self.train_dataset, self.schedule, seed=config.seed, num_workers=config.num_workers,
+                start_iter=state.iteration * config.accumulate, stop_iter=self.total_iters * config.accumulate,
+            )
+        )
+        try:
+            with stop_signals(self.request_stop):
+                self.network.train()
+                while state.iteration < self.total_iters and self._stop_reason is None:
+                    self._step(batches, window)
+                    self._after_step(window)
+                if self._stop_reason is not None and state.iteration % self.save_interval:
+                    self._save_checkpoint()
+        finally:
+            result = TrainResult(
+                self.save_dir, state.iteration, state.best_miou, state.best_iter, self._stop_reason
+            )
+            for callback in self.callbacks:
+                callback.on_end(self, result)
+        return result
+
+    def _step(self, batches, window: LogWindow) -> None:
+        """One optimizer update from ``accumulate`` batches."""
+        config = self.config
+        reseed(config.seed, self.state.iteration + 1, self.rank)
+        for micro in range(config.accumulate):
+            asked = time.perf_counter()
+            batch = next(batches)
+            window.waited(time.perf_counter() - asked)
+            hold = micro + 1 < config.accumulate and self.world_size > 1
+            with self.network.no_sync() if hold else contextlib.nullcontext():
+                with self.precision.autocast():
+                    outputs = self.network(batch["image"])
+                    total, parts = self.criterion(outputs, batch)
+                self.precision.scale(total / config.accumulate).backward()
+            window.add_loss(total, parts)
+            self.guard.saw(batch, total)
+        good = self.guard.check(self, batch)
+        if good:
+            window.grad_norm = self.guard.grad_norm
+            self.precision.step(self.optimizer)
+        else:
+            self.state.skipped_steps += 1
+        self.optimizer.clear_grad()
+        self.lr.step()
+        self.state.iteration += 1
+        if self.ema is not None and good:
+            self.ema.update()
+
+    def _after_step(self, window: LogWindow) -> None:
+        state, config = self.state, self.config
+        for callback in self.callbacks:
+            callback.on_step(self)
+        last = state.iteration == self.total_iters
+        self._stop_reason = parallel.agree_on_stop(self._stop_reason, self.world_size)
+        if state.iteration % config.log_iters == 0 or last:
+            info = window.flush(
+                iteration=state.iteration, lr=float(self.optimizer.get_lr()), total=self.total_iters,
+                epoch=(state.iteration - 1) // self.steps_per_epoch + 1,
+            )
+            for callback in self.callbacks:
+                callback.on_log(self, info)
+        if state.iteration % self.save_interval == 0 or last:
+            started = time.perf_counter()
+            if config.do_eval and self.val_dataset is not None:
+                self.validate()
+            self._save_checkpoint()
+            window.pause(time.perf_counter() - started)
+
+    def request_stop(self, reason: str) -> None:
+        """Ask for a stop after the step that is under way."""
+        self._stop_reason = self._stop_reason or reason
+
+    # -- validation and checkpoints ------------------------------------------------------------------------
+
+    def validate(self) -> Evaluation:
+        """Score the (averaged) weights on the validation set; keep the best."""
+        with self.ema.applied() if self.ema is not None else contextlib.nullcontext():
+            evaluation = evaluate(
+                self.model, self.val_dataset, options=self.options, loss=self.criterion.main,
+                num_workers=self.config.num_workers, convention=self.config.miou_convention,
+                rank=self.rank, world_size=self.world_size,
+            )
+            evaluation = parallel.merge_evaluation(evaluation, self.config.miou_convention, self.world_size)
+            state, miou = self.state, float(evaluation.scores.mIoU)
+            is_best = miou > state.best_miou
+            if is_best:
+                state.best_miou, state.best_iter, state.stale_evals = miou, state.iteration, 0
+            else:
+                state.stale_evals += 1
+            for callback in self.callbacks:
+                callback.on_eval(self, evaluation, is_best)
+            if is_best:
+                self._save("best_model", with_optimizer=False, metrics=evaluation.scores)
+        return evaluation
+
+    def sample_panels(self, count: int) -> list[np.ndarray]:
+        """Fixed validation samples as RGB panels: input, label, prediction."""
+        panels = []
+        dataset = self.val_dataset
+        self.model.eval()
+        for index in np.linspace(0, len(dataset) - 1, min(count, len(dataset))).astype(int):
+            raw, sample = dataset.load(int(index)), dataset.get(int(index), None)
+            image = paddle.to_tensor(np.ascontiguousarray(sample["image"].transpose(2, 0, 1))[None])
+            labels = predict_labels(
+                self.model, image, options=self.options, trans_info=sample["meta"]["trans_info"]
+            )[0]
+            colors = [colorize(x, dataset.palette, dataset.ignore_index) for x in (raw["label"], labels)]
+            panels.append(panel([raw["image"][..., :3], *colors]))
+        self.model.train()
+        return panels
+
+    def _save_checkpoint(self) -> None:
+        if self._save(f"iter_{self.state.iteration}", with_optimizer=True) and self.rank == 0:
+            prune(self.save_dir, keep=self.config.keep_checkpoint_max)
+
+    def _save(self, name: str, *, with_optimizer: bool, metrics=None) -> bool:
+        """Write a checkpoint; a failure is loud but does not end the run, the last good one stays."""
+        if self.rank != 0:
+            return True
+        state = {
+            **asdict(self.state),
+            "lr_scheduler": self.lr.state_dict(),
+            "seed": self.config.seed,
+            "total_iters": self.total_iters,
+            "precision": self.precision.state_dict(),
+            "ema_steps": self.ema.steps if self.ema is not None else 0,
+        }
+        meta = {
+            "class_names": list(self.train_dataset.class_names),
+            "palette": np.asarray(self.train_dataset.palette).tolist(),
+            "num_classes": self.train_dataset.num_classes,
+            "ignore_index": self.train_dataset.ignore_index,
+            "metrics": metrics.as_dict(self.train_dataset.class_names) if metrics is not None else {},
+        }
+        try:
+            save_checkpoint(
+                self.save_dir / name, model=self.model, optimizer=self.optimizer if with_optimizer else None,
+                state=state, config_text=self.config.to_yaml(), meta=meta,
+                ema=self.ema.shadow if self.ema is not None and with_optimizer else None,
+            )
+        except (CheckpointError, OSError) as e:
+            logger.error("CHECKPOINT NOT SAVED: %s. Training goes on; the last good checkpoint is untouched.", e)
+            return False
+        return True
+
+    def resume(self, folder: str | Path | None) -> None:
+        """Go on from a checkpoint; ``None`` means the newest good one in the run folder.
+
+        Raises:
+            CheckpointError: there is none, or it does not fit this recipe.
+        """
+        if folder is None:
+            folder, problems = newest_good(self.save_dir)
+            for problem in problems:
+                logger.warning("skipping a damaged checkpoint: %s", problem)
+            if folder is None:
+                raise CheckpointError(f"there is no checkpoint to resume from in {self.save_dir}.")
+        checkpoint = load_checkpoint(Path(folder))
+        saved = checkpoint.state
+        if saved.get("total_iters") != self.total_iters:
+            logger.warning(
+                "the checkpoint was made for %s iterations, this run has %d: the learning-rate curve changes.",
+                saved.get("total_iters"), self.total_iters,
+            )
+        checkpoint.load_model(self.model)
+        if checkpoint.optimizer_state is None:
+            raise CheckpointError(f"{folder} holds weights only and cannot be resumed; use an iter_N folder.")
+        restore_optimizer(self.optimizer, self.model, checkpoint.optimizer_state)
+        self.lr.set_state_dict(saved["lr_scheduler"])
+        self.precision.load_state_dict(saved.get("precision", {}))
+        if self.ema is not None:
+            if checkpoint.ema_state is None:
+                raise CheckpointError(f"{folder} has no averaged weights; resume it without --use_ema.")
+            self.ema.load(checkpoint.ema_state, saved["ema_steps"])
+        for name in asdict(self.state):
+            setattr(self.state, name, saved[name])
+        logger.info("resumed from %s at iteration %d", folder, self.state.iteration)
+
+    def _initialise_context(self) -> None:
+        from ..graph import initialise_contexts
+
+        batches = train_batches(self.train_dataset, self.schedule, seed=self.config.seed, stop_iter=4)
+        initialise_contexts(self.model, [b["image"] for b in batches], seed=self.config.seed)
+
+
+class LogWindow:
+    """Sums between two log lines; losses stay tensors until a line is due, so that no step waits for the device."""
+
+    def __init__(self, images_per_step: int):
+        self.images_per_step = images_per_step
+        self.grad_norm: Any = None
+        self._reset()
+
+    def _reset(self) -> None:
+        self.losses: list[Any] = []
+        self.parts: dict[str, list[Any]] = {}
+        self.wait, self.idle, self.started = 0.0, 0.0, time.perf_counter()
+
+    def waited(self, seconds: float) -> None:
+        self.wait += seconds
+
+    def pause(self, seconds: float) -> None:
+        """Time that was not training (validation, saving)."""
+        self.idle += seconds
+
+    def add_loss(self, total, parts: dict[str, Any]) -> None:
+        self.losses.append(total.detach())
+        for name, value in parts.items():
+            self.parts.setdefault(name, []).append(value.detach())
+
+    def flush(self, *, iteration: int, lr: float, total: int, epoch: int) -> dict[str, Any]:
+        """Plain numbers since the last call."""
+        steps = max(1, iteration - getattr(self, "_last_iteration", iteration - 1))
+        self._last_iteration = iteration
+        seconds = max(time.perf_counter() - self.started - self.idle, 1e-9)
+        info = {
+            "iter": iteration,
+            "epoch": epoch,
+            "loss": mean(self.losses),
+            "loss_parts": {name: mean(values) for name, values in self.parts.items()},
+            "lr": lr,
+            "grad_norm": None if self.grad_norm is None else float(self.grad_norm),
+            "images_per_s": steps * self.images_per_step / seconds,
+            "data_share": self.wait / seconds,
+            "eta_s": (total - iteration) * seconds / steps,
+        }
+        self._reset()
+        return info
+
+
+def mean(values: list[Any]) -> float:
+    """Mean of scalar tensors as a Python number."""
+    return float(np.mean([float(v) for v in values])) if values else float("nan")
+
+
+@contextlib.contextmanager
+def stop_signals(request):
+    """SIGINT and SIGTERM ask for a stop after the step; a second SIGINT stops at once."""
+    counts = {"int": 0}
+
+    def handler(number, frame):
+        name = signal.Signals(number).name
+        if number == signal.SIGINT:
+            counts["int"] += 1
+            if counts["int"] > 1:
+                raise KeyboardInterrupt
+        logger.warning("%s: finishing this step, then saving (a second Ctrl-C stops at once)", name)
+        request(name)
+
+    kept = {}
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            kept[number] = signal.signal(number, handler)
+    except ValueError:  # not the main thread: the host program keeps its handlers
+        pass
+    try:
+        yield
+    finally:
+        for number, old in kept.items():
+            signal.signal(number, old)
+
+
+def train(
+    config: Config, *, save_dir: str | Path, resume: str | Path | bool | None = None, callbacks: Sequence[Callback] = ()
+) -> TrainResult:
+    """Train a recipe.
+
+    Args:
+        config: from :func:`paddleseg_lite.load_config`.
+        save_dir: the run folder (made where absent).
+        resume: a checkpoint folder, or ``True`` for the newest good one in ``save_dir``.
+        callbacks: see :mod:`paddleseg_lite.engine.callbacks`.
+    """
+    if config.iters is None and config.epochs is None:
+        raise ConfigError("the config says neither iters nor epochs; training needs one of them.")
+    trainer = Trainer(config, save_dir, callbacks=callbacks)
+    if resume:
+        trainer.resume(None if resume is True else resume)
+    return trainer.run()

@@ -1,0 +1,55 @@
+"""Train a network: ``python tools/train.py --config configs/quick_start/unet_scenes.yml``."""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # a checkout works from any folder, uninstalled
+
+from paddleseg_lite import cli  # noqa: E402
+
+# flags that set the config key of the same name
+KEYS = {
+    "iters": int, "epochs": int, "batch_size": int, "save_interval": int, "log_iters": int, "num_workers": int,
+    "seed": int, "precision": str, "amp_level": str, "cpu_accel": str, "keep_checkpoint_max": int,
+    "early_stop_intervals": int, "accumulate": int, "nan_policy": str, "cache": str,
+}  # fmt: skip
+
+
+def build_parser():
+    p = cli.parser(__doc__)
+    cli.add_config_flags(p, default=str(ROOT / "configs" / "quick_start" / "unet_scenes.yml"))
+    for name, kind in KEYS.items():
+        p.add_argument(f"--{name}", type=kind, help=f"sets {name}")
+    p.add_argument("--learning_rate", type=float, help="sets lr_scheduler.learning_rate")
+    p.add_argument("--save_dir", help="run folder; default: output/<config name>")
+    p.add_argument("--overwrite", action="store_true", help="start anew in a run folder that holds a run")
+    p.add_argument("--resume_model", nargs="?", const=True, help="go on from this checkpoint, or from the newest")
+    p.add_argument("--use_ema", action="store_true", default=None, help="average the weights, validate the average")
+    p.add_argument("--do_eval", action="store_true", default=None, help="validate while training (the default)")
+    p.add_argument("--no_eval", action="store_true", help="do not validate while training")
+    p.add_argument("--use_vdl", action="store_true", help="log to VisualDL (the default; --no_vdl turns it off)")
+    p.add_argument("--no_vdl", action="store_true", help="do not log to VisualDL")
+    p.add_argument("--profile", metavar="START:STOP", help="profile these iterations into the run folder")
+    return p
+
+
+def main(argv=None):
+    args = build_parser().parse_args(argv)
+    overrides = {name: getattr(args, name) for name in (*KEYS, "use_ema", "do_eval")}
+    overrides["lr_scheduler.learning_rate"] = args.learning_rate
+    if args.no_eval:
+        overrides["do_eval"] = False
+    settled = cli.start(args)
+    config = cli.read_config(args, overrides)
+
+    from paddleseg_lite.commands.training import run_training
+
+    return run_training(
+        config, save_dir=args.save_dir, name=Path(args.config).stem, resume=args.resume_model,
+        overwrite=args.overwrite, use_vdl=not args.no_vdl, profile=args.profile, environment=cli.environment(settled),
+    )
+
+
+if __name__ == "__main__":
+    cli.run(main)
