@@ -1,5 +1,20 @@
 """Feature extractors: ``forward(x)`` returns one map per stage."""
 
 from .base import Backbone
+from .mobilenet import MobileNetV1
+from .resnet import ResNet, ResNet18, ResNet34, ResNet50, ResNet50_vd, ResNet101, ResNet101_vd
+from .vgg import VGG16, VGG16BN
 
-__all__ = ["Backbone"]
+__all__ = [
+    "VGG16",
+    "VGG16BN",
+    "Backbone",
+    "MobileNetV1",
+    "ResNet",
+    "ResNet18",
+    "ResNet34",
+    "ResNet50",
+    "ResNet50_vd",
+    "ResNet101",
+    "ResNet101_vd",
+]
