@@ -11,12 +11,15 @@ them makes UNet inference about twice as fast (docs/cpu.md has the measurements)
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import io
 import logging
 import os
 import platform
 import random
 import sys
+import warnings
 from dataclasses import dataclass
 
 from .errors import EnvironmentProblem, UserError
@@ -129,9 +132,7 @@ def select_device(device: str = "auto") -> str:
     kind, _, index = device.partition(":")
     if kind not in ("auto", "cpu", "gpu") or (index and (kind != "gpu" or not index.isdigit())):
         raise EnvironmentProblem(f"device '{device}' is unknown: use auto, cpu, gpu or gpu:N.")
-    import paddle
-
-    _quiet_paddle()
+    paddle = import_paddle()
     gpus = paddle.device.cuda.device_count() if paddle.is_compiled_with_cuda() else 0
     if kind == "gpu" and gpus == 0:
         why = "no CUDA device is visible" if paddle.is_compiled_with_cuda() else "this paddle is built without CUDA"
@@ -150,10 +151,23 @@ def select_device(device: str = "auto") -> str:
     return f"gpu:{index}"
 
 
-def _quiet_paddle() -> None:
+def import_paddle():
+    """Import Paddle without the two warnings that do not concern a user here.
+
+    One asks for ccache (nothing is compiled); the other warns against
+    ``OMP_NUM_THREADS`` above 1 with OpenBLAS (the wheels use MKL).
+    """
+    captured = io.StringIO()
+    with warnings.catch_warnings(), contextlib.redirect_stderr(captured):
+        warnings.filterwarnings("ignore", message=".*ccache.*")
+        import paddle
+    for line in captured.getvalue().splitlines():
+        if "OMP_NUM_THREADS" not in line and line.strip():
+            print(line, file=sys.stderr)
     import cv2
 
     cv2.setNumThreads(1)  # its pool fights the compute threads: 90 images/s against 120
+    return paddle
 
 
 def seed_everything(seed: int) -> None:

@@ -1,0 +1,45 @@
+"""Shared fixtures. The process is set up before Paddle is imported, as the tools do it."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from paddleseg_lite import runtime  # noqa: E402
+
+runtime.setup("cpu")
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def camvid() -> Path:
+    """The CamVid folder; tests that need it are skipped where it is absent."""
+    folder = Path(os.environ.get("PADDLESEG_LITE_CAMVID", ROOT.parent / "shared" / "data" / "camvid"))
+    if not (folder / "train.txt").is_file():
+        pytest.skip("CamVid is not on this machine (set PADDLESEG_LITE_CAMVID)")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    """Every test starts from the same random state."""
+    runtime.seed_everything(0)
+
+
+def pytest_collection_modifyitems(config, items):
+    """Slow tests run only when asked for by ``-m``."""
+    if config.option.markexpr:
+        return
+    skip = pytest.mark.skip(reason="slow; run with -m slow")
+    for item in items:
+        if "slow" in item.keywords:
+            item.add_marker(skip)

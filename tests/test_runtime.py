@@ -1,0 +1,73 @@
+"""Runtime: what setup changes, what importing does not, and what the user has set stays."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from paddleseg_lite import runtime
+from paddleseg_lite.errors import EnvironmentProblem, UserError
+
+
+def run_python(code, root, **env):
+    merged = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
+    merged.update(env, PYTHONPATH=str(root))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=merged, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip().splitlines()[-1]
+
+
+def test_importing_the_package_changes_nothing(root):
+    code = (
+        "import os, sys; before = dict(os.environ); import paddleseg_lite; "
+        "print(dict(os.environ) == before and not {'paddle', 'cv2', 'numpy'} & set(sys.modules))"
+    )
+    assert run_python(code, root) == "True"
+
+
+def test_setup_sets_threads_before_paddle_is_imported(root):
+    code = (
+        "import paddleseg_lite, os; s = paddleseg_lite.setup('cpu', threads=2); "
+        "print(s.threads, os.environ['OMP_NUM_THREADS'], s.device)"
+    )
+    assert run_python(code, root) == "2 2 cpu"
+
+
+def test_setup_keeps_what_the_user_set(root):
+    code = "import paddleseg_lite; s = paddleseg_lite.setup('cpu', threads=2); print(s.threads, s.allocator_tuned)"
+    assert run_python(code, root, OMP_NUM_THREADS="1", MALLOC_ARENA_MAX="2") == "1 False"
+
+
+def test_cores_respect_the_affinity_mask():
+    if not hasattr(os, "sched_setaffinity"):
+        pytest.skip("no affinity masks on this platform")
+    mask = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(mask)})
+        assert runtime.available_cores() == 1
+    finally:
+        os.sched_setaffinity(0, mask)
+
+
+@pytest.mark.parametrize("device", ["tpu", "gpu:x", "cpu:1", ""])
+def test_unknown_device(device):
+    with pytest.raises(EnvironmentProblem, match="use auto, cpu, gpu or gpu:N"):
+        runtime.select_device(device)
+
+
+def test_a_gpu_that_is_not_there():
+    import paddle
+
+    if paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count():
+        pytest.skip("there is a GPU")
+    with pytest.raises(EnvironmentProblem, match="--device cpu"):
+        runtime.select_device("gpu")
+
+
+def test_bad_seed_and_bad_thread_count(monkeypatch):
+    with pytest.raises(UserError, match="between 0 and"):
+        runtime.seed_everything(-1)
+    monkeypatch.setenv("OMP_NUM_THREADS", "many")
+    with pytest.raises(EnvironmentProblem, match="not a number"):
+        runtime.set_threads()
