@@ -179,7 +179,7 @@ def check_components(config: Config, *, origins: Mapping[str, str] | None = None
             for i, transform in enumerate(spec.get("transforms") or []):
                 check(TRANSFORMS, transform, f"{key}.transforms.{i}")
     for name, spec in config.loss.items():
-        check(LOSSES, {k: v for k, v in spec.items() if k != "coef"}, f"loss.{name}")
+        check(LOSSES, {k: v for k, v in spec.items() if k not in ("coef", "label_fit")}, f"loss.{name}")
     check(OPTIMIZERS, config.optimizer, "optimizer", parameters=None, learning_rate=0.1, model=None, lr_scheduler=None)
     check(SCHEDULERS, config.lr_scheduler, "lr_scheduler", iters=1)
 
@@ -211,7 +211,13 @@ def translate_loss(loss: Any, where: str = "loss") -> dict[str, Spec]:
     if len(specs) != len(coefs):
         raise ConfigError(f"{where}: {len(specs)} loss types but {len(coefs)} coefficients; one coefficient for each.")
     names = ["out", "aux", *(f"aux{i}" for i in range(2, len(specs)))][: len(specs)]
-    return {n: {**({"type": s} if isinstance(s, str) else s), "coef": c} for n, s, c in zip(names, specs, coefs)}
+    return {n: _with_coef({"type": s} if isinstance(s, str) else dict(s), c) for n, s, c in zip(names, specs, coefs)}
+
+
+def _with_coef(spec: Spec, coef: float) -> Spec:
+    """Set the factor of a loss; a MixedLoss has a list of its own under that key, which is multiplied."""
+    own = spec.get("coef")
+    return {**spec, "coef": [coef * c for c in own] if isinstance(own, list) else coef}
 
 
 # -- filling dataclasses -----------------------------------------------------------------------------------
