@@ -1,0 +1,14 @@
+"""Weights as files: read without executing, write, match to a network, tell where they come from."""
+
+from __future__ import annotations
+
+from . import origins
+from .match import Match, compare, load_pretrained, load_strict
+from .origins import ORIGINS, detect_origin
+from .readers import read_object, read_weights, sniff
+from .writers import write_pdparams, write_safetensors
+
+__all__ = [
+    "ORIGINS", "Match", "compare", "detect_origin", "load_pretrained", "load_strict", "origins", "read_object",
+    "read_weights", "sniff", "write_pdparams", "write_safetensors",
+]

@@ -1,0 +1,429 @@
+"""Read a pickle without running it.
+
+A pickle is a small program; Python's own unpickler calls whatever the program
+names. :class:`PickleReader` interprets the same instructions but has no call at
+all: each global that weights legitimately name is one entry in a table of plain
+constructions written here, and any other is refused by name. NumPy's own
+``__setstate__`` is not used either (a crafted dtype can make it read wild
+pointers): arrays are rebuilt from checked shape, dtype and bytes.
+
+Formats: the pickle protocol, PEP 3154 and ``pickletools`` (which splits the
+instructions); what ``paddle.save`` 2.x and 3.x emits was read off its files.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import pickletools
+import re
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from ..errors import CheckpointError
+
+_MARK = object()
+_KEY_TYPES = (str, int, float, bool, bytes, type(None))
+_DTYPE_CODE = re.compile(r"[<>|=]?[biufc][0-9]{1,2}")
+
+
+class Refused(Exception):
+    """The file names something that weights do not need."""
+
+    def __init__(self, what: str):
+        super().__init__(what)
+        self.what = what
+
+
+class Damaged(Exception):
+    """The instructions do not make sense."""
+
+
+class Symbol:
+    """A global of the file that is known here, by its canonical name."""
+
+    def __init__(self, name: str):
+        self.name = name
+
+
+class PendingDtype:
+    """``numpy.dtype`` between its construction and its state."""
+
+    def __init__(self, code: str):
+        if not _DTYPE_CODE.fullmatch(code):
+            raise Refused(f"an array of type {code[:20]!r} (arrays of numbers only)")
+        try:
+            self.dtype = np.dtype(code)
+        except TypeError as e:
+            raise Damaged(f"unknown array type {code!r}") from e
+
+    def set_state(self, state: Any) -> None:
+        if not isinstance(state, tuple) or len(state) < 5 or state[1] not in ("<", ">", "|", "="):
+            raise Damaged("the state of a dtype")
+        if any(item is not None for item in state[2:5]):
+            raise Refused("a structured array")
+        if state[1] in "<>":
+            self.dtype = self.dtype.newbyteorder(state[1])
+
+
+class PendingArray:
+    """``numpy.ndarray`` between its construction and its state."""
+
+    def __init__(self):
+        self.array: np.ndarray | None = None
+
+    def set_state(self, state: Any) -> None:
+        if not isinstance(state, tuple) or len(state) != 5 or not isinstance(state[2], PendingDtype):
+            raise Damaged("the state of an array")
+        _, shape, dtype, fortran, raw = state
+        self.array = array_from_bytes(raw, dtype.dtype, shape, "F" if fortran else "C")
+
+
+def array_from_bytes(raw: Any, dtype: np.dtype, shape: Any, order: str = "C") -> np.ndarray:
+    """An array over ``raw``; the byte count must be exactly what shape and dtype need."""
+    if isinstance(raw, str):  # written by Python 2
+        raw = raw.encode("latin1")
+    if not isinstance(raw, (bytes, bytearray)):
+        raise Refused("an array of objects")
+    need = element_count(shape) * dtype.itemsize
+    if need != len(raw):
+        raise Damaged(f"an array of shape {list(shape)[:8]} needs {need} bytes, the file has {len(raw)}")
+    if need == 0:
+        return np.zeros(shape, dtype)
+    array = np.frombuffer(raw, dtype=dtype).reshape(shape, order=order)
+    return array if array.dtype.isnative else array.astype(dtype.newbyteorder("="))
+
+
+def element_count(shape: Any) -> int:
+    """Product of a shape, after checking that it is one."""
+    if not isinstance(shape, (tuple, list)) or len(shape) > 32:
+        raise Damaged("an array shape")
+    if not all(type(n) is int and 0 <= n < 2**48 for n in shape):
+        raise Damaged("an array shape")
+    return math.prod(shape)
+
+
+# -- the constructions a weights file may ask for ----------------------------------------------
+
+
+def _reconstruct(args):
+    if len(args) != 3 or not isinstance(args[0], Symbol) or args[0].name != "numpy.ndarray":
+        raise Refused("an array of a subclass of numpy.ndarray")
+    return PendingArray()
+
+
+def _dtype(args):
+    if not args or not isinstance(args[0], str):
+        raise Damaged("a dtype")
+    return PendingDtype(args[0])
+
+
+def _scalar(args):
+    if len(args) != 2 or not isinstance(args[0], PendingDtype):
+        raise Damaged("a numpy scalar")
+    return array_from_bytes(args[1], args[0].dtype, ()).item()
+
+
+def _frombuffer(args):  # protocol 5
+    if len(args) != 4 or not isinstance(args[1], PendingDtype) or args[3] not in ("C", "F"):
+        raise Damaged("an array")
+    return array_from_bytes(args[0], args[1].dtype, args[2], args[3])
+
+
+def _encode(args):  # how protocol 2 carries bytes
+    if len(args) != 2 or not isinstance(args[0], str) or args[1] not in ("latin1", "latin-1"):
+        raise Damaged("a byte string")
+    return args[0].encode("latin1")
+
+
+def _sequence(kind):
+    def make(args):
+        if len(args) > 1 or (args and not isinstance(args[0], (list, tuple, set, frozenset, bytes, bytearray))):
+            raise Damaged(f"a {kind.__name__}")
+        return kind(*args)
+
+    return make
+
+
+def _mapping(args):
+    if not args:
+        return {}
+    if len(args) == 1 and isinstance(args[0], (list, tuple)):
+        return dict(_checked_pair(pair) for pair in args[0])
+    raise Damaged("an OrderedDict")
+
+
+def _checked_pair(pair):
+    if not isinstance(pair, (list, tuple)) or len(pair) != 2:
+        raise Damaged("an OrderedDict")
+    return _key(pair[0]), pair[1]
+
+
+def _paddle_dense_tensor(args):
+    """``paddle.save`` writes a DenseTensor as ``eval("data", {"data": array})``: read as just that array."""
+    if len(args) == 2 and args[0] == "data" and isinstance(args[1], dict) and list(args[1]) == ["data"]:
+        value = args[1]["data"]
+        if isinstance(value, (PendingArray, np.ndarray)):
+            return value
+    raise Refused("builtins.eval")
+
+
+def _key(value):
+    if not isinstance(value, _KEY_TYPES):  # a nested tuple may take for ever to hash
+        raise Damaged("a dictionary key that is not a plain value")
+    return value
+
+
+def _not_callable(args):
+    raise Damaged("a call of something that is not called")
+
+
+_BASE_TABLE: dict[str, Callable[[tuple], Any]] = {
+    "numpy.ndarray": _not_callable,
+    "numpy.dtype": _dtype,
+    "_codecs.encode": _encode,
+    "collections.OrderedDict": _mapping,
+    "builtins.eval": _paddle_dense_tensor,
+    "builtins.bytearray": _sequence(bytearray),
+    "builtins.bytes": _sequence(bytes),
+    "builtins.tuple": _sequence(tuple),
+    "builtins.list": _sequence(list),
+}
+for _core in ("numpy.core", "numpy._core"):
+    _BASE_TABLE[f"{_core}.multiarray._reconstruct"] = _reconstruct
+    _BASE_TABLE[f"{_core}.multiarray.scalar"] = _scalar
+    _BASE_TABLE[f"{_core}.numeric._frombuffer"] = _frombuffer
+
+
+class PickleReader:
+    """Interpreter of one pickle.
+
+    Args:
+        extra: further admitted globals, ``{"module.name": f(args) -> value}``.
+        persistent_load: value of a persistent id (torch's storages); refused without.
+    """
+
+    def __init__(self, *, extra: dict[str, Callable] | None = None, persistent_load: Callable | None = None):
+        self.table = {**_BASE_TABLE, **(extra or {})}
+        self.persistent_load = persistent_load
+        self.budget = 0
+
+    def read(self, stream: BinaryIO) -> Any:
+        """The value of the pickle that starts at the position of ``stream``.
+
+        Returns:
+            Nested dict, list, tuple, str, numbers, bytes, :class:`PendingArray`
+            and what ``extra`` makes; pass it to :func:`finished`.
+
+        Raises:
+            Refused, Damaged: as said there. Other exceptions mean damage, too.
+        """
+        stack: list[Any] = []
+        memo: dict[int, Any] = {}
+        here = stream.tell()
+        self.budget = 4 * (stream.seek(0, io.SEEK_END) - here) + (1 << 20)
+        stream.seek(here)
+        for opcode, arg, _ in pickletools.genops(stream):
+            name = opcode.name
+            if name == "STOP":
+                return stack.pop()
+            if name in _CONSTANTS:
+                stack.append(_CONSTANTS[name]())
+            elif name in _LITERALS:
+                stack.append(arg)
+            elif name in ("PUT", "BINPUT", "LONG_BINPUT"):
+                memo[arg] = stack[-1]
+            elif name == "MEMOIZE":
+                memo[len(memo)] = stack[-1]
+            elif name in ("GET", "BINGET", "LONG_BINGET"):
+                stack.append(memo[arg])
+            elif name not in ("PROTO", "FRAME"):
+                self._structure(name, arg, stack)
+        raise Damaged("no end")
+
+    def _structure(self, name: str, arg: Any, stack: list) -> None:
+        if name == "MARK":
+            stack.append(_MARK)
+        elif name == "POP":
+            stack.pop()
+        elif name == "POP_MARK":
+            _to_mark(stack)
+        elif name == "DUP":
+            stack.append(stack[-1])
+        elif name in ("TUPLE1", "TUPLE2", "TUPLE3"):
+            count = int(name[-1])
+            items = tuple(stack[-count:])
+            if len(items) != count:
+                raise Damaged("a tuple")
+            stack[-count:] = [items]
+        elif name in ("TUPLE", "LIST", "FROZENSET"):
+            items = _to_mark(stack)
+            stack.append({"TUPLE": tuple, "LIST": list, "FROZENSET": _atoms}[name](items))
+        elif name == "DICT":
+            items = _to_mark(stack)
+            stack.append(_fill({}, items))
+        elif name in ("APPEND", "APPENDS", "ADDITEMS"):
+            items = _to_mark(stack) if name != "APPEND" else [stack.pop()]
+            if type(stack[-1]) is set:
+                stack[-1].update(_atoms(items))
+            elif type(stack[-1]) is list:
+                stack[-1].extend(items)
+            else:
+                raise Damaged("items for something that is not a list")
+        elif name in ("SETITEM", "SETITEMS"):
+            items = _to_mark(stack) if name == "SETITEMS" else [stack.pop(-2), stack.pop()]
+            if type(stack[-1]) is not dict:
+                raise Damaged("items for something that is not a dict")
+            _fill(stack[-1], items)
+        elif name in ("GLOBAL", "STACK_GLOBAL"):
+            module, attribute = arg.split(" ", 1) if name == "GLOBAL" else (stack.pop(-2), stack.pop())
+            stack.append(self._symbol(module, attribute))
+        elif name in ("REDUCE", "NEWOBJ"):
+            args, function = stack.pop(), stack.pop()
+            stack.append(self._construct(function, args))
+        elif name == "BUILD":
+            state = stack.pop()
+            _set_state(stack[-1], state)
+        elif name in ("BINPERSID", "PERSID"):
+            if self.persistent_load is None:
+                raise Refused("a persistent id (an external object)")
+            stack.append(self.persistent_load(stack.pop() if name == "BINPERSID" else arg))
+        elif name == "INST":
+            raise Refused(arg.replace(" ", "."))
+        else:  # OBJ, NEWOBJ_EX, EXT1.., NEXT_BUFFER: no weights file has them
+            raise Refused(f"the pickle instruction {name}")
+
+    def _symbol(self, module: Any, attribute: Any) -> Symbol:
+        if not isinstance(module, str) or not isinstance(attribute, str):
+            raise Damaged("a global")
+        name = f"{'builtins' if module == '__builtin__' else module}.{attribute}"
+        if name not in self.table:
+            raise Refused(name[:120])
+        return Symbol(name)
+
+    def _construct(self, function: Any, args: Any) -> Any:
+        if not isinstance(function, Symbol) or not isinstance(args, tuple):
+            raise Damaged("a call of something that is not called")
+        value = self.table[function.name](args)
+        if isinstance(value, (bytes, bytearray, list, tuple)):  # one string of the file, copied a million times
+            self.budget -= len(value)
+            if self.budget < 0:
+                raise Damaged("content far larger than the file")
+        return value
+
+
+_CONSTANTS: dict[str, Callable] = {
+    "NONE": lambda: None, "NEWTRUE": lambda: True, "NEWFALSE": lambda: False,
+    "EMPTY_LIST": list, "EMPTY_TUPLE": tuple, "EMPTY_DICT": dict, "EMPTY_SET": set,
+}
+_LITERALS = frozenset((
+    "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT", "STRING", "BINSTRING",
+    "SHORT_BINSTRING", "UNICODE", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8", "SHORT_BINBYTES", "BINBYTES",
+    "BINBYTES8", "BYTEARRAY8",
+))
+
+
+def _to_mark(stack: list) -> list:
+    items = []
+    while True:
+        if not stack:
+            raise Damaged("a missing mark")
+        item = stack.pop()
+        if item is _MARK:
+            return items[::-1]
+        items.append(item)
+
+
+def _atoms(items: list) -> frozenset:
+    return frozenset(_key(item) for item in items)
+
+
+def _fill(target: dict, items: list) -> dict:
+    if len(items) % 2:
+        raise Damaged("a dict")
+    for key, value in zip(items[::2], items[1::2]):
+        target[_key(key)] = value
+    return target
+
+
+def _set_state(target: Any, state: Any) -> None:
+    if isinstance(target, (PendingArray, PendingDtype)):
+        target.set_state(state)
+    elif not (type(target) is dict and isinstance(state, dict)):  # OrderedDict attributes (torch: _metadata): dropped
+        raise Damaged("a state for something that has none")
+
+
+def finished(value: Any, resolve: Callable[[Any], Any] | None = None, *, limit: int = 5_000_000) -> Any:
+    """Replace pending arrays in nested containers by arrays (and apply ``resolve`` to other objects).
+
+    Raises:
+        Damaged: unfinished arrays, containers that hold themselves, or more than ``limit`` values.
+    """
+    budget = [limit]
+
+    def walk(node, depth):
+        budget[0] -= 1
+        if budget[0] < 0 or depth > 60:
+            raise Damaged("endless nesting")
+        if isinstance(node, PendingArray):
+            if node.array is None:
+                raise Damaged("an array without content")
+            return node.array
+        if isinstance(node, dict):
+            return {key: walk(item, depth + 1) for key, item in node.items()}
+        if isinstance(node, (list, tuple)):
+            return type(node)([walk(item, depth + 1) for item in node])
+        if isinstance(node, PendingDtype):
+            return str(node.dtype)
+        if isinstance(node, Symbol):
+            return node.name
+        if node is _MARK:
+            raise Damaged("a stray mark")
+        return resolve(node) if resolve is not None else node
+
+    return walk(value, 0)
+
+
+def read_pickle(path: str) -> Any:
+    """The plain content of a pickle such as ``.pdparams`` or ``.pdopt``.
+
+    Raises:
+        CheckpointError: refused or damaged; the message names the file and what was refused.
+    """
+    with open(path, "rb") as f, reading(path):
+        return finished(PickleReader().read(_Whole(f)))
+
+
+class _Whole(io.BytesIO):
+    """The file in memory: no length in it can make a read larger than the file is."""
+
+    def __init__(self, f: BinaryIO):
+        super().__init__(f.read())
+
+
+class reading:
+    """Turn whatever a damaged file causes into a :class:`CheckpointError` that names the file."""
+
+    def __init__(self, path: str):
+        self.path = path
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        if error is None or isinstance(error, (CheckpointError, KeyboardInterrupt, SystemExit)):
+            return False
+        if isinstance(error, Refused):
+            raise CheckpointError(
+                f"{self.path}: refused, because the file asks for {error.what}, which weights do not need; nothing of "
+                "it was executed. Do not trust this file. If it is your own, save the state_dict alone and "
+                "load that."
+            ) from None
+        if isinstance(error, (OSError, MemoryError)):
+            raise CheckpointError(f"{self.path}: cannot be read ({error or 'out of memory'}).") from error
+        detail = str(error).splitlines()[0][:150] if str(error) else kind.__name__
+        raise CheckpointError(
+            f"{self.path}: damaged or incomplete ({detail}). Copy or download it again and compare its size."
+        ) from error
