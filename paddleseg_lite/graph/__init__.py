@@ -1,1 +1,35 @@
 """Graph-reasoning units, the comparisons and the controls, all with one interface."""
+
+from .base import ContextUnit, Explanation, NodeUnit, count_parameters
+from .controls import GlobalPool, IdentityGraph, MatchedConv, ShuffledAssignment
+from .embeddings import gaussian_embeddings, read_glove
+from .gcn import GCNLayer, LearnedGCN, normalize_adjacency
+from .gcu import GCU
+from .ginet import GINet
+from .glore import GloRe
+from .initialise import initialise_contexts
+from .nonlocal_block import NonLocal
+from .pyramid_units import ASPPUnit, PPMUnit
+
+__all__ = [
+    "GCU",
+    "ASPPUnit",
+    "ContextUnit",
+    "Explanation",
+    "GCNLayer",
+    "GINet",
+    "GloRe",
+    "GlobalPool",
+    "IdentityGraph",
+    "LearnedGCN",
+    "MatchedConv",
+    "NodeUnit",
+    "NonLocal",
+    "PPMUnit",
+    "ShuffledAssignment",
+    "count_parameters",
+    "gaussian_embeddings",
+    "initialise_contexts",
+    "normalize_adjacency",
+    "read_glove",
+]

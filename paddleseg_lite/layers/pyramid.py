@@ -32,10 +32,20 @@ def adaptive_avg_pool(x, bins: int):
     """Average ``[N, C, H, W]`` into ``[N, C, bins, bins]``; equals ``F.adaptive_avg_pool2d``."""
     if bins == 1:
         return x.mean([2, 3], keepdim=True)
-    height, width = int(x.shape[2]), int(x.shape[3])
-    rows = paddle.to_tensor(_bin_matrix(height, bins), dtype=x.dtype)  # [b, H]
-    columns = paddle.to_tensor(_bin_matrix(width, bins).T.copy(), dtype=x.dtype)  # [W, b]
-    return paddle.matmul(paddle.matmul(rows, x), columns)
+    rows, columns = _bins_along(x, 2, bins), _bins_along(x, 3, bins)  # [b, H], [b, W]
+    return paddle.matmul(paddle.matmul(rows, x), columns, transpose_y=True)
+
+
+def _bins_along(x, axis: int, bins: int):
+    length = x.shape[axis]
+    if isinstance(length, int) and length > 0:
+        return paddle.to_tensor(_bin_matrix(length, bins), dtype=x.dtype)
+    length = paddle.shape(x)[axis].astype("int64")  # left open in a static graph: the same bins, computed there
+    i = paddle.arange(bins, dtype="int64").unsqueeze(1)
+    position = paddle.arange(0, length, 1, dtype="int64").unsqueeze(0)
+    start, stop = i * length // bins, ((i + 1) * length + bins - 1) // bins
+    inside = paddle.logical_and(position >= start, position < stop).astype(x.dtype)
+    return inside / inside.sum(1, keepdim=True)
 
 
 class PyramidPooling(nn.Layer):

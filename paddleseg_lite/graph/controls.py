@@ -1,0 +1,183 @@
+"""Controls: what remains of a gain when one property of a graph unit is taken away.
+
+    MatchedConv         its parameters, but no context at all
+    GlobalPool          its parameters and global context, but one average for all pixels
+    IdentityGraph       its projection and re-projection, but no message between nodes
+    ShuffledAssignment  all of it, but pixels are assigned by the map of another image
+
+Each takes ``match``, the unit it is the control of, as written in YAML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import paddle
+import paddle.nn.functional as F
+from paddle import nn
+
+from ..errors import ConfigError
+from ..layers import BatchNorm, ConvBNAct, resize
+from ..registry import CONTEXTS
+from .base import ContextUnit, NodeUnit, count_parameters
+
+TOLERANCE = 0.01  # of the parameter count
+Match = Mapping[str, Any] | str
+
+
+def build_matched(match: Match, in_channels: int, num_classes: int | None, **extra: Any) -> ContextUnit:
+    """Build the unit a control stands against."""
+    spec = {"type": match} if isinstance(match, str) else dict(match)
+    offered = {"in_channels": in_channels, "num_classes": num_classes}
+    return CONTEXTS.build({**spec, **extra}, offered={k: v for k, v in offered.items() if v is not None})
+
+
+def matched_widths(target: int, channels: int, cost) -> tuple[int, int]:
+    """Two hidden widths of C -> h1 -> h2 -> C whose parameters come within 1 % of ``target``.
+
+    Of the pairs within 0.2 % (or failing that, 1 %) the most balanced one.
+
+    Args:
+        cost: ``f(h1, h2)``, the parameter count.
+
+    Raises:
+        ConfigError: no pair comes close enough.
+    """
+    options = []
+    for h1 in range(1, target // channels + 2):
+        per_width = cost(h1, 2) - cost(h1, 1)
+        h2 = max(1, round((target - cost(h1, 1)) / per_width) + 1)
+        options.append((abs(cost(h1, h2) - target) / target, max(h1, h2) / min(h1, h2), h1, h2))
+    for limit in (TOLERANCE / 5, TOLERANCE):
+        close = [(ratio, h1, h2) for error, ratio, h1, h2 in options if error <= limit]
+        if close:
+            _, h1, h2 = min(close)
+            return h1, h2
+    raise ConfigError(
+        f"no block of {channels} channels has {target:,} parameters (+-1 %): the matched unit is too small; "
+        "give it more nodes or states, or narrow the feature map with 'reduce'."
+    )
+
+
+def matched_target(match: Match, in_channels: int, num_classes: int | None) -> int:
+    """Trainable parameters of the matched unit; leaves the random state as it was."""
+    state = paddle.get_rng_state()
+    try:
+        return count_parameters(build_matched(match, in_channels, num_classes))
+    finally:
+        paddle.set_rng_state(state)
+
+
+@CONTEXTS.register
+class MatchedConv(ContextUnit):
+    """Residual stack of three convolutions, C -> h1 -> h2 -> C, with the parameters of ``match`` (+-1 %).
+
+    Sees one pixel (``kernel_size=1``, default), hence no context; the identity at first.
+
+    Args:
+        in_channels: C.
+        match: the unit whose parameters it gets.
+        kernel_size: 3 adds a little locality, for a control with some reach.
+    """
+
+    def __init__(self, *, in_channels: int, match: Match = "GloRe", num_classes: int | None = None,
+                 kernel_size: int = 1):
+        super().__init__(in_channels)
+        c, area = in_channels, kernel_size**2
+        self.target = matched_target(match, c, num_classes)
+        h1, h2 = matched_widths(self.target, c, lambda a, b: area * a * b + c * (a + b) + 2 * (a + b + c))
+        self.layers = nn.Sequential(ConvBNAct(c, h1, 1), ConvBNAct(h1, h2, kernel_size))
+        self.extend = nn.Conv2D(h2, c, 1, bias_attr=False)
+        self.norm = BatchNorm(c, weight_attr=paddle.ParamAttr(initializer=nn.initializer.Constant(0.0)))
+
+    def forward(self, x):
+        return x + self.norm(self.extend(self.layers(x))), {}
+
+
+@CONTEXTS.register
+class GlobalPool(ContextUnit):
+    """``x + MLP(mean of x over all pixels)``, C -> h1 -> h2 -> C, with the parameters of ``match`` (+-1 %).
+
+    The last layer starts at zero: the identity at first. No BN, which would see
+    one value per image.
+    """
+
+    def __init__(self, *, in_channels: int, match: Match = "GloRe", num_classes: int | None = None):
+        super().__init__(in_channels)
+        c = in_channels
+        self.target = matched_target(match, c, num_classes)
+        h1, h2 = matched_widths(self.target, c, lambda a, b: c * a + a + a * b + b + b * c + c)
+        zero = paddle.ParamAttr(initializer=nn.initializer.Constant(0.0))
+        self.first, self.second = nn.Conv2D(c, h1, 1), nn.Conv2D(h1, h2, 1)
+        self.extend = nn.Conv2D(h2, c, 1, weight_attr=zero)
+
+    def forward(self, x):
+        pooled = x.mean([2, 3], keepdim=True)  # [N, C, 1, 1]
+        return x + self.extend(F.relu(self.second(F.relu(self.first(pooled))))), {}
+
+
+class _NodeControl(NodeUnit):
+    """A control around a unit with nodes."""
+
+    def __init__(self, in_channels: int, unit: ContextUnit):
+        super().__init__(in_channels, unit.out_channels)
+        if not isinstance(unit, NodeUnit):
+            raise ConfigError(f"{type(self).__name__}: 'match' must be a unit with nodes, not {type(unit).__name__}.")
+        self.unit, self.num_nodes = unit, unit.num_nodes
+
+    def assign(self, x):
+        return self.unit.assign(x)
+
+    def reason(self, x, assignment):
+        return self.unit.reason(x, assignment)
+
+    def explain_with(self, x, assignment):
+        return self.unit.explain_with(x, assignment)
+
+    def macs(self, height, width):
+        return self.unit.macs(height, width)
+
+
+@CONTEXTS.register
+class IdentityGraph(_NodeControl):
+    """``match`` (GloRe or GCU) with the identity as adjacency: projection, state update, re-projection."""
+
+    def __init__(self, *, in_channels: int, match: Match = "GloRe", num_classes: int | None = None):
+        name = match if isinstance(match, str) else match.get("type")
+        if not CONTEXTS.accepts(name, "messages"):
+            raise ConfigError(f"IdentityGraph: 'match' must be GloRe or GCU, which can drop their messages, not {name}.")
+        super().__init__(in_channels, build_matched(match, in_channels, num_classes, messages=False))
+
+
+@CONTEXTS.register
+class ShuffledAssignment(_NodeControl):
+    """``match`` with the pixel-to-node map of another image.
+
+    Train mode: each image gets the map of its predecessor in the batch (one
+    image: the map kept from the step before). Eval mode: every image gets one
+    map, that of the last training batch's first image, kept in the checkpoint
+    and resized; so a prediction depends neither on the batch nor on the order.
+
+    Args:
+        in_channels: C.
+        match: the unit to disturb.
+        grid: side of the kept map.
+    """
+
+    def __init__(self, *, in_channels: int, match: Match = "GloRe", num_classes: int | None = None, grid: int = 32):
+        super().__init__(in_channels, build_matched(match, in_channels, num_classes))
+        self.grid = grid
+        self.register_buffer("kept", paddle.full([1, self.num_nodes, grid, grid], 1.0 / self.num_nodes))
+
+    def assign(self, x):
+        if not self.training:
+            return self._kept_map(x)
+        own = self.unit.assign(x)
+        shuffled = own.roll(1, axis=0) if x.shape[0] > 1 else self._kept_map(x)
+        self.kept.set_value(resize(own[:1].detach(), (self.grid, self.grid)))
+        return shuffled
+
+    def _kept_map(self, x):
+        kept = resize(self.kept, x.shape[2:])
+        return kept + paddle.zeros_like(x[:, :1])  # [1, V, H, W] -> [N, V, H, W], whatever N is

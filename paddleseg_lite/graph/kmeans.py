@@ -1,0 +1,62 @@
+"""Lloyd's k-means with k-means++ seeding (Arthur & Vassilvitskii, 2007), for the anchors of GCU."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def kmeans(points: np.ndarray, k: int, *, iters: int = 10, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Cluster ``points [M, C]``.
+
+    A cluster that runs empty moves to the point farthest from its centre. With
+    fewer distinct points than clusters the surplus centres are drawn around the
+    mean with the spread of the data, so that no two centres coincide.
+
+    Returns:
+        Centres ``[k, C]`` and the standard deviations inside each cluster ``[k, C]``.
+
+    Raises:
+        ValueError: no points, or points that are not finite.
+    """
+    points = np.asarray(points, dtype="float64")
+    if points.ndim != 2 or len(points) == 0 or not np.isfinite(points).all():
+        raise ValueError(f"k-means needs finite points [M, C] with M >= 1, got shape {list(points.shape)}.")
+    rng = np.random.default_rng(seed)
+    centres = _seed(points, k, rng)
+    owner = np.zeros(len(points), dtype=int)
+    for _ in range(iters):
+        distance = _distances(points, centres)
+        owner, closest = distance.argmin(1), distance.min(1)
+        for j in range(k):
+            mine = owner == j
+            if mine.any():
+                centres[j] = points[mine].mean(0)
+            elif closest.max() > 0:
+                farthest = closest.argmax()
+                centres[j], closest[farthest] = points[farthest], 0.0
+    owner = _distances(points, centres).argmin(1)
+    overall = points.std(0)
+    std = np.stack([points[owner == j].std(0) if (owner == j).sum() > 1 else overall for j in range(k)])
+    return centres, std
+
+
+def _seed(points: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
+    """k-means++: each next centre is a point drawn with probability proportional to its squared distance."""
+    centres = [points[rng.integers(len(points))]]
+    closest = ((points - centres[0]) ** 2).sum(1)
+    while len(centres) < k:
+        total = closest.sum()
+        if total <= 1e-12 * len(points):  # all points are centres already
+            spread = np.maximum(points.std(0), 1e-3)
+            centre = points.mean(0) + rng.normal(size=points.shape[1]) * spread
+        else:
+            centre = points[rng.choice(len(points), p=closest / total)]
+        centres.append(centre)
+        closest = np.minimum(closest, ((points - centre) ** 2).sum(1))
+    return np.stack(centres)
+
+
+def _distances(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """Squared distances ``[M, k]``."""
+    squares = (points**2).sum(1)[:, None] - 2.0 * points @ centres.T + (centres**2).sum(1)
+    return np.maximum(squares, 0.0)
