@@ -51,19 +51,33 @@ def bilinear_kernel(channels_in: int, channels_out: int, size: int) -> np.ndarra
 def max_unpool_2x2(x, indices, output_size):
     """Put each value of ``x [N, C, h, w]`` back where 2 x 2 / 2 max-pooling took it from; zeros elsewhere.
 
-    Equal to ``F.max_unpool2d`` but made of nearest resize, comparison and
-    select, which static-graph converters know and which needs no scatter.
-
     Args:
         x: pooled values.
-        indices: flat positions over H * W from ``F.max_pool2d(return_mask=True)``.
+        indices: flat positions over H * W from ``F.max_pool2d(return_mask=True)``,
+            pooled by floor or by ceil.
         output_size: ``(H, W)`` of the map before pooling, odd sizes included.
     """
+    if paddle.in_dynamic_mode():
+        return F.max_unpool2d(x, indices, 2, 2, output_size=[*x.shape[:2], *(int(s) for s in output_size)])
+    return unpool_by_select(x, indices, output_size)
+
+
+def unpool_by_select(x, indices, output_size):
+    """:func:`max_unpool_2x2` out of nearest resize, comparison and select.
+
+    Converters to other engines know these and have no scatter for the real
+    operator; it costs ten times as much here, so only static graphs use it.
+    """
     height, width = int(output_size[0]), int(output_size[1])
-    spread = [F.interpolate(t, scale_factor=2, mode="nearest") for t in (x, indices.astype(x.dtype))]
-    value, index = (_pad_or_crop(t, height, width) for t in spread)
-    position = paddle.arange(height * width, dtype=x.dtype).reshape([1, 1, height, width])
-    return paddle.where(index == position, value, paddle.zeros_like(value))
+    h, w = int(x.shape[2]), int(x.shape[3])
+    # Compare dy * W + dx within each window, not positions in the map: those are
+    # not exact in float32 from 2^24 pixels on, and in half precision long before.
+    corner = 2 * width * np.arange(h)[:, None] + 2 * np.arange(w)[None, :]
+    offset = (indices - paddle.to_tensor(corner[None, None].astype("int32")).astype(indices.dtype)).astype("float32")
+    value, offset = (_pad_or_crop(F.interpolate(t, scale_factor=2, mode="nearest"), height, width) for t in (x, offset))
+    here = (np.arange(height) % 2)[:, None] * width + (np.arange(width) % 2)[None, :]
+    taken = offset == paddle.to_tensor(here[None, None].astype("float32"))
+    return paddle.where(taken, value, paddle.zeros_like(value))
 
 
 def _pad_or_crop(x, height: int, width: int):

@@ -1,0 +1,52 @@
+"""Encoders that remember where each maximum was pooled from (SegNet, ENet)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import paddle.nn.functional as F
+from paddle import nn
+
+from ..layers import max_unpool_2x2
+from .base import Backbone
+
+
+class Place(NamedTuple):
+    """Where 2x2 max-pooling took its values from."""
+
+    indices: object  # [N, C, h, w], flat over H * W
+    size: tuple  # (H, W) before pooling
+
+    def restore(self, x):
+        """Max-unpooling: ``x [N, C, h, w] -> [N, C, H, W]``, zeros where nothing was taken."""
+        return max_unpool_2x2(x, self.indices, self.size)
+
+
+class IndexedMaxPool(nn.Layer):
+    """2x2 max-pooling of stride 2: ``[N, C, H, W] -> ([N, C, h, w], Place)``."""
+
+    def __init__(self, *, ceil_mode: bool = False):
+        super().__init__()
+        self.ceil_mode = ceil_mode
+
+    def forward(self, x):
+        y, indices = F.max_pool2d(x, 2, 2, return_mask=True, ceil_mode=self.ceil_mode)
+        return y, Place(indices, tuple(x.shape[2:]))
+
+
+class IndexedBackbone(Backbone):
+    """A backbone whose stages return ``(map, Place)``, or ``(map, None)`` where they do not pool."""
+
+    def forward(self, x, after_stage=None):
+        return self.trace(x, after_stage)[0]
+
+    def trace(self, x, after_stage=None) -> tuple[list, list]:
+        """Feature maps as :meth:`forward` returns them, and the place of each stage's pooling."""
+        features, places = [], []
+        for index, stage in enumerate(self.stages):
+            x, place = stage(x)
+            if after_stage is not None:
+                x = after_stage(index, x)
+            features.append(x)
+            places.append(place)
+        return features, places

@@ -1,0 +1,150 @@
+"""ENet: A Deep Neural Network Architecture for Real-Time Semantic Segmentation.
+
+Paszke, Chaurasia, Kim, Culurciello, 2016, arXiv:1606.02147.
+
+A small network with a large encoder and a small decoder, all of bottlenecks
+(enet_blocks.py). Output sizes for 512 x 512, table 1 of the paper:
+
+    initial     3x3/2 convolution beside max-pooling          16 x 256
+    stage 1     1.0 down, 1.1-1.4                             64 x 128
+    stage 2     2.0 down, 2.1-2.8                             128 x 64
+    stage 3     3.0-3.7, as 2.1-2.8                           128 x 64
+    stage 4     4.0 up (places of 2.0), 4.1, 4.2              64 x 128
+    stage 5     5.0 up (places of 1.0), 5.1                   16 x 256
+    fullconv    deconvolution by 2                            K x 512
+
+2.1-2.8 are: regular, dilated 2, asymmetric 5, dilated 4, regular, dilated 8,
+asymmetric 5, dilated 16. Dropout of whole channels is 0.01 in stage 1 and 0.1 in
+stages 2 and 3.
+
+``style``: ``paper`` (the authors' Lua), ``pytorch`` (davidtvs) or ``paddleseg``;
+enet_blocks.STYLES lists what differs. For odd sizes the places of each pooling
+carry its input size; a row or column that pooling dropped comes back as zeros.
+"""
+
+from __future__ import annotations
+
+from paddle import nn
+
+from ..backbones.indexed import IndexedBackbone
+from ..backbones.vgg import scale_width
+from ..errors import ConfigError
+from ..registry import MODELS
+from .base import Segmentor
+from .enet_blocks import STYLES, Bottleneck, Initial, UpBottleneck
+
+SECTION = (
+    {}, {"dilation": 2}, {"asymmetric": True}, {"dilation": 4}, {}, {"dilation": 8}, {"asymmetric": True},
+    {"dilation": 16},
+)
+SMALLEST = 7  # pixels that survive being halved three times
+
+
+@MODELS.register
+class ENet(Segmentor):
+    """ENet for K classes.
+
+    Args:
+        style: ``"paper"``, ``"pytorch"`` or ``"paddleseg"``.
+        decoder_upsample: ``"unpool"`` or ``"nearest"`` in the main branches going up.
+        encoder_only: a 1x1 classifier on stage 3 and no decoder: the first half of
+            the authors' training, on labels at 1/8.
+        width: multiplies all widths.
+        native_output: leave train outputs of ``encoder_only`` at 1/8.
+
+    Raises:
+        ValueError: an image with a side below 7 pixels.
+    """
+
+    def __init__(self, *, num_classes, in_channels=3, style="paper", decoder_upsample="unpool", encoder_only=False,
+                 width=1.0, native_output=False, align_corners=False, context=None, pretrained=None):
+        super().__init__(
+            num_classes=num_classes, in_channels=in_channels, align_corners=align_corners, pretrained=pretrained,
+            native_output=native_output,
+        )
+        if style not in STYLES:
+            raise ConfigError(f"ENet style '{style}' is unknown; one of {', '.join(STYLES)}.")
+        if decoder_upsample not in ("unpool", "nearest"):
+            raise ConfigError(f"decoder_upsample '{decoder_upsample}' is unknown; 'unpool' or 'nearest'.")
+        self.build_encoder(ENetEncoder(in_channels, width, STYLES[style]), context)
+        if encoder_only:
+            self.decoder, self.classifier = None, nn.Conv2D(self.deep_channels, num_classes, 1)
+        else:
+            self.decoder = ENetDecoder(
+                self.deep_channels, self.backbone.pooled_channels, num_classes, STYLES[style],
+                unpool=decoder_upsample == "unpool",
+            )
+
+    def encode(self, x):
+        if min(x.shape[2:]) < SMALLEST:
+            raise ValueError(f"ENet needs sides of at least {SMALLEST} pixels, got {list(x.shape[2:])}: pad the image.")
+        features, places = self.backbone.trace(x, self.context.after_stage)
+        return [self.context.deep(features[-1]), places]
+
+    def decode(self, features, x):
+        y, (place1, place2, _) = features
+        if self.decoder is None:
+            return {"out": self.classifier(y)}  # [N, K, H/8, W/8]
+        y = self.decoder(y, place1, place2)
+        return {"out": y[:, :, : x.shape[2], : x.shape[3]]}
+
+
+class ENetEncoder(IndexedBackbone):
+    """Stages 1 to 3, the first with the initial block: strides 4, 8, 8; widths 64, 128, 128."""
+
+    def __init__(self, in_channels, width, style):
+        super().__init__()
+        w1, w2 = scale_width(64, width), scale_width(128, width)
+        initial = Initial(in_channels, scale_width(16, width), style)
+        down1 = Bottleneck(initial.out_channels, w1, style, down=True, dropout=0.01)
+        stage1 = [Bottleneck(w1, w1, style, dropout=0.01) for _ in range(4)]
+        down2 = Bottleneck(w1, w2, style, down=True, dropout=0.1)
+        stage2, stage3 = ([Bottleneck(w2, w2, style, dropout=0.1, **kind) for kind in SECTION] for _ in range(2))
+        self.stages = nn.LayerList([Stage(initial, down1, *stage1), Stage(down2, *stage2), Stage(*stage3)])
+        self.out_channels, self.strides = [w1, w2, w2], [4, 8, 8]
+        self.pooled_channels = [initial.out_channels, w1]
+
+
+class Stage(nn.Sequential):
+    """Blocks in a row; ``-> (y, Place)`` of the one that pools, if one does."""
+
+    def forward(self, x):
+        place = None
+        for block in self:
+            x = block(x)
+            if isinstance(x, tuple):
+                x, found = x
+                place = found or place
+        return x, place
+
+
+class ENetDecoder(nn.Layer):
+    """Stages 4, 5 and the last deconvolution, to logits of the image's size."""
+
+    def __init__(self, in_channels, pooled_channels, num_classes, style, *, unpool):
+        super().__init__()
+        w0, w1 = pooled_channels  # 16, 64: unpooling returns to what was pooled
+        regular = {"dropout": style.decoder_dropout, "relu": True}
+        self.up4 = UpBottleneck(in_channels, w1, style, unpool=unpool)
+        self.stage4 = Stage(Bottleneck(w1, w1, style, **regular), Bottleneck(w1, w1, style, **regular))
+        self.up5 = UpBottleneck(w1, w0, style, unpool=unpool)
+        self.stage5 = Stage(Bottleneck(w0, w0, style, **regular))
+        kernel = style.last_kernel
+        self.fullconv = nn.Conv2DTranspose(
+            w0, num_classes, kernel, stride=2, padding=kernel // 3, output_padding=kernel // 3,
+            bias_attr=None if style.bias else False,
+        )
+
+    def forward(self, x, place1, place2):
+        x, _ = self.stage4(self.up4(x, place2))
+        x, _ = self.stage5(self.up5(x, place1))
+        return self.fullconv(x)
+
+
+@MODELS.register
+def enet_course(*, num_classes, in_channels=3, width=1.0, context=None, pretrained=None):
+    """The course's Keras ENet as it was meant: the paper's with nearest upsampling in the decoder."""
+    return ENet(
+        num_classes=num_classes, in_channels=in_channels, decoder_upsample="nearest", width=width, context=context,
+        pretrained=pretrained,
+    )

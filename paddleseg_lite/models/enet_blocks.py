@@ -1,0 +1,165 @@
+"""The bottlenecks of ENet and the two published ways to build them.
+
+A bottleneck adds two branches. ``main`` is the input (max-pooled and padded with
+zero channels going down, projected and unpooled going up); ``ext`` squeezes to a
+quarter of the channels, convolves, and expands again:
+
+    1x1 (2x2/2 down) - BN - act - {3x3 | dilated | 5x1, 1x5 | deconv} - BN - act - 1x1 - BN - dropout
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import paddle
+import paddle.nn.functional as F
+from paddle import nn
+
+from ..backbones.indexed import IndexedMaxPool
+from ..errors import ConfigError
+from ..layers import BatchNorm, ConvBNAct, fit_to, resize
+
+
+@dataclass(frozen=True)
+class Style:
+    """What differs between implementations; the defaults are the authors' Lua."""
+
+    epsilon: float = 1e-3
+    bias: bool = True  # on 3x3, 1x5, deconvolutions and the initial convolution
+    prelu_per_channel: bool = True
+    initial_pool: int = 2
+    squeeze_input: bool = False  # squeeze to a quarter of the input's channels (else output's) where size changes
+    act_before_sum: bool = False  # activation after ext's last 1x1 as well
+    act_before_sum_up: bool = False  # the same in the upsampling bottleneck
+    asymmetric_norm: bool = False  # BN and activation between 5x1 and 1x5
+    decoder_dropout: float = 0.0
+    deconv_kernel: int = 3
+    last_kernel: int = 2
+
+
+_PYTORCH = Style(
+    epsilon=1e-5, bias=False, prelu_per_channel=False, initial_pool=3, squeeze_input=True, act_before_sum=True,
+    act_before_sum_up=True, asymmetric_norm=True, decoder_dropout=0.1, deconv_kernel=2, last_kernel=3,
+)
+STYLES = {
+    "paper": Style(),  # e-lab/ENet-training
+    "pytorch": _PYTORCH,  # davidtvs/PyTorch-ENet; one PReLU weight at each activation
+    "paddleseg": replace(_PYTORCH, act_before_sum_up=False),
+}
+
+
+class Initial(nn.Layer):
+    """3x3/2 convolution beside 2x2 max-pooling of the image, concatenated, BN, PReLU; 13 + 3 channels for RGB."""
+
+    def __init__(self, in_channels, out_channels, style: Style):
+        super().__init__()
+        out_channels = max(out_channels, 2 * in_channels)  # with many bands, half of the map is still learned
+        self.conv = nn.Conv2D(
+            in_channels, out_channels - in_channels, 3, stride=2, padding=1, bias_attr=None if style.bias else False
+        )
+        side = style.initial_pool  # 2x2 rounds up to the convolution's size for odd images
+        self.pool = nn.MaxPool2D(side, 2, padding=side // 3, ceil_mode=side == 2)
+        self.bn = BatchNorm(out_channels, epsilon=style.epsilon)
+        self.act = prelu(out_channels, style)
+        self.out_channels = out_channels
+
+    def forward(self, x):
+        return self.act(self.bn(paddle.concat([self.conv(x), self.pool(x)], axis=1)))
+
+
+class Bottleneck(nn.Layer):
+    """Encoder bottleneck (PReLU) or regular decoder bottleneck (ReLU); ``-> (y, None)`` or, going down, ``(y, Place)``.
+
+    Args:
+        down: halve the size.
+        dilation: of the 3x3.
+        asymmetric: 5x1 and 1x5 in place of the 3x3.
+        dropout: of whole channels, at the end of ext.
+        relu: ReLU everywhere (decoder).
+    """
+
+    def __init__(self, in_channels, out_channels, style: Style, *, down=False, dilation=1, asymmetric=False,
+                 dropout=0.0, relu=False):
+        super().__init__()
+        inner = max(1, (in_channels if style.squeeze_input else out_channels) // 4)
+        act = (lambda c: nn.ReLU()) if relu else (lambda c: prelu(c, style))
+        self.pool = IndexedMaxPool() if down else None
+        self.extra_channels = out_channels - in_channels
+        if self.extra_channels < 0:
+            raise ConfigError(
+                f"ENet pads {in_channels} channels to {out_channels}: too few; use a larger width for this in_channels."
+            )
+        side = 2 if down else 1
+        squeeze = [norm_act(nn.Conv2D(in_channels, inner, side, stride=side, bias_attr=False), inner, act, style)]
+        if asymmetric:
+            first = nn.Conv2D(inner, inner, (5, 1), padding=(2, 0), bias_attr=False)
+            squeeze.append(norm_act(first, inner, act, style) if style.asymmetric_norm else first)
+            conv = nn.Conv2D(inner, inner, (1, 5), padding=(0, 2), bias_attr=None if style.bias else False)
+        else:
+            conv = nn.Conv2D(
+                inner, inner, 3, padding=dilation, dilation=dilation, bias_attr=None if style.bias else False
+            )
+        self.ext = nn.Sequential(
+            *squeeze, norm_act(conv, inner, act, style),
+            expand(inner, out_channels, act if style.act_before_sum else None, style, dropout),
+        )
+        self.act = act(out_channels)
+
+    def forward(self, x):
+        main, place = (x, None) if self.pool is None else self.pool(x)
+        if self.extra_channels:
+            main = pad_channels(main, self.extra_channels)
+        return self.act(main + self.ext(x)), place
+
+
+class UpBottleneck(nn.Layer):
+    """Decoder bottleneck that doubles the size to that of a :class:`Place`; all ReLU.
+
+    Args:
+        unpool: max-unpooling in ``main``; else nearest upsampling.
+    """
+
+    def __init__(self, in_channels, out_channels, style: Style, *, unpool=True):
+        super().__init__()
+        inner = max(1, (in_channels if style.squeeze_input else out_channels) // 4)
+        act = lambda c: nn.ReLU()  # noqa: E731
+        kernel = style.deconv_kernel
+        self.unpool = unpool
+        self.main = ConvBNAct(in_channels, out_channels, 1, act=None, epsilon=style.epsilon)
+        self.squeeze = norm_act(nn.Conv2D(in_channels, inner, 1, bias_attr=False), inner, act, style)
+        self.deconv = nn.Conv2DTranspose(
+            inner, inner, kernel, stride=2, padding=kernel // 3, output_padding=kernel // 3,
+            bias_attr=None if style.bias else False,
+        )
+        self.bn = BatchNorm(inner, epsilon=style.epsilon)
+        last_act = act if style.act_before_sum_up else None
+        self.expand = expand(inner, out_channels, last_act, style, style.decoder_dropout)
+
+    def forward(self, x, place):
+        main = self.main(x)
+        main = place.restore(main) if self.unpool else resize(main, place.size, mode="nearest")
+        ext = fit_to(self.deconv(self.squeeze(x)), main)  # an odd size lacks a row of zeros
+        return F.relu(main + self.expand(F.relu(self.bn(ext))))
+
+
+def prelu(channels, style: Style):
+    """PReLU from 0.25, a weight per channel or one for all."""
+    return nn.PReLU(channels if style.prelu_per_channel else 1)
+
+
+def norm_act(conv, channels, act, style: Style):
+    """conv, BN and, unless ``act`` is None, activation."""
+    layers = [conv, BatchNorm(channels, epsilon=style.epsilon)]
+    return nn.Sequential(*layers, act(channels)) if act else nn.Sequential(*layers)
+
+
+def expand(inner, out_channels, act, style: Style, dropout):
+    """The last 1x1 of ext, with dropout of whole channels."""
+    layers = norm_act(nn.Conv2D(inner, out_channels, 1, bias_attr=False), out_channels, act, style)
+    return nn.Sequential(layers, nn.Dropout2D(dropout)) if dropout else layers
+
+
+def pad_channels(x, count: int):
+    """Append ``count`` channels of zeros."""
+    n, _, height, width = x.shape
+    return paddle.concat([x, paddle.zeros([n, count, height, width], dtype=x.dtype)], axis=1)
