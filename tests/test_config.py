@@ -55,7 +55,8 @@ def test_iters_and_epochs_replace_each_other_across_layers(recipe):
 
 
 def test_exponents_without_a_dot_are_numbers(write):
-    config = load_config(write("e.yml", "model: {type: UNet}\nlr_scheduler: {type: PolynomialDecay, learning_rate: 1e-3}"))
+    text = "model: {type: UNet}\nlr_scheduler: {type: PolynomialDecay, learning_rate: 1e-3}"
+    config = load_config(write("e.yml", text))
     assert config.lr_scheduler["learning_rate"] == 1e-3
 
 

@@ -1,0 +1,131 @@
+"""One run of a study, in a process of its own: ``python -m paddleseg_lite.ablation.worker RUN_FOLDER``.
+
+The folder holds ``config.yml``. When the run is over it also holds
+``result.json``: either the scores and costs, or the reason why there are none.
+A run that was killed has checkpoints and no ``result.json``; it is resumed.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+from .. import runtime
+from ..errors import UserError
+
+RESULT = "result.json"
+
+
+def main(folder: Path) -> int:
+    """Run to the end; 0 when ``result.json`` says done, 1 when it says failed, 3 when interrupted."""
+    _die_with_parent()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
+    runtime.setup("cpu" if os.environ.get("PADDLESEG_LITE_STUDY_DEVICE") != "gpu" else "auto")
+    started = time.perf_counter()
+    try:
+        for file in json.loads(os.environ.get("PADDLESEG_LITE_STUDY_IMPORTS", "[]")):
+            from ..cli import import_file
+
+            import_file(Path(file))
+        result = _train(folder)
+    except UserError as e:
+        result = {"status": "failed", "reason": str(e)}
+    except Exception as e:  # a fault of ours: the study goes on, the report shows the hole
+        result = {"status": "failed", "reason": f"{type(e).__name__}: {e}", "traceback": traceback.format_exc()}
+    if result is None:
+        return 3
+    result["seconds"] = time.perf_counter() - started
+    write_result(folder, result)
+    return 0 if result["status"] == "done" else 1
+
+
+def write_result(folder: Path, result: dict[str, Any]) -> None:
+    """``result.json``, whole or not at all."""
+    temporary = folder / f".{RESULT}.{os.getpid()}"
+    temporary.write_text(json.dumps(result, indent=1), encoding="utf-8")
+    os.replace(temporary, folder / RESULT)
+
+
+def _train(folder: Path) -> dict[str, Any] | None:
+    from ..config import load_config
+    from ..engine.callbacks import MetricsFile, TrainLog
+    from ..engine.checkpoint import list_checkpoints
+    from ..engine.trainer import Trainer
+
+    config = load_config(folder / "config.yml")
+    trainer = Trainer(config, folder)
+    trainer.callbacks += [TrainLog(progress=False), MetricsFile(folder / "metrics.jsonl")]
+    if list_checkpoints(folder):
+        trainer.resume(None)
+    outcome = trainer.run()
+    if outcome.stopped_by in ("SIGINT", "SIGTERM"):
+        return None
+    records = [json.loads(x) for x in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    evaluations = [r for r in records if r["kind"] == "eval"]
+    if not evaluations:
+        raise UserError("the run made no validation, so there is nothing to compare; do not set do_eval: false.")
+    speeds = sorted(r["images_per_s"] for r in records if r["kind"] == "train")
+    return {
+        "status": "done",
+        "metrics": evaluations[-1],  # the last, not the best: picking the best on the validation set flatters
+        "train_images_per_s": speeds[len(speeds) // 2],
+        **costs(trainer),
+    }
+
+
+def costs(trainer) -> dict[str, Any]:
+    """Parameters, GMACs, latency of one validation image, peak memory."""
+    import numpy as np
+    import paddle
+
+    from ..models.summary import summarize
+
+    sample = trainer.val_dataset.get(0, None)
+    image = paddle.to_tensor(np.ascontiguousarray(sample["image"].transpose(2, 0, 1))[None])
+    trainer.model.eval()
+    summary = summarize(trainer.model, tuple(image.shape))
+    times = []
+    with paddle.no_grad():
+        for _ in range(12):
+            started = time.perf_counter()
+            trainer.model(image)["out"].numpy()
+            times.append(time.perf_counter() - started)
+    return {
+        "parameters": int(summary.parameters),
+        "gmacs": float(summary.gmacs),
+        "latency_ms": 1000 * sorted(times[2:])[5],
+        "peak_memory_mb": peak_memory_mb(),
+    }
+
+
+def peak_memory_mb() -> float | None:
+    """Largest resident size of this process so far; ``None`` where the platform does not tell."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)
+
+
+def _die_with_parent() -> None:
+    """End when the study's process is gone, however it went; an orphan would write beside its successor."""
+    parent = os.getppid()
+
+    def watch():
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(3)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,45 @@
+"""What ``tools/ablate.py`` does: expand, run, report."""
+
+from __future__ import annotations
+
+import logging
+import re
+from pathlib import Path
+
+from ..ablation.report import collect, write_hparams, write_report
+from ..ablation.runner import run_study
+from ..ablation.study import load_study
+from ..cli import make_folder
+from ..errors import ConfigError
+
+logger = logging.getLogger("paddleseg_lite")
+
+
+def run_ablation(
+    config: str, *, opts: list[str], save_dir: str | None = None, jobs: int = 1, shard: str = "1/1",
+    imports: list[str] | None = None, retry_failed: bool = False, keep_weights: bool = False, report_only: bool = False,
+) -> int:
+    """Run (what is left of) a study and write its report; 1 when the report has holes, else 0."""
+    if jobs < 1:
+        raise ConfigError(f"--jobs must be at least 1, got {jobs}.")
+    study = load_study(config, opts=opts)
+    folder = make_folder(save_dir or Path("output") / "ablation" / Path(config).stem)
+    if not report_only:
+        run_study(
+            study, folder, jobs=jobs, shard=parse_shard(shard), retry_failed=retry_failed, keep_weights=keep_weights,
+            imports=imports, progress=logger.info,
+        )
+    page = write_report(study, folder)
+    write_hparams(study, folder)
+    print((folder / "report.md").read_text(encoding="utf-8"))
+    logger.info("report: %s", page)
+    holes = any(row.failures or row.missing for _, rows in collect(study, folder) for row in rows)
+    return 1 if holes else 0
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """``"2/4"`` -> ``(2, 4)``."""
+    match = re.fullmatch(r"(\d+)/(\d+)", text)
+    if not match or not 1 <= int(match[1]) <= int(match[2]):
+        raise ConfigError(f"--shard takes i/n with 1 <= i <= n, e.g. 1/4; got '{text}'.")
+    return int(match[1]), int(match[2])
