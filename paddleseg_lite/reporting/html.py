@@ -59,10 +59,9 @@ def table(header: Sequence[str], rows: Sequence[Sequence[Any]], *, classes: Sequ
 def figure(picture: bytes | np.ndarray, caption: str = "") -> str:
     """A picture inside the page: PNG bytes, or RGB uint8 ``[H, W, 3]``."""
     if isinstance(picture, np.ndarray):
-        ok, encoded = cv2.imencode(".png", np.ascontiguousarray(picture[..., ::-1]))
-        if not ok:
-            raise ValueError(f"cannot encode a picture of shape {picture.shape} and type {picture.dtype}.")
-        picture = encoded.tobytes()
+        if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
+            raise ValueError(f"a picture is uint8 [H, W, 3], got {picture.dtype} of shape {picture.shape}.")
+        picture = cv2.imencode(".png", np.ascontiguousarray(picture[..., ::-1]))[1].tobytes()
     data = base64.b64encode(picture).decode("ascii")
     text = html.escape(caption)
     return f"<figure><img alt='{text}' src='data:image/png;base64,{data}'><figcaption>{text}</figcaption></figure>"
