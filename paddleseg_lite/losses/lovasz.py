@@ -11,7 +11,7 @@ import paddle
 
 from ..errors import ConfigError
 from ..registry import LOSSES
-from .base import Loss, masked_probabilities, safe_ratio
+from .base import Loss, check_shapes, masked_probabilities, safe_ratio
 
 
 @LOSSES.register
@@ -30,6 +30,7 @@ class LovaszSoftmaxLoss(Loss):
         self.classes, self.per_image = classes, per_image
 
     def forward(self, logits, label):
+        check_shapes(logits, label)
         if not self.per_image:
             return self.flat(logits, label)
         images = [self.flat(logits[i : i + 1], label[i : i + 1]) for i in range(logits.shape[0])]

@@ -1,5 +1,6 @@
 """Measures of a segmentation: one confusion matrix, and what is computed from it or beside it."""
 
-from .confusion import ConfusionMatrix, Scores
+from .confusion import ConfusionMatrix
+from .scores import CONVENTIONS, Scores
 
-__all__ = ["ConfusionMatrix", "Scores"]
+__all__ = ["CONVENTIONS", "ConfusionMatrix", "Scores"]

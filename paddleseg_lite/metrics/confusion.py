@@ -11,9 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .scores import CONVENTIONS, Scores
-
-__all__ = ["CONVENTIONS", "ConfusionMatrix", "Scores"]
+from .scores import Scores
 
 
 class ConfusionMatrix:
