@@ -1,18 +1,24 @@
 """Blocks that two or more papers share."""
 
 from .conv import ConvBNAct, conv_bn, conv_bn_relu
+from .fcn_head import FCNHead, make_dropout
 from .init import kaiming_fan_out
+from .jpu import JPU
 from .norm import BatchNorm, freeze_bn
 from .pyramid import ASPP, PyramidPooling, adaptive_avg_pool
 from .separable import SeparableConv
+from .squeeze_excite import SqueezeExcite
 from .upsample import bilinear_kernel, fit_to, max_unpool_2x2, resize
 
 __all__ = [
     "ASPP",
+    "JPU",
     "BatchNorm",
     "ConvBNAct",
+    "FCNHead",
     "PyramidPooling",
     "SeparableConv",
+    "SqueezeExcite",
     "adaptive_avg_pool",
     "bilinear_kernel",
     "conv_bn",
@@ -20,6 +26,7 @@ __all__ = [
     "fit_to",
     "freeze_bn",
     "kaiming_fan_out",
+    "make_dropout",
     "max_unpool_2x2",
     "resize",
 ]

@@ -13,8 +13,11 @@ import numpy as np
 import paddle
 from paddle import nn
 
+from ..errors import ConfigError
 from .conv import ConvBNAct
+from .fcn_head import make_dropout
 from .separable import SeparableConv
+from .squeeze_excite import SqueezeExcite
 from .upsample import resize
 
 
@@ -58,21 +61,28 @@ class PyramidPooling(nn.Layer):
         in_channels: C.
         branch_channels: width of a projection; ``C // len(bins)`` unless told.
         bins: sides of the pooled grids.
-        order: ``"input_first"`` (x, then bins in order) or ``"input_last"``.
+        order: of the concatenation: ``"input_first"`` (x, then bins in order),
+            ``"reversed"`` (x, then bins from last to first) or ``"input_last"``.
         norm_act: BN and ReLU after each projection (off in the progressive variant).
         conv_bias: bias on the projections (PaddleSeg).
         pool_type: ``"avg"`` (paper) or ``"max"``.
+        se: a squeeze-and-excitation gate on each branch.
     """
 
     def __init__(self, in_channels, *, branch_channels=None, bins=(1, 2, 3, 6), order="input_first", norm_act=True,
-                 conv_bias=False, pool_type="avg", align_corners=False):
+                 conv_bias=False, pool_type="avg", se=False, align_corners=False):
         super().__init__()
+        if order not in ("input_first", "reversed", "input_last"):
+            raise ConfigError(f"pyramid order '{order}' is unknown; one of input_first, reversed, input_last.")
+        if pool_type not in ("avg", "max"):
+            raise ConfigError(f"pool_type '{pool_type}' is unknown; 'avg' or 'max'.")
         branch_channels = branch_channels or in_channels // len(bins)
         if norm_act:
             make = lambda: ConvBNAct(in_channels, branch_channels, 1, bias=conv_bias)  # noqa: E731
         else:
             make = lambda: nn.Conv2D(in_channels, branch_channels, 1, bias_attr=None if conv_bias else False)  # noqa: E731
         self.branches = nn.LayerList([make() for _ in bins])
+        self.gates = nn.LayerList([SqueezeExcite(branch_channels) if se else nn.Identity() for _ in bins])
         self.bins, self.order, self.align_corners = tuple(bins), order, align_corners
         self.pool = {"avg": adaptive_avg_pool, "max": nn.functional.adaptive_max_pool2d}[pool_type]
         self.out_channels = in_channels + len(bins) * branch_channels
@@ -80,10 +90,12 @@ class PyramidPooling(nn.Layer):
     def forward(self, x):
         size = x.shape[2:]
         maps = []
-        for bins, branch in zip(self.bins, self.branches):
-            pooled = self.pool(x, bins)
-            maps.append(resize(branch(pooled), size, align_corners=self.align_corners))
-        return paddle.concat([x, *maps] if self.order == "input_first" else [*maps, x], axis=1)
+        for bins, branch, gate in zip(self.bins, self.branches, self.gates):
+            pooled = self.pool(x, bins)  # [N, C, bins, bins]
+            maps.append(resize(gate(branch(pooled)), size, align_corners=self.align_corners))
+        if self.order == "input_last":
+            return paddle.concat([*maps, x], axis=1)
+        return paddle.concat([x, *(maps if self.order == "input_first" else maps[::-1])], axis=1)
 
 
 class ASPP(nn.Layer):
@@ -98,13 +110,17 @@ class ASPP(nn.Layer):
         out_channels: width of each branch and of the projection.
         image_pool: whether to have the image-level branch.
         image_pool_norm: BN in that branch (needs two images in train mode).
-        separable: depthwise separable 3x3 branches (DeepLab V3+).
-        conv_bias: bias on the convolutions before BN (PaddleSeg).
+        separable: depthwise separable 3x3 branches (DeepLab V3+), with
+            ``depthwise_act`` after the depthwise norm.
+        conv_bias: bias on the convolutions before BN (PaddleSeg, the course), except
+            the image-level branch's.
+        image_pool_bias: bias on that one (the course).
         dropout: after the projection.
     """
 
     def __init__(self, in_channels, *, rates=(6, 12, 18), out_channels=256, image_pool=True, image_pool_norm=True,
-                 separable=False, depthwise_act=None, conv_bias=False, dropout=0.0, align_corners=False):
+                 separable=False, depthwise_act=None, conv_bias=False, image_pool_bias=False, dropout=0.0,
+                 align_corners=False):
         super().__init__()
         self.align_corners = align_corners
         branches = [ConvBNAct(in_channels, out_channels, 1, bias=conv_bias)]
@@ -120,13 +136,13 @@ class ASPP(nn.Layer):
         self.image_pool = None
         if image_pool:
             self.image_pool = (
-                ConvBNAct(in_channels, out_channels, 1)
+                ConvBNAct(in_channels, out_channels, 1, bias=image_pool_bias)
                 if image_pool_norm
                 else nn.Sequential(nn.Conv2D(in_channels, out_channels, 1), nn.ReLU())
             )
         count = len(branches) + int(image_pool)
         self.project = ConvBNAct(count * out_channels, out_channels, 1, bias=conv_bias)
-        self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
+        self.dropout = make_dropout(dropout)
         self.out_channels = out_channels
 
     def forward(self, x):

@@ -1,0 +1,19 @@
+"""Squeeze-and-excitation gate (Hu et al., CVPR 2018, arXiv:1709.01507)."""
+
+from __future__ import annotations
+
+import paddle.nn.functional as F
+from paddle import nn
+
+
+class SqueezeExcite(nn.Layer):
+    """``x * sigmoid(W2 ReLU(W1 mean(x)))``, one factor a channel; ``[N, C, H, W]`` to the same shape."""
+
+    def __init__(self, channels, *, reduction=16):
+        super().__init__()
+        width = max(1, channels // reduction)
+        self.squeeze = nn.Conv2D(channels, width, 1)
+        self.excite = nn.Conv2D(width, channels, 1)
+
+    def forward(self, x):
+        return x * F.sigmoid(self.excite(F.relu(self.squeeze(x.mean([2, 3], keepdim=True)))))

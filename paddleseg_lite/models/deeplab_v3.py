@@ -1,0 +1,130 @@
+"""DeepLab V3: Rethinking Atrous Convolution for Semantic Image Segmentation.
+
+Chen, Papandreou, Schroff, Adam, arXiv:1706.05587.
+
+    backbone    ResNet, output stride 16 or 8, multi-grid (1, 2, 4) in block 4      (section 3.2.1)
+    ASPP        1x1 | 3x3 at rates 6, 12, 18 (doubled at stride 8) | image pooling, each 256, BN, ReLU;
+                concatenate 1280, 1x1 -> 256, BN, ReLU                              (section 3.3)
+    classifier  1x1 -> K, bilinear to the image
+
+``cascade=1..3`` is the paper's other model (section 3.2): blocks 5 to 7 repeat
+block 4 with doubled rates and multi-grid (1, 2, 1), then 1x1 -> K, no ASPP. With
+``backbone: {output_stride: 256}`` they stride instead ("going deeper with striding").
+
+What published code does differently is a ``style``:
+
+                 paper      torchvision   paddleseg     course
+    stride       16         8             8 (vd)        8
+    multi-grid   1, 2, 4    -             1, 2, 4       1, 2, 4 on base rates 1, 1, 2, 4 (blocks 4 to 7)
+    cascade      0          0             0             3 and ASPP, 1x1 projections between blocks
+    3x3 in head  no         yes           no            yes
+    conv bias    no         no            ASPP          ASPP and head
+    dropout      0.1 (ours) 0.5           0.1           0.1
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from paddle import nn
+
+from ..errors import ConfigError
+from ..layers import ASPP, ConvBNAct, FCNHead
+from ..registry import MODELS
+from .base import Segmentor
+
+
+@dataclass(frozen=True)
+class Style:
+    """What tells the published DeepLab V3 networks apart."""
+
+    backbone: str = "ResNet50"
+    output_stride: int = 16
+    multi_grid: tuple = (1, 2, 4)
+    first_block_dilation: str = "same"
+    dilations: tuple | None = None
+    cascade: int = 0
+    cascade_projection: bool = False
+    conv_bias: bool = False
+    image_pool_bias: bool = False
+    extra_conv: bool = False
+    dropout: float = 0.1
+
+
+STYLES = {
+    "paper": Style(),
+    "torchvision": Style(
+        output_stride=8, multi_grid=(1, 1, 1), first_block_dilation="previous", extra_conv=True, dropout=0.5
+    ),
+    "paddleseg": Style(backbone="ResNet50_vd", output_stride=8, conv_bias=True),
+    "course": Style(
+        output_stride=8, dilations=(1, 1, 2, 1, 1, 2, 4), cascade=3, cascade_projection=True, conv_bias=True,
+        image_pool_bias=True, extra_conv=True,
+    ),
+}
+CASCADE_GRID = (1, 2, 1)
+
+
+@MODELS.register
+class DeepLabV3(Segmentor):
+    """DeepLab V3 for K classes.
+
+    Args:
+        style: one of the table above; the arguments below default to the style's.
+        backbone: any; a ResNet gets stride and multi-grid of the style unless it says otherwise.
+        cascade: how many of blocks 5 to 7 follow block 4 (ResNet only).
+        aspp: whether there is ASPP; by default unless there is a cascade.
+        aspp_rates: (6, 12, 18) at output stride 16, in proportion at others.
+        aspp_channels: width of the ASPP branches and of the head.
+        image_pool_norm: BN in the image-level branch (needs two images in training).
+        extra_conv: a 3x3 convolution before the classifier.
+        classifier_bias: bias on the logits.
+        dropout: after the ASPP projection.
+        aux: an auxiliary head on stage 3 (torchvision).
+    """
+
+    def __init__(self, *, num_classes, backbone=None, in_channels=3, style="paper", cascade=None, aspp=None,
+                 aspp_rates=None, aspp_channels=256, image_pool_norm=True, extra_conv=None, classifier_bias=True,
+                 dropout=None, aux=False, align_corners=False, context=None, pretrained=None):
+        super().__init__(
+            num_classes=num_classes, in_channels=in_channels, align_corners=align_corners, pretrained=pretrained
+        )
+        if style not in STYLES:
+            raise ConfigError(f"DeepLabV3 style '{style}' is unknown; one of {', '.join(STYLES)}.")
+        s = STYLES[style]
+        cascade = s.cascade if cascade is None else cascade
+        aspp = (style == "course" or not cascade) if aspp is None else aspp
+        self.build_encoder(
+            backbone or s.backbone, context, output_stride=s.output_stride,
+            multi_grid=s.multi_grid if aspp else CASCADE_GRID, first_block_dilation=s.first_block_dilation,
+            **({"cascade": cascade, "cascade_projection": s.cascade_projection} if cascade else {}),
+            **({"dilations": s.dilations} if s.dilations else {}),
+        )
+        channels, layers = self.deep_channels, []
+        if aspp:
+            self.aspp = ASPP(
+                channels, rates=aspp_rates or scaled_rates(self.backbone.strides[-1]), out_channels=aspp_channels,
+                image_pool_norm=image_pool_norm, conv_bias=s.conv_bias, image_pool_bias=s.image_pool_bias,
+                dropout=s.dropout if dropout is None else dropout, align_corners=align_corners,
+            )
+            channels = aspp_channels
+        else:
+            self.aspp = nn.Identity()
+        if s.extra_conv if extra_conv is None else extra_conv:
+            layers.append(ConvBNAct(channels, aspp_channels, 3, bias=style == "course"))
+            channels = aspp_channels
+        self.head = nn.Sequential(*layers)
+        self.classifier = nn.Conv2D(channels, num_classes, 1, bias_attr=None if classifier_bias else False)
+        self.aux_stage = len(self.backbone.out_channels) - 2 - cascade
+        self.aux_head = FCNHead(self.backbone.out_channels[self.aux_stage], num_classes) if aux else None
+
+    def decode(self, features, x):
+        outputs = {"out": self.classifier(self.head(self.aspp(features[-1])))}
+        if self.training and self.aux_head is not None:
+            outputs["aux"] = self.aux_head(features[self.aux_stage])
+        return outputs
+
+
+def scaled_rates(output_stride):
+    """ASPP rates that look as far into the image as (6, 12, 18) do at output stride 16."""
+    return tuple(max(1, rate * 16 // output_stride) for rate in (6, 12, 18))

@@ -1,0 +1,84 @@
+"""DeepLab V3+: Encoder-Decoder with Atrous Separable Convolution for Semantic Image Segmentation.
+
+Chen, Zhu, Papandreou, Schroff, Adam, ECCV 2018, arXiv:1802.02611.
+
+    encoder     DeepLab V3 up to the ASPP projection: 256 x H/16 x W/16
+    low level   stage 1 (256 x H/4 x W/4): 1x1 -> 48, BN, ReLU                      (table 1)
+    decoder     encoder map bilinear to H/4, concatenate: 304; 3x3 -> 256 twice     (table 2)
+    classifier  1x1 -> K, bilinear x4
+
+``separable=True`` (default, and PaddleSeg's) makes every 3x3 of ASPP and decoder
+depthwise separable, as the title has it; the paper's ResNet-101 rows (table 3)
+are plain: ``separable=False``. After a depthwise norm the Xception code has a
+ReLU (``depthwise_act="relu"``), PaddleSeg none (default).
+
+``style="paddleseg"``: vd ResNet at stride 8, bias on every convolution before BN
+except the image-level one.
+"""
+
+from __future__ import annotations
+
+import paddle
+from paddle import nn
+
+from ..errors import ConfigError
+from ..layers import ASPP, ConvBNAct, SeparableConv, resize
+from ..registry import MODELS
+from .base import Segmentor
+from .deeplab_v3 import scaled_rates
+
+STYLES = {
+    "paper": {"backbone": "ResNet50", "output_stride": 16, "conv_bias": False},
+    "paddleseg": {"backbone": "ResNet50_vd", "output_stride": 8, "conv_bias": True},
+}
+
+
+@MODELS.register
+class DeepLabV3P(Segmentor):
+    """DeepLab V3+ for K classes.
+
+    Args:
+        style: ``"paper"`` or ``"paddleseg"``.
+        backbone: any; a ResNet gets the style's stride and multi-grid (1, 2, 4) unless it says otherwise.
+        aspp_rates: (6, 12, 18) at output stride 16, in proportion at others.
+        aspp_channels, low_channels, decoder_channels: widths of ASPP, of the projected
+            low-level map, of the decoder.
+        separable, depthwise_act: kind of the 3x3 convolutions.
+        image_pool_norm: BN in the image-level branch (needs two images in training).
+        dropout: after the ASPP projection.
+    """
+
+    def __init__(self, *, num_classes, backbone=None, in_channels=3, style="paper", aspp_rates=None, aspp_channels=256,
+                 low_channels=48, decoder_channels=256, separable=True, depthwise_act=None, image_pool_norm=True,
+                 dropout=0.1, align_corners=False, context=None, pretrained=None):
+        super().__init__(
+            num_classes=num_classes, in_channels=in_channels, align_corners=align_corners, pretrained=pretrained
+        )
+        if style not in STYLES:
+            raise ConfigError(f"DeepLabV3P style '{style}' is unknown; one of {', '.join(STYLES)}.")
+        s = STYLES[style]
+        self.build_encoder(
+            backbone or s["backbone"], context, output_stride=s["output_stride"], multi_grid=(1, 2, 4)
+        )
+        bias = s["conv_bias"]
+        self.aspp = ASPP(
+            self.deep_channels, rates=aspp_rates or scaled_rates(self.backbone.strides[-1]),
+            out_channels=aspp_channels, image_pool_norm=image_pool_norm, separable=separable,
+            depthwise_act=depthwise_act, conv_bias=bias, dropout=dropout, align_corners=align_corners,
+        )
+        self.low_stage = self.backbone.strides.index(4)
+        self.low_level = ConvBNAct(self.backbone.out_channels[self.low_stage], low_channels, 1, bias=bias)
+        joined = aspp_channels + low_channels
+        if separable:
+            kind = {"depthwise_act": depthwise_act, "bias": bias}
+            convs = [SeparableConv(c, decoder_channels, **kind) for c in (joined, decoder_channels)]
+        else:
+            convs = [ConvBNAct(c, decoder_channels, 3, bias=bias) for c in (joined, decoder_channels)]
+        self.decoder = nn.Sequential(*convs)
+        self.classifier = nn.Conv2D(decoder_channels, num_classes, 1)
+
+    def decode(self, features, x):
+        low = self.low_level(features[self.low_stage])  # [N, 48, H/4, W/4]
+        y = resize(self.aspp(features[-1]), low.shape[2:], align_corners=self.align_corners)
+        y = self.decoder(paddle.concat([y, low], axis=1))
+        return {"out": self.classifier(y)}

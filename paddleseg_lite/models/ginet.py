@@ -1,0 +1,73 @@
+"""GINet: Graph Interaction Network for Scene Parsing.
+
+Wu, Lu, Zhu, Zhang, Wu, Ma, Guo, ECCV 2020, arXiv:2009.06160.
+
+    backbone    ResNet at output stride 8: C4 = 2048
+    jpu         (option) stages 2 to 4 joined into 2048 channels: :mod:`paddleseg_lite.layers.jpu`
+    reduction   3x3 2048 -> 512, BN, ReLU
+    unit        84 visual nodes and K class nodes of 256 states: :mod:`paddleseg_lite.graph.ginet`
+    classifier  dropout 0.1, 1x1 512 -> K; bilinear x8
+    presence    is class m in the image? (SC-loss), in training
+    aux         3x3 on stage 3, in training
+    loss        main + 0.2 presence + 0.4 aux (weights not verified for the paper)
+
+``style="paddleseg"`` is PaddleSeg's graph with its defects: vd ResNet, JPU,
+align_corners; class embeddings all zero, so that the semantic graph carries no
+class information; no presence output, so that the branch to it is dead.
+"""
+
+from __future__ import annotations
+
+from ..errors import ConfigError
+from ..layers import JPU
+from ..registry import MODELS
+from .unit_network import UnitNetwork
+
+STYLES = {
+    "paper": {"backbone": "ResNet50", "jpu": False, "align_corners": False},
+    "paddleseg": {"backbone": "ResNet50_vd", "jpu": True, "align_corners": True},
+}
+
+
+@MODELS.register
+class GINet(UnitNetwork):
+    """GINet for K classes; in train mode also ``"presence" [N, K]`` logits.
+
+    Args:
+        style: ``"paper"`` or ``"paddleseg"``; ``jpu`` and ``align_corners`` default to the style's.
+        backbone: ResNet at output stride 8 unless it says otherwise.
+        jpu: join stages 2 to 4 before the reduction.
+        jpu_width: of each of its branches.
+        reduce_channels: width of the 3x3 convolution before the unit.
+        num_state, num_nodes: of the visual graph (PaddleSeg's figures).
+        class_embeddings, class_names, presence: of the unit.
+        unit: further arguments of the unit, e.g. ``{learnable: true}``.
+        aux: auxiliary head on stage 3.
+        dropout: before the classifier and in the auxiliary head.
+    """
+
+    def __init__(self, *, num_classes, backbone=None, in_channels=3, style="paper", jpu=None, jpu_width=512,
+                 reduce_channels=512, num_state=256, num_nodes=84, class_embeddings=None, class_names=None,
+                 presence=True, unit=None, aux=True, dropout=0.1, align_corners=None, context=None, pretrained=None):
+        if style not in STYLES:
+            raise ConfigError(f"GINet style '{style}' is unknown; one of {', '.join(STYLES)}.")
+        s = STYLES[style]
+        align_corners = s["align_corners"] if align_corners is None else align_corners
+        super().__init__(
+            num_classes=num_classes, in_channels=in_channels, align_corners=align_corners, pretrained=pretrained
+        )
+        self.build_encoder(backbone or s["backbone"], context, output_stride=8)
+        self.jpu = None
+        if s["jpu"] if jpu is None else jpu:
+            self.jpu = JPU([*self.backbone.out_channels[-3:-1], self.deep_channels], width=jpu_width)
+        arguments = {
+            "num_state": num_state, "num_nodes": num_nodes, "class_embeddings": class_embeddings,
+            "class_names": class_names, "presence": presence, "style": style,
+        }
+        self.build_head(
+            {"type": "GINet", **arguments, **(unit or {})}, channels=self.jpu and self.jpu.out_channels,
+            reduce_channels=reduce_channels, reduce_kernel=3, dropout=dropout, aux=aux,
+        )
+
+    def deep_map(self, features):
+        return features[-1] if self.jpu is None else self.jpu(features[-3:])

@@ -1,0 +1,60 @@
+"""GloRe network: Graph-Based Global Reasoning Networks for segmentation.
+
+Chen, Rohrbach, Yan, Shuicheng, Feng, Kalantidis, CVPR 2019, arXiv:1811.12814.
+
+    backbone    ResNet at output stride 8: C4 = 2048
+    reduction   1x1 2048 -> 512, BN, ReLU (3x3: ``reduce_kernel=3``)
+    unit        GloRe, 64 nodes of 128 states: :mod:`paddleseg_lite.graph.glore`
+    classifier  dropout 0.1, 1x1 512 -> K; bilinear x8
+    aux         3x3 on stage 3, in training; loss = main + 0.4 aux
+
+``style="paddleseg"`` is PaddleSeg's graph: vd ResNet, ReLU after the second
+graph convolution, no division by the number of pixels, last BN at one, bias in
+the auxiliary head.
+"""
+
+from __future__ import annotations
+
+from ..errors import ConfigError
+from ..registry import MODELS
+from .unit_network import UnitNetwork
+
+STYLES = {
+    "paper": {"backbone": "ResNet50", "aux_bias": False, "unit": {}},
+    "paddleseg": {
+        "backbone": "ResNet50_vd",
+        "aux_bias": True,
+        "unit": {"order": "paddleseg", "normalize": False, "zero_init": False},
+    },
+}
+
+
+@MODELS.register
+class GloRe(UnitNetwork):
+    """GloRe network for K classes.
+
+    Args:
+        style: ``"paper"`` or ``"paddleseg"``.
+        backbone: ResNet at output stride 8 unless it says otherwise.
+        reduce_channels, reduce_kernel: of the convolution before the unit.
+        num_state, num_nodes: of the unit.
+        unit: further arguments of the unit, e.g. ``{normalize: false}``.
+        aux: auxiliary head on stage 3.
+        dropout: before the classifier and in the auxiliary head.
+    """
+
+    def __init__(self, *, num_classes, backbone=None, in_channels=3, style="paper", reduce_channels=512,
+                 reduce_kernel=1, num_state=128, num_nodes=64, unit=None, aux=True, dropout=0.1, align_corners=False,
+                 context=None, pretrained=None):
+        super().__init__(
+            num_classes=num_classes, in_channels=in_channels, align_corners=align_corners, pretrained=pretrained
+        )
+        if style not in STYLES:
+            raise ConfigError(f"GloRe style '{style}' is unknown; one of {', '.join(STYLES)}.")
+        s = STYLES[style]
+        self.build_encoder(backbone or s["backbone"], context, output_stride=8)
+        self.build_head(
+            {"type": "GloRe", "num_state": num_state, "num_nodes": num_nodes, **s["unit"], **(unit or {})},
+            reduce_channels=reduce_channels, reduce_kernel=reduce_kernel, dropout=dropout, aux=aux,
+            aux_bias=s["aux_bias"],
+        )

@@ -1,0 +1,120 @@
+"""Pyramid Scene Parsing Network.
+
+Zhao, Shi, Qi, Wang, Jia, CVPR 2017, arXiv:1612.01105.
+
+    backbone    dilated ResNet, stages 3 and 4 at H/8: 1024 and 2048 channels
+    pyramid     pool stage 4 to 1, 2, 3, 6 bins; 1x1 2048 -> 512, BN, ReLU; bilinear to H/8;
+                concatenate with stage 4: 4096 channels                     (section 3.2)
+    head        3x3 4096 -> 512, BN, ReLU, dropout 0.1, 1x1 -> K, bilinear x8
+    aux         stage 3: 3x3 -> 256, BN, ReLU, dropout 0.1, 1x1 -> K        (section 3.3)
+    loss        main + 0.4 aux
+
+What published code does differently is a ``style``:
+
+    paper       7x7 stem (the authors' three 3x3 are ``backbone: {deep_stem: [64, 64, 128]}``)
+    semseg      the authors' PyTorch code: stem 64-64-128, align_corners
+    paddleseg   vd ResNet, head 1024, bins 6, 3, 2, 1, conv bias + BN, dropout of single values
+    mobilenet   the course's Keras network: MobileNetV1 at H/32, branches of C/2, head 1x1 -> 512, BN, ReLU,
+                3x3 -> K, no dropout, no aux; its x8 upsampling gives H/4 (``upsample=8, native_output=True``)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from paddle import nn
+
+from ..errors import ConfigError
+from ..layers import ConvBNAct, FCNHead, PyramidPooling, make_dropout, resize
+from ..registry import MODELS
+from .base import Segmentor
+
+
+@dataclass(frozen=True)
+class Style:
+    """What tells the published PSPNets apart."""
+
+    backbone: str = "ResNet50"
+    output_stride: int = 8
+    deep_stem: tuple | None = None
+    align_corners: bool = False
+    order: str = "input_first"
+    branch_share: int = 4  # a branch has C / branch_share channels
+    conv_bias: bool = False
+    head_channels: int = 512
+    head_kernel: int = 3
+    classifier_kernel: int = 1
+    dropout: float = 0.1
+    channelwise: bool = True  # Dropout2D
+    aux: bool = True
+
+
+STYLES = {
+    "paper": Style(),
+    "semseg": Style(deep_stem=(64, 64, 128), align_corners=True),
+    "paddleseg": Style(
+        backbone="ResNet50_vd", order="reversed", conv_bias=True, head_channels=1024, channelwise=False
+    ),
+    "mobilenet": Style(
+        backbone="MobileNetV1", output_stride=32, branch_share=2, head_kernel=1, classifier_kernel=3, dropout=0.0,
+        aux=False,
+    ),
+}
+
+
+@MODELS.register
+class PSPNet(Segmentor):
+    """PSPNet for K classes.
+
+    Args:
+        style: one of the table above; the arguments below default to the style's.
+        backbone: any; ResNet at output stride 8 unless it says otherwise.
+        bins: sides of the pooled grids.
+        head_channels: width of the head.
+        dropout: in the head and the auxiliary head.
+        aux: an auxiliary head on the second-deepest stage.
+        se: squeeze-and-excitation on the pyramid's branches.
+        pool_type: ``"avg"`` (paper) or ``"max"``.
+        upsample: bilinear factor after the head.
+        native_output: in train mode, leave the outputs at the head's resolution.
+    """
+
+    def __init__(self, *, num_classes, backbone=None, in_channels=3, style="paper", bins=(1, 2, 3, 6),
+                 head_channels=None, dropout=None, aux=None, se=False, pool_type="avg", upsample=1,
+                 native_output=False, align_corners=None, context=None, pretrained=None):
+        if style not in STYLES:
+            raise ConfigError(f"PSPNet style '{style}' is unknown; one of {', '.join(STYLES)}.")
+        s = STYLES[style]
+        choose = lambda given, default: default if given is None else given  # noqa: E731
+        align_corners, dropout = choose(align_corners, s.align_corners), choose(dropout, s.dropout)
+        super().__init__(
+            num_classes=num_classes, in_channels=in_channels, align_corners=align_corners, pretrained=pretrained,
+            native_output=native_output,
+        )
+        stem = {"deep_stem": s.deep_stem} if s.deep_stem else {}
+        self.build_encoder(backbone or s.backbone, context, output_stride=s.output_stride, **stem)
+        channels, width = self.deep_channels, head_channels or s.head_channels
+        self.pyramid = PyramidPooling(
+            channels, branch_channels=max(1, channels // s.branch_share), bins=bins, order=s.order,
+            conv_bias=s.conv_bias, pool_type=pool_type, se=se, align_corners=align_corners,
+        )
+        self.head = ConvBNAct(self.pyramid.out_channels, width, s.head_kernel, bias=s.conv_bias)
+        self.dropout = make_dropout(dropout, s.channelwise)
+        self.classifier = nn.Conv2D(width, num_classes, s.classifier_kernel, padding=s.classifier_kernel // 2)
+        self.upsample = upsample
+        self.aux_head = None
+        if choose(aux, s.aux):
+            self.aux_head = FCNHead(
+                self.backbone.out_channels[-2], num_classes, bias=s.conv_bias, dropout=dropout,
+                channelwise=s.channelwise,
+            )
+
+    def decode(self, features, x):
+        y = self.classifier(self.dropout(self.head(self.pyramid(features[-1]))))
+        if self.upsample != 1:
+            size = [side * self.upsample for side in y.shape[2:]]
+            y = resize(y, size, align_corners=self.align_corners)
+        outputs = {"out": y}
+        if self.training and self.aux_head is not None:
+            outputs["aux"] = self.aux_head(features[-2])
+        return outputs

@@ -1,0 +1,73 @@
+"""PSPNet with progressive upsampling and an image-level classifier.
+
+After a public PyTorch implementation of PSPNet (Lextal/pspnet-pytorch) that the
+course takes up; the pyramid is that of Zhao et al., arXiv:1612.01105.
+
+    backbone    ResNet at output stride 8: C3, C4 channels
+    pyramid     bins 1, 2, 3, 6; 1x1 C4 -> C4 without norm; [bins, x]: 5 C4
+    bottleneck  1x1 5 C4 -> 1024, ReLU, Dropout2D 0.3
+    up x 3      bilinear x2, 3x3, BN, PReLU, Dropout2D 0.15: 256, 64, 64 channels
+    classifier  1x1 64 -> K
+    presence    global max of stage 3 -> Linear 256, ReLU -> Linear K, in training: is class m in the image?
+    loss        CE + 1.0 BCE(presence)
+
+Deviations: logits, not log-probabilities; the widths of pyramid and presence
+head follow the backbone (the original's defaults do not fit each other).
+"""
+
+from __future__ import annotations
+
+import paddle.nn.functional as F
+from paddle import nn
+
+from ..layers import ConvBNAct, PyramidPooling, resize
+from ..registry import MODELS
+from .base import Segmentor
+
+
+@MODELS.register
+class PSPNetProgressive(Segmentor):
+    """Progressive PSPNet; in train mode also ``"presence" [N, K]`` logits.
+
+    Args:
+        backbone: ResNet at output stride 8.
+        bins: sides of the pooled grids.
+        bottleneck_channels: width after the pyramid.
+        up_channels: width after each doubling.
+        presence_channels: hidden width of the image-level head; 0 for none.
+        dropout: after the pyramid, and after each doubling.
+    """
+
+    def __init__(self, *, num_classes, backbone="ResNet34", in_channels=3, bins=(1, 2, 3, 6), bottleneck_channels=1024,
+                 up_channels=(256, 64, 64), presence_channels=256, dropout=(0.3, 0.15), align_corners=False,
+                 context=None, pretrained=None):
+        super().__init__(
+            num_classes=num_classes, in_channels=in_channels, align_corners=align_corners, pretrained=pretrained
+        )
+        self.build_encoder(backbone, context, output_stride=8)
+        channels = self.deep_channels
+        self.pyramid = PyramidPooling(
+            channels, branch_channels=channels, bins=bins, order="input_last", norm_act=False,
+            align_corners=align_corners,
+        )
+        self.bottleneck = nn.Conv2D(self.pyramid.out_channels, bottleneck_channels, 1)
+        self.dropout, self.up_dropout = nn.Dropout2D(dropout[0]), nn.Dropout2D(dropout[1])
+        widths = (bottleneck_channels, *up_channels)
+        self.ups = nn.LayerList([ConvBNAct(a, b, 3, bias=True, act="prelu") for a, b in zip(widths, up_channels)])
+        self.classifier = nn.Conv2D(widths[-1], num_classes, 1)
+        self.presence = None
+        if presence_channels:
+            stage3 = self.backbone.out_channels[-2]
+            self.presence = nn.Sequential(
+                nn.Linear(stage3, presence_channels), nn.ReLU(), nn.Linear(presence_channels, num_classes)
+            )
+
+    def decode(self, features, x):
+        y = self.dropout(F.relu(self.bottleneck(self.pyramid(features[-1]))))
+        for up in self.ups:
+            y = resize(y, [2 * side for side in y.shape[2:]], align_corners=self.align_corners)
+            y = self.up_dropout(up(y))
+        outputs = {"out": self.classifier(y)}
+        if self.training and self.presence is not None:
+            outputs["presence"] = self.presence(features[-2].max([2, 3]))
+        return outputs
