@@ -26,8 +26,8 @@ import numpy as np
 
 from ..errors import CheckpointError
 from ..version import __version__
+from ..weights.guard import Damaged, reading
 from ..weights.match import load_strict
-from ..weights.pickles import Damaged, reading
 from ..weights.readers import read_weights
 from ..weights.safetensors import read_safetensors
 from ..weights.writers import write_pdparams, write_safetensors

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import CheckpointError
-from ..weights.torchfile import widen_bf16
+from ..weights.arrays import widen_bf16
 
 MASTER = "master_weight"
 
@@ -137,10 +137,13 @@ def _accumulators(optimizer: Any, parameter: Any) -> dict[str, Any]:
 
 def _create_missing(optimizer: Any, names: dict[int, str], wanted: set[str]) -> None:
     import paddle
+    from paddle.base.layer_helper import LayerHelper
 
     if not wanted:
         return
     optimizer._accumulators_holder = {}
+    if optimizer.helper is None:  # Paddle 2.6 sets it at the first step and needs it here
+        optimizer.helper = LayerHelper(type(optimizer).__name__)
     block = paddle.static.default_main_program().global_block()
     for group in _groups(optimizer):
         chosen = [p for p in group["params"] if names[id(p)] in wanted]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..registry import MODELS
+from ..weights import apply_pretrained
 from .base import Segmentor
 
 
@@ -19,5 +20,10 @@ def build_model(spec: Mapping[str, Any] | str, **offered: Any) -> Segmentor:
 
     Raises:
         ConfigError: unknown type or argument, with the nearest match.
+        CheckpointError: ``pretrained`` is given and fills less than 95 % of the
+            backbone; the share is logged otherwise.
     """
-    return MODELS.build(spec, offered=offered).name_layers()
+    model = MODELS.build(spec, offered=offered).name_layers()
+    if model.pretrained:
+        apply_pretrained(model, str(model.pretrained))
+    return model

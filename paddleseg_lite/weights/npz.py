@@ -7,7 +7,8 @@ import zipfile
 
 import numpy as np
 
-from .pickles import Damaged, Refused, element_count, reading
+from .arrays import element_count
+from .guard import Damaged, Refused, reading
 
 _MAX_RATIO = 100  # of declared content to file: weights compress by far less, a zip bomb by more
 

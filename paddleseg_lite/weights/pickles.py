@@ -14,187 +14,15 @@ instructions); what ``paddle.save`` 2.x and 3.x emits was read off its files.
 from __future__ import annotations
 
 import io
-import math
 import pickletools
-import re
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
-import numpy as np
-
-from ..errors import CheckpointError
+from .arrays import PendingArray, PendingDtype
+from .guard import Damaged, Refused, reading
+from .pickle_table import BASE_TABLE, Symbol, plain_key
 
 _MARK = object()
-_KEY_TYPES = (str, int, float, bool, bytes, type(None))
-_DTYPE_CODE = re.compile(r"[<>|=]?[biufc][0-9]{1,2}")
-
-
-class Refused(Exception):
-    """The file names something that weights do not need."""
-
-    def __init__(self, what: str):
-        super().__init__(what)
-        self.what = what
-
-
-class Damaged(Exception):
-    """The instructions do not make sense."""
-
-
-class Symbol:
-    """A global of the file that is known here, by its canonical name."""
-
-    def __init__(self, name: str):
-        self.name = name
-
-
-class PendingDtype:
-    """``numpy.dtype`` between its construction and its state."""
-
-    def __init__(self, code: str):
-        if not _DTYPE_CODE.fullmatch(code):
-            raise Refused(f"an array of type {code[:20]!r} (arrays of numbers only)")
-        try:
-            self.dtype = np.dtype(code)
-        except TypeError as e:
-            raise Damaged(f"unknown array type {code!r}") from e
-
-    def set_state(self, state: Any) -> None:
-        if not isinstance(state, tuple) or len(state) < 5 or state[1] not in ("<", ">", "|", "="):
-            raise Damaged("the state of a dtype")
-        if any(item is not None for item in state[2:5]):
-            raise Refused("a structured array")
-        if state[1] in "<>":
-            self.dtype = self.dtype.newbyteorder(state[1])
-
-
-class PendingArray:
-    """``numpy.ndarray`` between its construction and its state."""
-
-    def __init__(self):
-        self.array: np.ndarray | None = None
-
-    def set_state(self, state: Any) -> None:
-        if not isinstance(state, tuple) or len(state) != 5 or not isinstance(state[2], PendingDtype):
-            raise Damaged("the state of an array")
-        _, shape, dtype, fortran, raw = state
-        self.array = array_from_bytes(raw, dtype.dtype, shape, "F" if fortran else "C")
-
-
-def array_from_bytes(raw: Any, dtype: np.dtype, shape: Any, order: str = "C") -> np.ndarray:
-    """An array over ``raw``; the byte count must be exactly what shape and dtype need."""
-    if isinstance(raw, str):  # written by Python 2
-        raw = raw.encode("latin1")
-    if not isinstance(raw, (bytes, bytearray)):
-        raise Refused("an array of objects")
-    need = element_count(shape) * dtype.itemsize
-    if need != len(raw):
-        raise Damaged(f"an array of shape {list(shape)[:8]} needs {need} bytes, the file has {len(raw)}")
-    if need == 0:
-        return np.zeros(shape, dtype)
-    array = np.frombuffer(raw, dtype=dtype).reshape(shape, order=order)
-    return array if array.dtype.isnative else array.astype(dtype.newbyteorder("="))
-
-
-def element_count(shape: Any) -> int:
-    """Product of a shape, after checking that it is one."""
-    if not isinstance(shape, (tuple, list)) or len(shape) > 32:
-        raise Damaged("an array shape")
-    if not all(type(n) is int and 0 <= n < 2**48 for n in shape):
-        raise Damaged("an array shape")
-    return math.prod(shape)
-
-
-# -- the constructions a weights file may ask for ----------------------------------------------
-
-
-def _reconstruct(args):
-    if len(args) != 3 or not isinstance(args[0], Symbol) or args[0].name != "numpy.ndarray":
-        raise Refused("an array of a subclass of numpy.ndarray")
-    return PendingArray()
-
-
-def _dtype(args):
-    if not args or not isinstance(args[0], str):
-        raise Damaged("a dtype")
-    return PendingDtype(args[0])
-
-
-def _scalar(args):
-    if len(args) != 2 or not isinstance(args[0], PendingDtype):
-        raise Damaged("a numpy scalar")
-    return array_from_bytes(args[1], args[0].dtype, ()).item()
-
-
-def _frombuffer(args):  # protocol 5
-    if len(args) != 4 or not isinstance(args[1], PendingDtype) or args[3] not in ("C", "F"):
-        raise Damaged("an array")
-    return array_from_bytes(args[0], args[1].dtype, args[2], args[3])
-
-
-def _encode(args):  # how protocol 2 carries bytes
-    if len(args) != 2 or not isinstance(args[0], str) or args[1] not in ("latin1", "latin-1"):
-        raise Damaged("a byte string")
-    return args[0].encode("latin1")
-
-
-def _sequence(kind):
-    def make(args):
-        if len(args) > 1 or (args and not isinstance(args[0], (list, tuple, set, frozenset, bytes, bytearray))):
-            raise Damaged(f"a {kind.__name__}")
-        return kind(*args)
-
-    return make
-
-
-def _mapping(args):
-    if not args:
-        return {}
-    if len(args) == 1 and isinstance(args[0], (list, tuple)):
-        return dict(_checked_pair(pair) for pair in args[0])
-    raise Damaged("an OrderedDict")
-
-
-def _checked_pair(pair):
-    if not isinstance(pair, (list, tuple)) or len(pair) != 2:
-        raise Damaged("an OrderedDict")
-    return _key(pair[0]), pair[1]
-
-
-def _paddle_dense_tensor(args):
-    """``paddle.save`` writes a DenseTensor as ``eval("data", {"data": array})``: read as just that array."""
-    if len(args) == 2 and args[0] == "data" and isinstance(args[1], dict) and list(args[1]) == ["data"]:
-        value = args[1]["data"]
-        if isinstance(value, (PendingArray, np.ndarray)):
-            return value
-    raise Refused("builtins.eval")
-
-
-def _key(value):
-    if not isinstance(value, _KEY_TYPES):  # a nested tuple may take for ever to hash
-        raise Damaged("a dictionary key that is not a plain value")
-    return value
-
-
-def _not_callable(args):
-    raise Damaged("a call of something that is not called")
-
-
-_BASE_TABLE: dict[str, Callable[[tuple], Any]] = {
-    "numpy.ndarray": _not_callable,
-    "numpy.dtype": _dtype,
-    "_codecs.encode": _encode,
-    "collections.OrderedDict": _mapping,
-    "builtins.eval": _paddle_dense_tensor,
-    "builtins.bytearray": _sequence(bytearray),
-    "builtins.bytes": _sequence(bytes),
-    "builtins.tuple": _sequence(tuple),
-    "builtins.list": _sequence(list),
-}
-for _core in ("numpy.core", "numpy._core"):
-    _BASE_TABLE[f"{_core}.multiarray._reconstruct"] = _reconstruct
-    _BASE_TABLE[f"{_core}.multiarray.scalar"] = _scalar
-    _BASE_TABLE[f"{_core}.numeric._frombuffer"] = _frombuffer
 
 
 class PickleReader:
@@ -206,7 +34,7 @@ class PickleReader:
     """
 
     def __init__(self, *, extra: dict[str, Callable] | None = None, persistent_load: Callable | None = None):
-        self.table = {**_BASE_TABLE, **(extra or {})}
+        self.table = {**BASE_TABLE, **(extra or {})}
         self.persistent_load = persistent_load
         self.budget = 0
 
@@ -337,14 +165,14 @@ def _to_mark(stack: list) -> list:
 
 
 def _atoms(items: list) -> frozenset:
-    return frozenset(_key(item) for item in items)
+    return frozenset(plain_key(item) for item in items)
 
 
 def _fill(target: dict, items: list) -> dict:
     if len(items) % 2:
         raise Damaged("a dict")
     for key, value in zip(items[::2], items[1::2]):
-        target[_key(key)] = value
+        target[plain_key(key)] = value
     return target
 
 
@@ -401,29 +229,3 @@ class _Whole(io.BytesIO):
 
     def __init__(self, f: BinaryIO):
         super().__init__(f.read())
-
-
-class reading:
-    """Turn whatever a damaged file causes into a :class:`CheckpointError` that names the file."""
-
-    def __init__(self, path: str):
-        self.path = path
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, error, traceback):
-        if error is None or isinstance(error, (CheckpointError, KeyboardInterrupt, SystemExit)):
-            return False
-        if isinstance(error, Refused):
-            raise CheckpointError(
-                f"{self.path}: refused, because the file asks for {error.what}, which weights do not need; nothing of "
-                "it was executed. Do not trust this file. If it is your own, save the state_dict alone and "
-                "load that."
-            ) from None
-        if isinstance(error, (OSError, MemoryError)):
-            raise CheckpointError(f"{self.path}: cannot be read ({error or 'out of memory'}).") from error
-        detail = str(error).splitlines()[0][:150] if str(error) else kind.__name__
-        raise CheckpointError(
-            f"{self.path}: damaged or incomplete ({detail}). Copy or download it again and compare its size."
-        ) from error

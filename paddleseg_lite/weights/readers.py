@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from ..errors import CheckpointError, nearest
+from .arrays import widen_bf16
 from .npz import read_npz
 from .pickles import read_pickle
 from .safetensors import read_safetensors
-from .torchfile import read_torch_legacy, read_torch_zip, widen_bf16
+from .torchfile import read_torch_legacy, read_torch_zip
 
 _NAME_TABLE = "StructuredToParameterName@@"
 _BIG_PARAMETERS = "UnpackBigParamInfor@@"  # how protocols 2 and 3 carry arrays over 4 GB

@@ -14,8 +14,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from .pickles import Damaged, element_count, reading
-from .torchfile import widen_bf16
+from .arrays import element_count, widen_bf16
+from .guard import Damaged, reading
 
 _TYPES = {
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "<i1",

@@ -14,7 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from .pickles import Damaged, PickleReader, Refused, Symbol, element_count, finished, reading
+from .arrays import element_count, widen_bf16
+from .guard import Damaged, Refused, reading
+from .pickle_table import Symbol
+from .pickles import PickleReader, finished
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _STORAGES = {
@@ -67,11 +70,6 @@ class TensorRef:
         first = row[self.storage.start + self.offset:]
         view = np.lib.stride_tricks.as_strided(first, self.size, strides, writeable=False)
         return widen_bf16(view) if self.storage.kind == "bf16" else np.ascontiguousarray(view).reshape(self.size)
-
-
-def widen_bf16(bits: np.ndarray) -> np.ndarray:
-    """float32 of bfloat16 values given as uint16; exact."""
-    return (bits.astype(np.uint32) << 16).view(np.float32).reshape(bits.shape)
 
 
 def _tensor(args):
