@@ -108,10 +108,10 @@ class Bottleneck(nn.Layer):
         self.conv1 = conv(in_channels, planes, 1, stride=s1)
         self.conv2 = conv(planes, planes, 3, stride=s3, dilation=dilation)
         self.conv3 = conv(planes, self.out_channels, 1, act=None)
-        self.shortcut = make_shortcut(in_channels, self.out_channels, stride, conv, avg_down, projection)
+        self.pool, self.shortcut = make_shortcut(in_channels, self.out_channels, stride, conv, avg_down, projection)
 
     def forward(self, x):
-        return F.relu(self.conv3(self.conv2(self.conv1(x))) + self.shortcut(x))
+        return F.relu(self.conv3(self.conv2(self.conv1(x))) + self.shortcut(self.pool(x)))
 
 
 class BasicBlock(nn.Layer):
@@ -122,10 +122,10 @@ class BasicBlock(nn.Layer):
         self.out_channels = planes
         self.conv1 = conv(in_channels, planes, 3, stride=stride, dilation=dilation)
         self.conv2 = conv(planes, planes, 3, dilation=dilation, act=None)
-        self.shortcut = make_shortcut(in_channels, planes, stride, conv, avg_down, projection)
+        self.pool, self.shortcut = make_shortcut(in_channels, planes, stride, conv, avg_down, projection)
 
     def forward(self, x):
-        return F.relu(self.conv2(self.conv1(x)) + self.shortcut(x))
+        return F.relu(self.conv2(self.conv1(x)) + self.shortcut(self.pool(x)))
 
 
 def make_stem(in_channels, widths, ceil_mode, conv):
@@ -139,13 +139,13 @@ def make_stem(in_channels, widths, ceil_mode, conv):
 
 
 def make_shortcut(in_channels, out_channels, stride, conv, avg_down, projection):
-    """The identity where shapes allow it, else a 1x1 projection with BN."""
+    """Pooling and projection of the input: identities where shapes allow it, else a 1x1 with BN."""
     if in_channels == out_channels and stride == 1 and not projection:
-        return nn.Identity()
+        return nn.Identity(), nn.Identity()
+    pool = nn.Identity()
     if avg_down and stride > 1:
-        pool = nn.AvgPool2D(2, stride, ceil_mode=True)
-        return nn.Sequential(pool, conv(in_channels, out_channels, 1, act=None))
-    return conv(in_channels, out_channels, 1, stride=stride, act=None)
+        pool, stride = nn.AvgPool2D(2, stride, ceil_mode=True), 1
+    return pool, conv(in_channels, out_channels, 1, stride=stride, act=None)
 
 
 def check_choices(depth, output_stride, multi_grid, first_block_dilation, cascade):

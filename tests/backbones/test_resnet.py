@@ -61,10 +61,9 @@ def test_sizes_named_in_the_papers(output_stride, size, expected):
     assert size_of(3, backbone, size) == [expected, expected]
 
 
-def test_state_dict_is_the_same_at_every_output_stride():
-    keys = [
-        {k: tuple(v.shape) for k, v in lazy(B.ResNet50, output_stride=s).state_dict().items()} for s in (8, 16, 32)
-    ]
+@pytest.mark.parametrize("cls", [B.ResNet18, B.ResNet50, B.ResNet50_vd, B.MobileNetV1])
+def test_state_dict_is_the_same_at_every_output_stride(cls):
+    keys = [{k: tuple(v.shape) for k, v in lazy(cls, output_stride=s).state_dict().items()} for s in (8, 16, 32)]
     assert keys[0] == keys[1] == keys[2]
 
 
@@ -124,9 +123,10 @@ def test_ceil_mode_of_the_stem_shows_on_even_sizes():
 def test_vd_pools_before_strided_shortcuts_only():
     backbone = lazy(B.ResNet50_vd, output_stride=8)
     assert [c.conv.weight.shape[0] for c in list(backbone.stem)[:3]] == [32, 32, 64]
-    assert isinstance(backbone.stages[1][0].shortcut, nn.Sequential)  # stride 2
+    assert isinstance(backbone.stages[1][0].pool, nn.AvgPool2D)  # stride 2
+    assert backbone.stages[1][0].shortcut.conv._stride == [1, 1]
     for index in (0, 2, 3):  # stride 1
-        assert not isinstance(backbone.stages[index][0].shortcut, nn.Sequential)
+        assert isinstance(backbone.stages[index][0].pool, nn.Identity)
 
 
 def test_kaiming_fan_out_initialisation():
