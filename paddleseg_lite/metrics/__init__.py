@@ -1,6 +1,20 @@
 """Measures of a segmentation: one confusion matrix, and what is computed from it or beside it."""
 
+from .bootstrap import Interval, difference_interval, miou_interval
+from .boundary import BoundaryF1, BoundaryScores
+from .calibration import Calibration, CalibrationScores
 from .confusion import ConfusionMatrix
 from .scores import CONVENTIONS, Scores
 
-__all__ = ["CONVENTIONS", "ConfusionMatrix", "Scores"]
+__all__ = [
+    "CONVENTIONS",
+    "BoundaryF1",
+    "BoundaryScores",
+    "Calibration",
+    "CalibrationScores",
+    "ConfusionMatrix",
+    "Interval",
+    "Scores",
+    "difference_interval",
+    "miou_interval",
+]

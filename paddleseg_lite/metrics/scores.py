@@ -65,22 +65,14 @@ class Scores:
         Raises:
             ConfigError: unknown convention.
         """
-        if convention not in CONVENTIONS:
-            raise ConfigError(
-                f"unknown mIoU convention '{convention}'.{nearest(convention, CONVENTIONS)} "
-                f"Known: {', '.join(CONVENTIONS)}."
-            )
         n = np.asarray(matrix, dtype=np.float64)
         hit, truth, predicted, total = np.diag(n), n.sum(axis=1), n.sum(axis=0), n.sum()
-        union = truth + predicted - hit
-        iou, dice = _ratio(hit, union), _ratio(2 * hit, truth + predicted)
+        iou = class_iou(hit, truth, predicted, convention)
+        dice = 2 * iou / (1 + iou)
+        if convention == "one":
+            dice = np.where(truth + predicted > 0, dice, 0.0)
         acc = _ratio(hit, truth)
         fw = float((truth * np.nan_to_num(iou)).sum() / total) if total else np.nan
-        if convention == "gt_only":
-            iou, dice = np.where(truth > 0, iou, np.nan), np.where(truth > 0, dice, np.nan)
-        elif convention in ("one", "zero"):
-            iou = np.where(union > 0, iou, 1.0 if convention == "one" else 0.0)
-            dice = np.where(union > 0, dice, 0.0)
         return cls(
             aAcc=float(hit.sum() / total) if total else np.nan,
             mAcc=_mean(acc), mIoU=_mean(iou), fwIoU=fw, kappa=_kappa(hit, truth, predicted, total), mDice=_mean(dice),
@@ -117,6 +109,28 @@ class Scores:
             f"mAcc {self.mAcc:.4f}, fwIoU {self.fwIoU:.4f}, kappa {self.kappa:.4f}"
         )
         return "\n".join(lines)
+
+
+def class_iou(hit: np.ndarray, truth: np.ndarray, predicted: np.ndarray, convention: str = "nan") -> np.ndarray:
+    """IoU of each class under a convention, nan where it is left out.
+
+    Args:
+        hit, truth, predicted: ``n_ii``, ``t_i`` and ``p_i``, float arrays ``[..., K]``.
+
+    Raises:
+        ConfigError: unknown convention.
+    """
+    if convention not in CONVENTIONS:
+        raise ConfigError(
+            f"unknown mIoU convention '{convention}'.{nearest(convention, CONVENTIONS)} "
+            f"Known: {', '.join(CONVENTIONS)}."
+        )
+    iou = _ratio(hit, truth + predicted - hit)
+    if convention == "gt_only":
+        return np.where(truth > 0, iou, np.nan)
+    if convention == "nan":
+        return iou
+    return np.where(np.isnan(iou), 1.0 if convention == "one" else 0.0, iou)
 
 
 def _ratio(a: np.ndarray, b: np.ndarray) -> np.ndarray:
