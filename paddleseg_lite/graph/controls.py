@@ -146,7 +146,7 @@ class IdentityGraph(_NodeControl):
     def __init__(self, *, in_channels: int, match: Match = "GloRe", num_classes: int | None = None):
         name = match if isinstance(match, str) else match.get("type")
         if not CONTEXTS.accepts(name, "messages"):
-            raise ConfigError(f"IdentityGraph: 'match' must be GloRe or GCU, which can drop their messages, not {name}.")
+            raise ConfigError(f"IdentityGraph: 'match' must be GloRe or GCU, not {name}.")
         super().__init__(in_channels, build_matched(match, in_channels, num_classes, messages=False))
 
 
@@ -168,7 +168,9 @@ class ShuffledAssignment(_NodeControl):
     def __init__(self, *, in_channels: int, match: Match = "GloRe", num_classes: int | None = None, grid: int = 32):
         super().__init__(in_channels, build_matched(match, in_channels, num_classes))
         self.grid = grid
-        self.register_buffer("kept", paddle.full([1, self.num_nodes, grid, grid], 1.0 / self.num_nodes))
+        sizes = getattr(self.unit, "sizes", (self.num_nodes,))  # before training: every node of a graph alike
+        uniform = paddle.concat([paddle.full([1, v, grid, grid], 1.0 / v) for v in sizes], axis=1)
+        self.register_buffer("kept", uniform)
 
     def assign(self, x):
         if not self.training:

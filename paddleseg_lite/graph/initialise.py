@@ -68,7 +68,9 @@ def initialise_contexts(model: nn.Layer, batches: Iterable, *, max_pixels: int =
 def _batch_statistics(model: nn.Layer):
     """Eval mode (no dropout), but batch normalisation by batch statistics; everything restored afterwards."""
     modes = [(layer, layer.training) for layer in model.sublayers(include_self=True)]
-    buffers = {name: value.clone() for name, value in model.named_buffers()}
+    # Paddle keeps running statistics among the parameters, without gradient.
+    kept = [v for v in model.state_dict().values() if v.stop_gradient]
+    values = [v.clone() for v in kept]
     model.eval()
     for layer, training in modes:
         if training and isinstance(layer, nn.layer.norm._BatchNormBase):
@@ -78,5 +80,5 @@ def _batch_statistics(model: nn.Layer):
     finally:
         for layer, training in modes:
             layer.training = training
-        for name, value in model.named_buffers():
-            value.set_value(buffers[name])
+        for variable, value in zip(kept, values):
+            variable.set_value(value)

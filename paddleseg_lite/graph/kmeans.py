@@ -41,18 +41,25 @@ def kmeans(points: np.ndarray, k: int, *, iters: int = 10, seed: int = 0) -> tup
 
 
 def _seed(points: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
-    """k-means++: each next centre is a point drawn with probability proportional to its squared distance."""
+    """k-means++: each next centre is a point drawn with probability proportional to its squared distance.
+
+    Of a few draws the one that lowers the sum of distances most is taken (the
+    greedy form): a single draw may put two centres into one cluster.
+    """
+    draws = 2 + int(np.log(k))
     centres = [points[rng.integers(len(points))]]
     closest = ((points - centres[0]) ** 2).sum(1)
     while len(centres) < k:
         total = closest.sum()
         if total <= 1e-12 * len(points):  # all points are centres already
             spread = np.maximum(points.std(0), 1e-3)
-            centre = points.mean(0) + rng.normal(size=points.shape[1]) * spread
+            candidates = points.mean(0) + rng.normal(size=[1, points.shape[1]]) * spread
         else:
-            centre = points[rng.choice(len(points), p=closest / total)]
-        centres.append(centre)
-        closest = np.minimum(closest, ((points - centre) ** 2).sum(1))
+            candidates = points[rng.choice(len(points), size=draws, p=closest / total)]
+        options = np.minimum(closest, _distances(points, candidates).T)  # [draws, M]
+        best = options.sum(1).argmin()
+        centres.append(candidates[best])
+        closest = options[best]
     return np.stack(centres)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from paddle import nn
 
+from .. import graph  # noqa: F401  (fills CONTEXTS)
 from ..errors import ConfigError
 from ..layers import ConvBNAct
 from ..registry import CONTEXTS
