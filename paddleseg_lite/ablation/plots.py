@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
+
+from ..reporting.plots import pyplot, to_png
 
 
 def seed_plot(rows, metric: str) -> bytes:
     """A dot per seed, a bar for the mean, a line at the baseline's mean."""
-    plt = _pyplot()
+    plt = pyplot()
     figure, axes = plt.subplots(figsize=(7.5, 0.8 + 0.38 * len(rows)))
     for y, row in enumerate(rows):
         values = list(row.values.values())
@@ -23,12 +23,12 @@ def seed_plot(rows, metric: str) -> bytes:
     axes.invert_yaxis()
     axes.set_xlabel(metric)
     axes.grid(axis="x", alpha=0.25)
-    return _png(figure, plt)
+    return to_png(figure)
 
 
 def class_heatmap(rows) -> bytes:
     """IoU difference to the first row, class by class."""
-    plt = _pyplot()
+    plt = pyplot()
     classes = list(rows[0].class_iou)
     others = [row for row in rows[1:] if row.class_iou]
     values = np.array([[row.class_iou.get(c, np.nan) - rows[0].class_iou[c] for c in classes] for row in others])
@@ -41,20 +41,4 @@ def class_heatmap(rows) -> bytes:
     if len(classes) <= 20:
         for y, x in np.ndindex(values.shape):
             axes.text(x, y, f"{100 * values[y, x]:+.1f}", ha="center", va="center", fontsize=7)
-    return _png(figure, plt)
-
-
-def _pyplot():
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    return plt
-
-
-def _png(figure, plt) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110, bbox_inches="tight")
-    plt.close(figure)
-    return buffer.getvalue()
+    return to_png(figure)

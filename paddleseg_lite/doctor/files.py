@@ -1,0 +1,112 @@
+"""Facts about one image-label pair, remembered by path, size and time so that a second look is free."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ..data.exif import orientation
+from ..data.io import image_size, read_label
+from ..errors import DataError
+
+CACHE_VERSION = 1
+
+
+@dataclass
+class PairFacts:
+    """What a pair of files looks like."""
+
+    image: str
+    label: str | None
+    image_size: list[int] | None = None  # height, width, as the file says
+    label_size: list[int] | None = None
+    orientation: int = 1  # EXIF
+    ids: dict[str, int] = field(default_factory=dict)  # id as stored -> pixels
+    digest: str = ""  # of the image file's bytes
+    problems: list[str] = field(default_factory=list)
+
+
+def look_at_pairs(pairs: list[tuple[str, str | None]], *, use_cache: bool = True) -> list[PairFacts]:
+    """Facts about every pair, in order; only files that changed since the last look are read."""
+    keys = [_key(image, label) for image, label in pairs]
+    cache = _Cache(pairs) if use_cache else None
+    known = cache.read() if cache else {}
+    todo = [i for i, key in enumerate(keys) if key not in known]
+    with ThreadPoolExecutor(max_workers=min(8, (os.cpu_count() or 1) + 1)) as pool:
+        for i, facts in zip(todo, pool.map(lambda i: _look(*pairs[i]), todo)):
+            known[keys[i]] = asdict(facts)
+    if cache and todo:
+        cache.write({key: known[key] for key in keys})
+    return [PairFacts(**known[key]) for key in keys]
+
+
+def _key(image: str, label: str | None) -> str:
+    parts = []
+    for path in (image, label):
+        if path is None:
+            parts.append("-")
+            continue
+        try:
+            stat = os.stat(path)
+            parts.append(f"{path}|{stat.st_size}|{stat.st_mtime_ns}")
+        except OSError:
+            parts.append(f"{path}|absent")
+    return hashlib.blake2b("||".join(parts).encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+
+
+def _look(image: str, label: str | None) -> PairFacts:
+    facts = PairFacts(image, label)
+    try:
+        data = Path(image).read_bytes()
+        facts.digest = hashlib.blake2b(data, digest_size=16).hexdigest()
+        facts.orientation = orientation(data)
+        facts.image_size = [int(v) for v in image_size(image)]
+    except (DataError, OSError) as e:
+        facts.problems.append(str(e))
+    if label is not None:
+        if Path(label).suffix.lower() in (".jpg", ".jpeg", ".webp"):
+            facts.problems.append(f"label {label} is stored with lossy compression, which invents class ids at borders")
+        try:
+            ids = read_label(label)
+            facts.label_size = [int(v) for v in ids.shape]
+            values, counts = np.unique(ids, return_counts=True) if ids.dtype != np.uint8 else _count_uint8(ids)
+            facts.ids = {str(int(v)): int(c) for v, c in zip(values, counts)}
+        except (DataError, OSError) as e:
+            facts.problems.append(str(e))
+    return facts
+
+
+def _count_uint8(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    counts = np.bincount(ids.ravel(), minlength=256)
+    values = np.flatnonzero(counts)
+    return values, counts[values]
+
+
+class _Cache:
+    """One JSON file per list of pairs, under the user's cache folder."""
+
+    def __init__(self, pairs: list[tuple[str, str | None]]):
+        name = hashlib.blake2b(repr(pairs).encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()
+        base = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser()
+        self.path = base / "paddleseg_lite" / "doctor" / f"{name}.v{CACHE_VERSION}.json"
+
+    def read(self) -> dict[str, dict]:
+        try:
+            return json.loads(self.path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+
+    def write(self, known: dict[str, dict]) -> None:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = self.path.with_suffix(f".{os.getpid()}")
+            temporary.write_text(json.dumps(known), encoding="utf-8")
+            os.replace(temporary, self.path)
+        except OSError:
+            pass  # a cache that cannot be written costs time, nothing else

@@ -1,0 +1,41 @@
+"""Examination of the machine: threads, shared memory, disk."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+from ..config import Config
+from ..runtime import available_cores
+from .diagnosis import Diagnosis
+
+PREFETCH = 2
+
+
+def examine_machine(diagnosis: Diagnosis, config: Config) -> None:
+    """What this machine offers to the recipe."""
+    cores, threads = available_cores(), int(os.environ.get("OMP_NUM_THREADS", "1").split(",")[0] or 1)
+    diagnosis.facts.update(cores=cores, threads=threads)
+    if threads < cores:
+        diagnosis.add("warning", "machine", f"OMP_NUM_THREADS={threads} uses {threads} of {cores} cores",
+                      f"unset it, or export OMP_NUM_THREADS={cores}")
+    _shared_memory(diagnosis, config)
+    free = shutil.disk_usage(".").free
+    diagnosis.facts["disk_free_mb"] = free >> 20
+    if free < 1 << 30:
+        diagnosis.add("warning", "machine", f"only {free >> 20} MiB of disk are free here",
+                      "free some space: checkpoints that do not fit are not saved")
+
+
+def _shared_memory(diagnosis: Diagnosis, config: Config) -> None:
+    """Loader workers hand batches over through /dev/shm; a small one (containers: 64 MiB) kills them."""
+    crop = diagnosis.facts.get("crop")
+    if config.num_workers == 0 or crop is None or not os.path.isdir("/dev/shm"):
+        return
+    batch = config.batch_size * crop[0] * crop[1] * (3 * 4 + 8)
+    need = batch * PREFETCH * config.num_workers
+    free = shutil.disk_usage("/dev/shm").free
+    diagnosis.facts["shm_free_mb"] = free >> 20
+    if free < need:
+        diagnosis.add("error", "loader", f"/dev/shm has {free >> 20} MiB free, the workers need about {need >> 20} MiB",
+                      "run the container with --shm-size=2g (or --ipc=host), or lower --num_workers")

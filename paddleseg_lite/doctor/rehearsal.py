@@ -1,0 +1,131 @@
+"""A dry run at the real batch and crop: does it learn at all, does it fit, is the loader fast enough."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+
+import numpy as np
+
+from ..config import Config
+from ..errors import UserError
+from .diagnosis import Diagnosis
+
+LOADER_SAMPLES = 8
+
+
+def rehearse(diagnosis: Diagnosis, config: Config, train, *, speed: bool = True) -> None:
+    """Build the network and take one step without keeping it."""
+    import paddle
+
+    from ..data import BatchSchedule, train_batches
+    from ..engine.builder import build_loss, build_network
+    from ..engine.seeds import derive
+
+    try:
+        paddle.seed(derive(config.seed, 0))
+        model = build_network(config, train.num_classes)
+        criterion = build_loss(config, train)
+        schedule = BatchSchedule(len(train), config.batch_size, seed=config.seed)
+        batch = next(iter(train_batches(train, schedule, seed=config.seed, num_workers=0, stop_iter=1)))
+        before = resident_bytes()
+        model.train()
+        seconds, loss = math.inf, float("nan")
+        for _ in range(2 if speed else 1):  # the first pass also warms up
+            started = time.perf_counter()
+            total, _ = criterion(model(batch["image"]), batch)
+            total.backward()
+            loss = float(total)
+            seconds = min(seconds, time.perf_counter() - started)
+            gradient = _gradient_norm(model)
+            model.clear_gradients()
+    except (UserError, ValueError) as e:
+        diagnosis.add("error", "model", f"a training step fails: {e}", "correct the recipe; the message says where")
+        return
+    except MemoryError:
+        diagnosis.add("error", "memory", "a training step does not fit into memory", "lower batch_size or the crop")
+        return
+    diagnosis.facts.update(
+        step_seconds=seconds, first_loss=loss, gradient_norm=gradient, crop=list(batch["image"].shape[2:]),
+        chance_loss=math.log(train.num_classes),
+    )
+    if not math.isfinite(loss) or not math.isfinite(gradient):
+        diagnosis.add("error", "model", f"the first step gives loss {loss} and gradient norm {gradient}",
+                      "check the images (all black? not normalised?), the labels and the loss")
+    elif gradient == 0:
+        diagnosis.add("error", "model", "the first step gives a gradient of zero: nothing would be learned",
+                      "check that the labels hold pixels that count, and that parameters are not all frozen")
+    if not np.isfinite(batch["image"].numpy()).all():
+        diagnosis.add("error", "data", "a transformed image holds values that are not finite", "check Normalize's std")
+    _memory(diagnosis, before)
+    if speed:
+        _loader(diagnosis, config, train, seconds)
+
+
+def _gradient_norm(model) -> float:
+    squares = [float((p.grad.astype("float32") ** 2).sum()) for p in model.parameters() if p.grad is not None]
+    return math.sqrt(sum(squares))
+
+
+def _memory(diagnosis: Diagnosis, before: int | None) -> None:
+    after, free = resident_bytes(), available_bytes()
+    if before is None or after is None or free is None:
+        return
+    need = max(0, after - before)
+    diagnosis.facts.update(step_memory_mb=need >> 20, available_mb=free >> 20)
+    if need > free:  # the step has fitted, yet the optimizer's state and validation come on top
+        diagnosis.add("warning", "memory", f"a step took {need >> 20} MiB and only {free >> 20} MiB are left",
+                      "lower batch_size, or use --accumulate to keep the effective batch")
+
+
+def _loader(diagnosis: Diagnosis, config: Config, train, step_seconds: float) -> None:
+    rng = np.random.default_rng(0)
+    train.get(0, rng)
+    started = time.perf_counter()
+    for i in range(LOADER_SAMPLES):
+        train.get(i % len(train), rng)
+    batch_seconds = (time.perf_counter() - started) / LOADER_SAMPLES * config.batch_size
+    diagnosis.facts.update(loader_seconds_per_batch=batch_seconds)
+    share = batch_seconds / max(config.num_workers, 1) / max(step_seconds, 1e-9)
+    diagnosis.facts["suggested_num_workers"] = workers = suggested_workers(batch_seconds, step_seconds)
+    if config.num_workers == 0 and share > 0.15 and workers:
+        diagnosis.add("info", "loader", f"loading takes {1000 * batch_seconds:.0f} ms of each "
+                      f"{1000 * step_seconds:.0f} ms step", f"--num_workers {workers} loads while the network computes")
+    elif config.num_workers > 0 and share > 1:
+        diagnosis.add("warning", "loader", f"{config.num_workers} workers load slower than the network computes",
+                      f"--num_workers {workers}, --cache memory, or smaller source images")
+
+
+def suggested_workers(batch_seconds: float, step_seconds: float) -> int:
+    """Workers that keep up with the network without starving it of cores; 0 where loading is negligible."""
+    if batch_seconds < 0.05 * step_seconds:
+        return 0
+    return int(min(max(1, math.ceil(batch_seconds / max(step_seconds, 1e-9))), max(1, (os.cpu_count() or 1) - 1), 8))
+
+
+def resident_bytes() -> int | None:
+    """Resident size of this process (Linux)."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as f:
+            return int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
+def available_bytes() -> int | None:
+    """Memory that programs may still take (Linux), within the control group where there is a limit."""
+    free = None
+    try:
+        with open("/proc/meminfo", encoding="ascii") as f:
+            for line in f:
+                if line.startswith("MemAvailable:"):
+                    free = int(line.split()[1]) * 1024
+        with open("/sys/fs/cgroup/memory.max", encoding="ascii") as limit:
+            text = limit.read().strip()
+        with open("/sys/fs/cgroup/memory.current", encoding="ascii") as current:
+            if text != "max" and free is not None:
+                free = min(free, int(text) - int(current.read()))
+    except (OSError, ValueError):
+        pass
+    return free
