@@ -149,6 +149,8 @@ def guess_cause(layer: Any, state: Mapping[str, Any], match: Match) -> str:
         return "another context unit, or another option of it. Use the config the file was trained with."
     if match.unexpected and not match.misshaped and not match.missing:
         return "the file has parts that this model was built without (an aux head or context unit, say)."
+    if match.misshaped and not match.missing and not match.unexpected:
+        return "the same network with another width or input. Use the config the file was trained with."
     if len(match.matched) < 0.1 * match.total:
         return "another network. Use the config the file was trained with."
     return "another backbone or other model options. Use the config the file was trained with."
