@@ -1,0 +1,155 @@
+"""Decoded samples kept for the next epoch, in memory or in a file, within a given number of bytes.
+
+Decoding a PNG takes longer than everything else in reading a sample. A cache
+is one block of memory, mapped before loader workers are forked, so that all of
+them read and fill the same one; on disk the block is a file, and later runs
+start with it full. A full cache keeps what it has: with a random order of
+samples, throwing out old ones gains nothing.
+
+The block: a table with a row for each sample, then the arrays.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import mmap
+import multiprocessing
+import os
+import threading
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import EnvironmentProblem
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+logger = logging.getLogger("paddleseg_lite")
+
+_COLUMNS = 8  # ready, offset, height, width, channels, label bytes a pixel (0: none), checksum, free
+_HEADER = 64  # bytes: magic, then the fill mark
+_MAGIC = b"pslcache1\0\0\0\0\0\0\0"
+_DTYPES = {1: np.uint8, 4: np.int32}
+
+
+class DecodedCache:
+    """A store of (image, label) pairs by index.
+
+    Args:
+        num_samples: how many indices there are.
+        max_bytes: size of the whole block.
+        path: the file that backs it; None for memory. A file in use by another
+            run is left alone, and nothing is cached then.
+
+    Attributes:
+        enabled: False where the file is taken by another run.
+    """
+
+    def __init__(self, num_samples: int, max_bytes: int, path: str | os.PathLike | None = None):
+        table_bytes = num_samples * _COLUMNS * 8
+        self._start = _HEADER + table_bytes
+        self.max_bytes = max(int(max_bytes), self._start)
+        self.checked = path is not None  # what a file holds may have been damaged since
+        self.enabled = True
+        self._lock = _shared_lock()
+        if path is None:
+            self._block = mmap.mmap(-1, self.max_bytes)
+            fresh = True
+        else:
+            self._file, fresh = _open_exclusive(Path(path), self.max_bytes)
+            if self._file is None:
+                self.enabled = False
+                logger.warning("cache %s is used by another run: this one goes without.", path)
+                return
+            self._block = mmap.mmap(self._file.fileno(), self.max_bytes)
+            fresh = fresh or self._block[: len(_MAGIC)] != _MAGIC
+        self._fill = np.frombuffer(self._block, np.int64, 1, offset=len(_MAGIC))
+        self._table = np.frombuffer(self._block, np.int64, num_samples * _COLUMNS, offset=_HEADER)
+        self._table = self._table.reshape(num_samples, _COLUMNS)
+        if fresh:
+            self._table[:] = 0
+            self._fill[0] = self._start
+            self._block[: len(_MAGIC)] = _MAGIC
+
+    def get(self, index: int) -> tuple[np.ndarray, np.ndarray | None] | None:
+        """The image and label of a sample, as read-only views; None where they are not held."""
+        if not self.enabled or self._table[index, 0] != 1:
+            return None
+        _, offset, h, w, c, label_bytes, checksum, _ = (int(v) for v in self._table[index])
+        size = h * w * (c + label_bytes)
+        if not self._start <= offset <= offset + size <= self.max_bytes or label_bytes not in (0, 1, 4):
+            return None
+        if self.checked and zlib.crc32(memoryview(self._block)[offset : offset + size]) != checksum:
+            self._table[index, 0] = 0  # damaged: read the sample afresh
+            return None
+        image = np.frombuffer(self._block, np.uint8, h * w * c, offset=offset).reshape(h, w, c)
+        label = None
+        if label_bytes:
+            label = np.frombuffer(self._block, _DTYPES[label_bytes], h * w, offset=offset + h * w * c).reshape(h, w)
+            label.flags.writeable = False
+        image.flags.writeable = False
+        return image, label
+
+    def put(self, index: int, image: np.ndarray, label: np.ndarray | None) -> bool:
+        """Keep a sample; False where it does not fit or is kept already."""
+        if not self.enabled or self._table[index, 0] == 1:
+            return False
+        h, w, c = image.shape
+        label_bytes = 0 if label is None else label.dtype.itemsize
+        size = h * w * (c + label_bytes)
+        with self._lock:
+            offset = -(-int(self._fill[0]) // 8) * 8
+            if c % 4 and label_bytes == 4 and (h * w * c) % 4:
+                return False  # the label would not be aligned
+            if offset + size > self.max_bytes:
+                return False
+            self._fill[0] = offset + size
+        body = np.frombuffer(self._block, np.uint8, size, offset=offset)
+        body[: h * w * c] = image.reshape(-1)
+        if label is not None:
+            body[h * w * c :] = np.ascontiguousarray(label).reshape(-1).view(np.uint8)
+        self._table[index, 1:7] = offset, h, w, c, label_bytes, zlib.crc32(body) if self.checked else 0
+        self._table[index, 0] = 1  # last: other processes read the row as soon as they see this
+        return True
+
+    def __len__(self) -> int:
+        return int((self._table[:, 0] == 1).sum()) if self.enabled else 0
+
+
+def cache_path(folder: str | os.PathLike, fingerprint: str) -> Path:
+    """Where the cache of a dataset lies; the name changes with its files and settings."""
+    return Path(folder).expanduser() / f"decoded-{hashlib.sha256(fingerprint.encode()).hexdigest()[:24]}.bin"
+
+
+def _shared_lock():
+    if "fork" in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("fork").Lock()
+    return threading.Lock()  # no forked workers: only threads can meet here
+
+
+def _open_exclusive(path: Path, size: int):
+    """Open the file for this run alone; ``(None, False)`` where another one has it. Second: is it new?"""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = open(path, "a+b")  # noqa: SIM115 (stays open with the cache)
+        if fcntl is not None:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                file.close()
+                return None, False
+        old = file.seek(0, os.SEEK_END)
+        if old != size:
+            file.truncate(0)
+            file.truncate(size)  # sparse: takes disk space only as it fills
+        return file, old != size
+    except OSError as e:
+        raise EnvironmentProblem(
+            f"cannot make the cache {path} of {size} bytes: {e.strerror or e}. Choose another cache_dir, "
+            "a smaller cache_bytes, or cache: memory."
+        ) from e

@@ -1,0 +1,48 @@
+"""CamVid, 11 classes at 480 x 360, in the split of the SegNet tutorial.
+
+Brostow, Fauqueur, Cipolla, Pattern Recognition Letters 2009. Labels hold ids 0..10,
+and 11 for void, which is ignored.
+"""
+
+from __future__ import annotations
+
+from ...registry import DATASETS
+from .listfile import ListDataset
+
+# name, colour (the usual ones of this 11-class version)
+CAMVID_CLASSES = (
+    ("sky", (128, 128, 128)),
+    ("building", (128, 0, 0)),
+    ("pole", (192, 192, 128)),
+    ("road", (128, 64, 128)),
+    ("pavement", (60, 40, 222)),
+    ("tree", (128, 128, 0)),
+    ("sign_symbol", (192, 128, 128)),
+    ("fence", (64, 64, 128)),
+    ("car", (64, 0, 128)),
+    ("pedestrian", (64, 64, 0)),
+    ("bicyclist", (0, 128, 192)),
+)
+VOID = 11
+
+
+@DATASETS.register
+class CamVid(ListDataset):
+    """CamVid: ``train.txt`` (367 images), ``val.txt`` (101), ``test.txt`` (233) in ``dataset_root``.
+
+    Args:
+        dataset_root: folder with the lists; each line is ``image label``, relative to it.
+        mode: train, val or test.
+        **kwargs: as :class:`~.listfile.ListDataset`.
+    """
+
+    fixed_names = tuple(name for name, _ in CAMVID_CLASSES)
+    fixed_palette = tuple(colour for _, colour in CAMVID_CLASSES)
+
+    def __init__(self, *, dataset_root: str, mode: str = "train", train_path: str = "train.txt",
+                 val_path: str = "val.txt", test_path: str = "test.txt", **kwargs):
+        super().__init__(dataset_root=dataset_root, mode=mode, train_path=train_path, val_path=val_path,
+                         test_path=test_path, **kwargs)
+
+    def default_label_map(self):
+        return {VOID: self.ignore_index}

@@ -1,0 +1,101 @@
+"""Your own data: PaddleSeg's list files, one ``image label`` pair a line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ...errors import ConfigError, DataError
+from ...registry import DATASETS
+from .base import expand
+from .files import FileDataset, need_folder, read_lines
+
+
+class ListDataset(FileDataset):
+    """Pairs of files named in a list.
+
+    A line is ``image<separator>label``, paths relative to ``dataset_root``; in test
+    mode the label may be left out. The separator is a tab where the line has one,
+    else a comma, else spaces, unless it is given: names with spaces need a tab.
+
+    Args:
+        dataset_root: folder the paths start from (``~`` is your home).
+        train_path, val_path, test_path: the list of each mode, as given or below ``dataset_root``.
+        num_classes: K; not needed by datasets that fix their classes.
+        separator: what stands between the two paths.
+        class_names: K names, or a text file with one a line; ``labels.txt`` in
+            ``dataset_root`` is taken where it has K lines.
+        **kwargs: as :class:`~.base.SegDataset`.
+
+    Raises:
+        DataError: the list is missing or empty, a line is malformed, files are missing.
+    """
+
+    def __init__(self, *, dataset_root: str, mode: str = "train", num_classes: int | None = None,
+                 train_path: str | None = None, val_path: str | None = None, test_path: str | None = None,
+                 separator: str | None = None, class_names: Sequence[str] | str | None = None, **kwargs):
+        root = expand(dataset_root)
+        if self.fixed_names is None or class_names is not None:
+            class_names = find_names(root, class_names, num_classes)
+        super().__init__(num_classes=num_classes, mode=mode, class_names=class_names, **kwargs)
+        listed = {"train": train_path, "val": val_path, "test": test_path}[mode]
+        if listed is None:
+            raise ConfigError(f"{type(self).__name__} in {mode} mode needs the argument {mode}_path (a list file).")
+        need_folder(root, (), type(self).__name__, "Set dataset_root to the folder that the list's paths start from.")
+        path = find_list(root, listed, type(self).__name__)
+        pairs = [
+            split_line(line, f"{path}, line {number}", separator, label_needed=mode != "test")
+            for number, line in read_lines(path, type(self).__name__)
+        ]
+        self.set_items(((root / image, None if label is None else root / label) for image, label in pairs), str(path))
+
+
+@DATASETS.register
+class Dataset(ListDataset):
+    """Your own data: as :class:`ListDataset`, and ``num_classes`` must be given."""
+
+    def __init__(self, *, dataset_root: str, num_classes: int, mode: str = "train", **kwargs):
+        super().__init__(dataset_root=dataset_root, num_classes=num_classes, mode=mode, **kwargs)
+
+
+def split_line(line: str, where: str, separator: str | None, *, label_needed: bool) -> tuple[str, str | None]:
+    """Split one line of a list; ``where`` names it in messages."""
+    separator = separator if separator is not None and separator.strip(" ") else None
+    if separator is None:
+        separator = "\t" if "\t" in line else "," if "," in line else None
+    parts = [part.strip() for part in line.split(separator)]
+    if not all(parts) or len(parts) > 2 or (len(parts) < 2 and label_needed):
+        raise DataError(
+            f"{where}: expected 'image label'{'' if label_needed else ' or an image alone'}, but found {len(parts)} "
+            f"part(s): {line[:120]!r}. Write two paths with a tab between (names with spaces need the tab)."
+        )
+    parts = [part.replace("\\", "/") for part in parts]  # lists written on Windows
+    return parts[0], parts[1] if len(parts) == 2 else None
+
+
+def find_list(root: Path, listed: str, name: str) -> Path:
+    """The list file: as given, or below ``dataset_root``."""
+    candidates = [expand(listed), root / listed]
+    for path in candidates:
+        if path.is_file():
+            return path
+    raise DataError(
+        f"{name}: list file {listed} does not exist: looked for {' and '.join(str(p) for p in candidates)}. "
+        "It holds one 'image label' pair a line."
+    )
+
+
+def find_names(root: Path, names: Sequence[str] | str | None, num_classes: int | None) -> Sequence[str] | None:
+    """Class names: as given, from a text file, or from ``labels.txt`` where it fits."""
+    if names is None:
+        default = root / "labels.txt"
+        if not default.is_file():
+            return None
+        found = [line for _, line in read_lines(default, "labels.txt")]
+        return found if len(found) == num_classes else None
+    if isinstance(names, str):
+        path = next((p for p in (expand(names), root / names) if p.is_file()), None)
+        if path is None:
+            raise DataError(f"class_names: file {names} does not exist: give names, or a file with one a line.")
+        return [line for _, line in read_lines(path, "class_names")]
+    return names

@@ -1,0 +1,247 @@
+"""Batches for training and evaluation, the same for any number of workers.
+
+Each sample draws from a generator of its own, seeded by (seed, epoch, index);
+the epoch travels with the index, so that workers need not be told of it. With
+workers, ``paddle.io.DataLoader`` reads ahead in forked processes; without, samples
+are read in place.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import signal
+import traceback
+from collections.abc import Iterator
+from typing import Any
+
+import cv2
+import numpy as np
+
+from ..errors import DataError, UserError
+from .datasets.base import SegDataset
+from .schedule import BatchSchedule, sample_rng
+
+logger = logging.getLogger("paddleseg_lite")
+
+
+def train_batches(dataset: SegDataset, schedule: BatchSchedule, *, seed: int, start_iter: int = 0,
+                  stop_iter: int | None = None, num_workers: int = 0, prefetch: int = 2) -> Iterator[dict[str, Any]]:
+    """Batches of iterations ``start_iter`` to ``stop_iter`` - 1 (endless unless given).
+
+    Args:
+        dataset: in train mode.
+        schedule: which samples; its ``num_samples`` is ``len(dataset)``.
+        seed: of the random transforms.
+        num_workers: reading processes; Linux only, elsewhere they are replaced by none.
+        prefetch: batches each worker reads ahead.
+
+    Yields:
+        ``image`` float32 [N, C, H, W], ``label`` int64 [N, H, W], ``weight`` float32
+        [N, H, W] where a transform adds it (paddle tensors), and ``meta``, a list of dicts.
+
+    Raises:
+        DataError: of a sample, with its own message, from whatever process; or
+            samples of a batch differ in size.
+    """
+    if schedule.num_samples != len(dataset):
+        raise ValueError(f"the schedule is for {schedule.num_samples} samples, the dataset has {len(dataset)}.")
+    plan = _Plan(schedule, start_iter, stop_iter)
+    for batch in _run(dataset, plan, _Collate(), seed, num_workers, prefetch):
+        yield _to_tensors(batch)
+
+
+def eval_batches(dataset: SegDataset, *, batch_size: int = 1, num_workers: int = 0, rank: int = 0,
+                 world_size: int = 1, prefetch: int = 2) -> Iterator[dict[str, Any]]:
+    """The samples of a dataset once, in order; process ``rank`` takes every ``world_size``-th from ``rank`` on.
+
+    Neighbours are joined to a batch where their transformed images have one size.
+
+    Yields:
+        ``image`` float32 [n, C, h, w] (a paddle tensor, n up to ``batch_size``), ``label``
+        (absent in test mode): a list of n arrays [H, W] at the labels' own sizes, and
+        ``meta``: a list of n dicts, with what ``restore`` needs.
+    """
+    indices = range(rank, len(dataset), world_size)
+    waiting: list[dict] = []
+    for batch in _run(dataset, [[(0, i)] for i in indices], _Single(), 0, num_workers, max(prefetch, batch_size)):
+        if waiting and (len(waiting) == batch_size or waiting[0]["image"].shape != batch["image"].shape):
+            yield _join(waiting)
+            waiting = []
+        waiting.append(batch)
+    if waiting:
+        yield _join(waiting)
+
+
+def default_workers(cores: int) -> int:
+    """Loader workers to use where the user does not say: one for two cores and more, on Linux."""
+    return 1 if platform.system() == "Linux" and cores > 1 else 0
+
+
+class _Plan:
+    """The schedule's batches of a range of iterations, as a batch sampler."""
+
+    def __init__(self, schedule, start, stop):
+        self.schedule, self.start, self.stop = schedule, start, stop
+
+    def __iter__(self):
+        iteration = self.start
+        while self.stop is None or iteration < self.stop:
+            yield self.schedule.batch(iteration)
+            iteration += 1
+
+    def __len__(self):
+        return max(0, (2**31 if self.stop is None else self.stop) - self.start)
+
+
+class _Samples:
+    """The dataset as DataLoader reads it, by (epoch, index); an error is a value, to reach the main process whole."""
+
+    def __init__(self, dataset, seed):
+        self.dataset, self.seed = dataset, seed
+
+    def __getitem__(self, key):
+        epoch, index = key
+        try:
+            return self.dataset.get(index, sample_rng(self.seed, epoch, index))
+        except Exception as e:
+            return _Failure(e, index)
+
+    def __len__(self):
+        return len(self.dataset)
+
+
+class _Failure:
+    """An exception, in a form that survives the way between processes."""
+
+    def __init__(self, error: Exception, index: int):
+        self.kind = type(error) if isinstance(error, UserError) else None
+        self.message = str(error) if self.kind else f"reading sample {index} failed:\n{traceback.format_exc()}"
+
+    def throw(self):
+        raise (self.kind or RuntimeError)(self.message)
+
+
+class _Opaque:
+    """Something that DataLoader shall not look into (it turns tuples into lists, and tables into copies)."""
+
+    def __init__(self, value):
+        self.value = value
+
+
+class _Collate:
+    """Samples to arrays: labels stay small integers until they have left the worker."""
+
+    def __call__(self, samples):
+        for sample in samples:
+            if isinstance(sample, _Failure):
+                return {"meta": _Opaque(sample)}
+        try:
+            return self.collate(samples)
+        except UserError as e:
+            return {"meta": _Opaque(_Failure(e, -1))}
+
+    def collate(self, samples):
+        sizes = {s["image"].shape for s in samples}
+        if len(sizes) > 1:
+            listed = ", ".join(f"{w} x {h}" for h, w in sorted({s[:2] for s in sizes}))
+            raise DataError(
+                f"the images of a batch differ in size ({listed}; width x height): bring them to one with "
+                "RandomPaddingCrop, Resize or Padding in train_dataset.transforms, or use batch_size 1."
+            )
+        if any(s.get("label") is None for s in samples):
+            path = next(s["meta"].get("path") for s in samples if s.get("label") is None)
+            raise DataError(f"image {path} has no label, and training needs one: use mode train.")
+        batch = {"image": stack_images(samples), "label": np.stack([s["label"] for s in samples])}
+        if samples[0].get("weight") is not None:
+            batch["weight"] = np.stack([s["weight"] for s in samples])
+        batch["meta"] = _Opaque([s["meta"] for s in samples])
+        return batch
+
+
+class _Single(_Collate):
+    """One sample for evaluation; its label keeps its own size."""
+
+    def collate(self, samples):
+        (sample,) = samples
+        return {"image": stack_images(samples), "meta": _Opaque((sample.get("label"), sample["meta"]))}
+
+
+def stack_images(samples: list[dict]) -> np.ndarray:
+    """Images [H, W, C] of one size to float32 [N, C, H, W]."""
+    h, w, c = samples[0]["image"].shape
+    out = np.empty((len(samples), c, h, w), np.float32)
+    for row, sample in zip(out, samples):
+        image = sample["image"]
+        for channel in range(c):
+            row[channel] = image[..., channel]
+    return out
+
+
+def _run(dataset, plan, collate, seed, num_workers, prefetch):
+    """Yield collated batches in order; raise what went wrong in a sample."""
+    cv2.setNumThreads(1)
+    dataset.open_cache()
+    samples = _Samples(dataset, seed)
+    if num_workers > 0 and platform.system() != "Linux":
+        logger.info("loader workers need Linux: reading in the main process instead of %d workers.", num_workers)
+        num_workers = 0
+    if num_workers == 0:
+        for keys in plan:
+            yield _checked(collate([samples[key] for key in keys]))
+        return
+    import paddle
+
+    loader = paddle.io.DataLoader(
+        samples, batch_sampler=plan, collate_fn=collate, num_workers=num_workers, prefetch_factor=prefetch,
+        worker_init_fn=_start_worker, return_list=True, places=paddle.CPUPlace(),
+    )
+    batches = iter(loader)
+    try:
+        for batch in batches:
+            yield _checked(batch)
+    finally:
+        batches._try_shutdown_all()  # DataLoader itself keeps the workers until the next one is made
+
+
+def _start_worker(worker_id):
+    cv2.setNumThreads(1)
+    os.environ["OMP_NUM_THREADS"] = "1"
+    # Ctrl-C reaches the whole group: the main process decides. Its own handlers must not run here.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _checked(batch):
+    value = batch["meta"].value
+    if isinstance(value, _Failure):
+        value.throw()
+    return batch
+
+
+def _to_tensors(batch):
+    out = {name: _tensor(batch[name]) for name in ("image", "label", "weight") if name in batch}
+    out["label"] = out["label"].astype("int64")
+    out["meta"] = batch["meta"].value
+    return out
+
+
+def _tensor(array):
+    """To a tensor on the current device; what a worker sent is a tensor on the CPU already."""
+    import paddle
+
+    if isinstance(array, np.ndarray) or not paddle.device.get_device().startswith("cpu"):
+        return paddle.to_tensor(array)
+    return array
+
+
+def _join(batches):
+    import paddle
+
+    labels, metas = zip(*(b["meta"].value for b in batches))
+    images = [_tensor(b["image"]) for b in batches]
+    out = {"image": images[0] if len(images) == 1 else paddle.concat(images), "meta": list(metas)}
+    if labels[0] is not None:
+        out["label"] = list(labels)
+    return out

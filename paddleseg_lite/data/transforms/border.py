@@ -1,0 +1,32 @@
+"""UNet's weight map as a transform."""
+
+from __future__ import annotations
+
+from ...registry import TRANSFORMS
+from ..weights import unet_border_weight
+from .base import Transform
+
+
+@TRANSFORMS.register
+class UNetBorderWeight(Transform):
+    """Add ``weight`` float32 [H, W] to a sample with a label; put it after the geometric transforms.
+
+    Args:
+        w0, sigma: height and width (pixels) of the borders' weight; the paper's are 10 and about 5.
+        class_weights: ``w_c``, one number for each class (1 unless given).
+        background: the class between the objects.
+        ignore_index: the dataset's unless given; such pixels weigh 0.
+    """
+
+    def __init__(self, *, w0=10.0, sigma=5.0, class_weights=None, background=0, ignore_index=255):
+        self.w0, self.sigma, self.class_weights = w0, sigma, class_weights
+        self.background, self.ignore_index = background, ignore_index
+
+    def __call__(self, sample, rng):
+        if sample.get("label") is None:
+            return sample
+        weight = unet_border_weight(
+            sample["label"], w0=self.w0, sigma=self.sigma, class_weights=self.class_weights,
+            background=self.background, ignore_index=self.ignore_index,
+        )
+        return {**sample, "weight": weight}
