@@ -6,7 +6,7 @@ from .base import Segmentor
 from .build import build_model
 from .deeplab_v1 import DeepLabV1
 from .deeplab_v2 import DeepLabV2
-from .deeplab_v3 import DeepLabV3
+from .deeplab_v3 import DeepLabV3, course_deeplab
 from .deeplab_v3plus import DeepLabV3P
 from .enet import ENet, enet_course
 from .fcn import FCN8s, FCN16s, FCN32s, course_fcn8s
@@ -14,7 +14,7 @@ from .fcn_resnet import FCN
 from .gcunet import GCUNet
 from .ginet import GINet
 from .glore import GloRe
-from .pspnet import PSPNet
+from .pspnet import PSPNet, pspnet_mobilenet
 from .pspnet_progressive import PSPNetProgressive
 from .segnet import SegNet
 from .unet import UNet
@@ -38,6 +38,8 @@ __all__ = [
     "Segmentor",
     "UNet",
     "build_model",
+    "course_deeplab",
     "course_fcn8s",
     "enet_course",
+    "pspnet_mobilenet",
 ]

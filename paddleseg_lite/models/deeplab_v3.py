@@ -128,3 +128,12 @@ class DeepLabV3(Segmentor):
 def scaled_rates(output_stride):
     """ASPP rates that look as far into the image as (6, 12, 18) do at output stride 16."""
     return tuple(max(1, rate * 16 // output_stride) for rate in (6, 12, 18))
+
+
+@MODELS.register
+def course_deeplab(*, num_classes=59, backbone="ResNet50", in_channels=3, context=None, pretrained=None):
+    """The course's hybrid: blocks 5 to 7 *and* ASPP at rates 12, 24, 36, for the 59 classes of PASCAL-Context."""
+    return DeepLabV3(
+        num_classes=num_classes, backbone=backbone, in_channels=in_channels, style="course", context=context,
+        pretrained=pretrained,
+    )

@@ -118,3 +118,14 @@ class PSPNet(Segmentor):
         if self.training and self.aux_head is not None:
             outputs["aux"] = self.aux_head(features[-2])
         return outputs
+
+
+@MODELS.register
+def pspnet_mobilenet(*, num_classes, in_channels=3, alpha=1.0, se=False, native_output=False, align_corners=False,
+                     context=None, pretrained=None):
+    """The course's Keras PSPNet on MobileNetV1; ``native_output`` trains on its own H/4 logits."""
+    return PSPNet(
+        num_classes=num_classes, in_channels=in_channels, style="mobilenet", se=se,
+        backbone={"type": "MobileNetV1", "alpha": alpha}, upsample=8 if native_output else 1,
+        native_output=native_output, align_corners=align_corners, context=context, pretrained=pretrained,
+    )

@@ -1,0 +1,78 @@
+"""Theoretical receptive fields, followed through a network as it runs.
+
+Layer by layer along the deepest path, from (size 1, jump 1) at the image:
+
+    size <- size + (k - 1) dilation jump,   jump <- jump stride
+
+A transposed convolution sees ceil(k / stride) inputs and divides the jump. What
+comes out of a function that is no layer (a sum, a concatenation, a resize) has
+the largest size met so far and the jump that its resolution implies: with a
+shortcut, a skip or parallel branches, that is the deepest path. Pooling over the
+whole image is left out; it would make every field infinite.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from paddle import nn
+
+
+class Field(NamedTuple):
+    """Side of the window one value sees, and distance between windows of neighbours, in pixels of the image."""
+
+    size: float
+    jump: float
+
+
+class ReceptiveFields:
+    """Fields of tensors; they are kept on the tensors themselves."""
+
+    def __init__(self, input_height: int):
+        self.input_height = input_height
+        self.largest = Field(1, 1)
+
+    def start(self, image) -> None:
+        image.receptive_field = Field(1, 1)
+
+    def of(self, x) -> Field:
+        """The field of ``x``, remembered or inferred."""
+        known = getattr(x, "receptive_field", None)
+        if known is None:
+            ratio = self.input_height / int(x.shape[2])
+            jump = 2.0 ** round(math.log2(ratio)) if ratio > 1 else 1.0  # odd sizes: 33 from 513 is stride 16
+            known = x.receptive_field = Field(self.largest.size, jump)
+        return known
+
+    def through(self, layer, x, y, *, first: bool) -> Field:
+        """Record and return the field of ``y = layer(x)``; shared weights count on their first call."""
+        size, jump = self.of(x)
+        kernel, stride, dilation = window(layer, x, y)
+        if isinstance(layer, nn.Conv2DTranspose):
+            size, jump = size + (math.ceil(kernel / stride) - 1) * jump, jump / stride
+        else:
+            size, jump = size + (kernel - 1) * dilation * jump, jump * stride
+        seen = Field(size, jump)
+        if y is not x:
+            y.receptive_field = seen
+        if first and size > self.largest.size:
+            self.largest = seen
+        return seen
+
+
+def window(layer, x, y) -> tuple[int, int, int]:
+    """Kernel, stride and dilation (vertical); 1, 1, 1 for a layer that looks at one position."""
+    if isinstance(layer, (nn.Conv2D, nn.Conv2DTranspose)):
+        return layer._kernel_size[0], layer._stride[0], layer._dilation[0]
+    if isinstance(layer, (nn.MaxPool2D, nn.AvgPool2D)):
+        kernel = first_of(getattr(layer, "ksize", None))
+        return kernel, first_of(layer.stride) or kernel, 1
+    if x.ndim == 4 and x.shape[2] >= 2 * y.shape[2] - 1 > 1:  # pooling of another kind, windows side by side
+        stride = round(x.shape[2] / y.shape[2])
+        return stride, stride, 1
+    return 1, 1, 1
+
+
+def first_of(value):
+    return value[0] if isinstance(value, (list, tuple)) else value
