@@ -9,6 +9,7 @@ import logging
 import os
 import platform
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,7 @@ def run(main: Callable[[Sequence[str] | None], int | None], argv: Sequence[str] 
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")  # a Windows console may be anything
+    warnings.filterwarnings("ignore", message="When training, we now always track")  # Paddle's batch norm, once a run
     try:
         status = main(argv)
     except UserError as e:

@@ -15,6 +15,7 @@ def build_parser():
     p.add_argument("--model_path", required=True, help="run folder, checkpoint folder or weight file")
     p.add_argument("--num_workers", type=int, default=0, help="loader processes")
     p.add_argument("--json", metavar="FILE", help="write the scores here")
+    p.add_argument("--report", metavar="DIR", help="write an HTML report with tables and pictures here")
     p.add_argument("--miou_convention", choices=["nan", "gt_only", "one", "zero"], help="classes absent everywhere")
     cli.add_test_flags(p, "--aug_eval")
     return p
@@ -30,7 +31,7 @@ def main(argv=None):
     args.config = args.config or find_config(args.model_path)
     overrides = {**cli.test_overrides(args), "miou_convention": args.miou_convention}
     loaded = load(args.model_path, config=cli.read_config(args, overrides))
-    return run_validation(loaded, num_workers=args.num_workers, json_path=args.json)
+    return run_validation(loaded, num_workers=args.num_workers, json_path=args.json, report=args.report)
 
 
 if __name__ == "__main__":

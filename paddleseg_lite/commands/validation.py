@@ -5,18 +5,29 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from ..cli import write_json
+from ..cli import make_folder, write_json
+from ..data import SegDataset
 from ..engine.builder import build_dataset
 from ..engine.evaluator import Evaluation, evaluate
 from ..engine.predictor import Loaded
 from ..errors import ConfigError
 from ..losses import build_criterion
+from ..reporting.evaluation import ReportMeasures, write_evaluation_report
 
 logger = logging.getLogger("paddleseg_lite")
 
 
-def validate_loaded(loaded: Loaded, *, num_workers: int = 0, keep_images: bool = False) -> tuple[Evaluation, object]:
-    """Score on the recipe's validation set, as training does; ``(evaluation, dataset)``."""
+def validate_loaded(
+    loaded: Loaded, *, num_workers: int = 0, keep_images: bool = False, observe: bool = False
+) -> tuple[Evaluation, SegDataset, ReportMeasures | None]:
+    """Score on the recipe's validation set, as training does.
+
+    Args:
+        loaded: the network.
+        num_workers: of the loader.
+        keep_images: keep a confusion matrix per image.
+        observe: also take the measures that only the report shows.
+    """
     config = loaded.config
     if config.val_dataset is None:
         raise ConfigError("the config has no val_dataset to score on.")
@@ -28,16 +39,23 @@ def validate_loaded(loaded: Loaded, *, num_workers: int = 0, keep_images: bool =
     criterion = build_criterion(
         {"out": {"type": "CrossEntropyLoss"}}, num_classes=dataset.num_classes, ignore_index=dataset.ignore_index
     )
+    measures = ReportMeasures(dataset.num_classes, dataset.ignore_index) if observe else None
     evaluation = evaluate(
         loaded.forward or loaded.model, dataset, options=loaded.options, loss=criterion.main, num_workers=num_workers,
         convention=config.miou_convention, keep_images=keep_images, engine=loaded.engine,
+        observers=(measures,) if measures else (),
     )
-    return evaluation, dataset
+    return evaluation, dataset, measures
 
 
-def run_validation(loaded: Loaded, *, num_workers: int = 0, json_path: str | None = None) -> int:
-    """Score, print the per-class table, write JSON where asked; returns the exit status."""
-    evaluation, dataset = validate_loaded(loaded, num_workers=num_workers)
+def run_validation(
+    loaded: Loaded, *, num_workers: int = 0, json_path: str | None = None, report: str | None = None
+) -> int:
+    """Score, print the per-class table, write JSON and the report where asked; returns the exit status."""
+    folder = make_folder(report) if report else None
+    evaluation, dataset, measures = validate_loaded(
+        loaded, num_workers=num_workers, keep_images=bool(report), observe=bool(report)
+    )
     logger.info("%s on %d images with %s", loaded.source, evaluation.images, evaluation.engine)
     print(evaluation.scores.table(dataset.class_names))
     logger.info(
@@ -53,4 +71,10 @@ def run_validation(loaded: Loaded, *, num_workers: int = 0, json_path: str | Non
                 "images_per_s": evaluation.images_per_second, **evaluation.scores.as_dict(dataset.class_names),
             },
         )
+    if folder is not None:
+        page = write_evaluation_report(
+            folder, evaluation, measures, dataset, title=f"{loaded.config.model['type']}: {loaded.source}",
+            convention=loaded.config.miou_convention, predict_index=lambda i: loaded.predict_sample(dataset.get(i)),
+        )
+        logger.info("report: %s", page)
     return 0

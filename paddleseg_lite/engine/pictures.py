@@ -1,23 +1,18 @@
-"""Class-colour pictures: predictions, overlays, legends, side-by-side panels."""
+"""Pictures for people: overlays, contours, legends, side-by-side panels."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
 
+from ..data import blend, colorize
 
-def colorize(labels: np.ndarray, palette: np.ndarray, ignore_index: int = 255) -> np.ndarray:
-    """Ids ``[H, W]`` -> RGB uint8 ``[H, W, 3]``; ignored and unknown ids are grey."""
-    table = np.full((256, 3), 128, dtype=np.uint8)
-    table[: len(palette)] = palette[:256]
-    table[ignore_index] = (128, 128, 128)
-    return table[np.clip(labels, 0, 255)]
+IGNORED = (128, 128, 128)  # grey, unlike any class of the shipped palettes
 
 
 def overlay(image: np.ndarray, labels: np.ndarray, palette: np.ndarray, *, opacity: float = 0.6) -> np.ndarray:
-    """Blend class colours over an RGB image; ``opacity`` 0 shows the image alone, 1 the colours alone."""
-    colors = colorize(labels, palette).astype(np.float32)
-    return np.round(image * (1 - opacity) + colors * opacity).astype(np.uint8)
+    """Class colours over an RGB image; ``opacity`` 0 shows the image alone, 1 the colours alone."""
+    return blend(image, colorize(labels, palette, ignore_colour=IGNORED), 1 - opacity)
 
 
 def contours(picture: np.ndarray, labels: np.ndarray, *, color=(255, 255, 255)) -> np.ndarray:

@@ -61,11 +61,13 @@ class Loaded:
     def predict(self, image: str | Path | np.ndarray) -> Prediction:
         """Segment one image (a path, or RGB uint8 ``[H, W, 3]``)."""
         sample, pixels = self.sample(image)
+        return Prediction(labels=self.predict_sample(sample), image=pixels, path=sample["meta"]["path"])
+
+    def predict_sample(self, sample: dict[str, Any]) -> np.ndarray:
+        """Class ids ``[H, W]``, at the original size, of a sample that is already transformed."""
         batch = paddle.to_tensor(np.ascontiguousarray(sample["image"].transpose(2, 0, 1))[None])
-        labels = predict_labels(
-            self.forward or self.model, batch, options=self.options, trans_info=sample["meta"]["trans_info"]
-        )
-        return Prediction(labels=np.asarray(labels[0]), image=pixels, path=sample["meta"]["path"])
+        info = sample["meta"]["trans_info"]
+        return predict_labels(self.forward or self.model, batch, options=self.options, trans_info=info)[0]
 
 
 def load(path: str | Path, *, config: str | Path | Config | None = None) -> Loaded:

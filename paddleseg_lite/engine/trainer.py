@@ -15,7 +15,7 @@ import numpy as np
 import paddle
 
 from ..config import Config
-from ..data import BatchSchedule, train_batches
+from ..data import BatchSchedule, colorize, train_batches
 from ..errors import CheckpointError, ConfigError
 from . import parallel
 from .builder import build_datasets, build_loss, build_network, inference_options
@@ -26,7 +26,7 @@ from .evaluator import Evaluation, evaluate
 from .guard import NumbersGuard
 from .inference import predict_labels
 from .optim import build_optimizer
-from .pictures import colorize, panel
+from .pictures import IGNORED, panel
 from .precision import Precision
 from .seeds import derive, reseed
 
@@ -104,7 +104,7 @@ class Trainer:
         self.save_dir.mkdir(parents=True, exist_ok=True)
         for callback in self.callbacks:
             callback.on_start(self)
-        window = LogWindow(config.batch_size * config.accumulate * self.world_size)
+        window = LogWindow(config.batch_size * config.accumulate * self.world_size, state.iteration)
         batches = iter(
             train_batches(
                 self.train_dataset, self.schedule, seed=config.seed, num_workers=config.num_workers,
@@ -213,7 +213,10 @@ class Trainer:
             labels = predict_labels(
                 self.model, image, options=self.options, trans_info=sample["meta"]["trans_info"]
             )[0]
-            colors = [colorize(x, dataset.palette, dataset.ignore_index) for x in (raw["label"], labels)]
+            colors = [
+                colorize(ids, dataset.palette, ignore_index=dataset.ignore_index, ignore_colour=IGNORED)
+                for ids in (raw["label"], labels)
+            ]
             panels.append(panel([raw["image"][..., :3], *colors]))
         self.model.train()
         return panels
@@ -295,8 +298,8 @@ class Trainer:
 class LogWindow:
     """Sums between two log lines; losses stay tensors until a line is due, so that no step waits for the device."""
 
-    def __init__(self, images_per_step: int):
-        self.images_per_step = images_per_step
+    def __init__(self, images_per_step: int, iteration: int):
+        self.images_per_step, self.last_iteration = images_per_step, iteration
         self.grad_norm: Any = None
         self._reset()
 
@@ -319,8 +322,7 @@ class LogWindow:
 
     def flush(self, *, iteration: int, lr: float, total: int, epoch: int) -> dict[str, Any]:
         """Plain numbers since the last call."""
-        steps = max(1, iteration - getattr(self, "_last_iteration", iteration - 1))
-        self._last_iteration = iteration
+        steps, self.last_iteration = max(1, iteration - self.last_iteration), iteration
         seconds = max(time.perf_counter() - self.started - self.idle, 1e-9)
         info = {
             "iter": iteration,
