@@ -1,0 +1,144 @@
+"""The summary: receptive fields of the papers, what it leaves behind, its errors, and the tool."""
+
+import json
+import subprocess
+import sys
+
+import paddle
+import pytest
+from paddle import nn
+
+from paddleseg_lite import backbones as B
+from paddleseg_lite.commands.summary import describe
+from paddleseg_lite.errors import ConfigError
+from paddleseg_lite.models import Segmentor, build_model
+from paddleseg_lite.models.summary import summarize
+from tests.models.checks import lazy_model
+
+TINY = {"type": "DeepLabV3P", "backbone": {"type": "ResNet18", "width": 0.125}, "aspp_channels": 8}
+
+
+def fields(spec, size=512):
+    summary = summarize(lazy_model(spec, num_classes=21), (1, 3, size, size))
+    return {row.name: (row.receptive_field, row.jump) for row in summary.rows}, summary
+
+
+class Trunk(Segmentor):
+    """A backbone alone, its last map as logits."""
+
+    def __init__(self, backbone):
+        super().__init__(num_classes=1)
+        self.build_encoder(backbone)
+
+    def decode(self, features, x):
+        return {"out": features[-1]}
+
+
+@pytest.mark.parametrize(
+    ("cls", "stride", "expected"),
+    [
+        (B.ResNet50, 32, 427), (B.ResNet50, 16, 459), (B.ResNet50, 8, 475),
+        (B.ResNet101, 32, 971), (B.ResNet101, 16, 1003), (B.ResNet101, 8, 1019),
+    ],
+)
+def test_receptive_field_of_resnets(cls, stride, expected):
+    with paddle.LazyGuard():
+        trunk = Trunk(cls(output_stride=stride))
+    summary = summarize(trunk, (1, 3, 129, 129))
+    assert (summary.receptive_field, summary.output_stride) == (expected, stride)
+
+
+def test_receptive_field_of_vgg_and_fc6():
+    rows, _ = fields({"type": "FCN32s", "width": 1 / 32})
+    assert rows["fc6"] == (404, 32)
+    pool5 = next(field for field in rows.values() if field[1] == 32)
+    assert pool5 == (212, 32)
+    rows, _ = fields({"type": "DeepLabV1", "width": 1 / 32})
+    assert max(size for size, jump in rows.values() if jump == 8) == 435  # with pool5a; 419 without
+
+
+@pytest.mark.parametrize(
+    ("stride", "rates", "expected"),
+    [(16, (6,), 1451), (16, (12,), 1643), (16, (18,), 1835), (8, (12,), 1467), (8, (24,), 1659), (8, (36,), 1851)],
+)
+def test_receptive_field_of_aspp(stride, rates, expected):
+    backbone = {"type": "ResNet101", "output_stride": stride, "width": 0.0625}
+    _, summary = fields({"type": "DeepLabV3", "backbone": backbone, "aspp_rates": rates}, size=129)
+    assert summary.receptive_field == expected
+
+
+def test_totals_agree_with_the_model_and_the_table():
+    model = build_model({"type": "PSPNet", "backbone": {"type": "ResNet18", "width": 0.25}, "head_channels": 16},
+                        num_classes=4)
+    summary = summarize(model, (3, 65, 97))
+    trainable = sum(int(p.size) for p in model.parameters() if not p.stop_gradient)
+    aux = sum(int(p.size) for p in model.aux_head.parameters() if not p.stop_gradient)
+    assert summary.parameters == trainable
+    assert summary.eval_parameters == trainable - aux == sum(row.parameters for row in summary.rows)
+    assert summary.buffers == sum(int(p.size) for p in model.parameters() if p.stop_gradient)
+    assert summary.macs == sum(row.macs for row in summary.rows)
+    assert summary.output_shape == [1, 4, 65, 97]
+
+
+def test_units_with_their_own_products_are_counted_and_keep_their_parameters():
+    spec = {"type": "GCUNet", "backbone": {"type": "ResNet18", "width": 0.125}, "reduce_channels": 8, "aux": False}
+    model = build_model(spec, num_classes=4)
+    summary = summarize(model, (1, 3, 64, 64))
+    rows = {row.name: row for row in summary.rows}
+    assert rows["unit"].macs == model.unit.macs(8, 8) > 0
+    assert summary.eval_parameters == summary.parameters  # anchors are used, though no layer of theirs is "called"
+
+
+def test_nothing_is_left_behind():
+    forwards = {cls: cls.forward for cls in (nn.Conv2D, nn.Linear, nn.BatchNorm2D, nn.Conv2DTranspose)}
+    model = build_model(TINY, num_classes=4)
+    model.train()
+    before = {k: v.numpy() for k, v in model.state_dict().items()}
+    summarize(model, (1, 3, 64, 64))
+    assert model.training
+    assert all(cls.forward is forward for cls, forward in forwards.items())
+    assert all((before[k] == v.numpy()).all() for k, v in model.state_dict().items())
+    assert not any(layer._forward_post_hooks or layer._forward_pre_hooks for layer in model.sublayers())
+
+
+def test_a_failing_pass_restores_the_layers_too():
+    forward = nn.Conv2D.forward
+    model = build_model({"type": "UNet", "variant": "original", "base_channels": 2}, num_classes=2)
+    with pytest.raises(ValueError, match="508 or 524"):
+        summarize(model, (1, 3, 512, 512))
+    assert nn.Conv2D.forward is forward
+    assert not any(layer._forward_post_hooks for layer in model.sublayers())
+
+
+@pytest.mark.parametrize("shape", [(512, 512), (1, 0, 64, 64), (3, 64, 0)])
+def test_input_shapes_that_are_none(shape):
+    with pytest.raises(ValueError, match="input_shape must be"):
+        summarize(build_model(TINY, num_classes=4), shape)
+
+
+def test_describe_takes_classes_from_the_recipe(root):
+    assert describe(config=str(root / "configs/unet/unet_cityscapes.yml"), height=64, width=64).output_shape[1] == 19
+    assert describe(model="ENet", height=64, width=64).output_shape[1] == 21
+    assert describe(model="ENet", num_classes=5, height=64, width=64).output_shape[1] == 5
+    options = ["model.backbone.type=ResNet18", "model.backbone.width=0.125", "model.in_channels=1"]
+    assert describe(model="FCN", opts=options, height=64, width=64).input_shape == [1, 1, 64, 64]
+    with pytest.raises(ConfigError, match="Did you mean 'PSPNet'"):
+        describe(model="PSPNett")
+    with pytest.raises(ConfigError, match=r"--input_size 512 512: .*508 or 524"):
+        describe(model="UNet", opts=["model.variant=original"])
+
+
+def test_the_tool(root):
+    command = [sys.executable, str(root / "tools/summary.py"), "--model", "ENet", "--num_classes", "21"]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "364,441" in text
+    assert "1.969 G" in text
+    command += ["--json", "--input_size", "640", "360"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True)
+    told = json.loads(printed.stdout)
+    assert told["parameters"] == 364_441
+    assert told["output_shape"] == [1, 21, 360, 640]
+    wrong = subprocess.run([*command[:2], "--model", "ENett"], capture_output=True, text=True)
+    assert wrong.returncode == 2
+    assert "Did you mean 'ENet'" in wrong.stderr
+    assert "Traceback" not in wrong.stderr
