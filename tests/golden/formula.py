@@ -8,6 +8,7 @@ does not depend on a NumPy version or a machine.
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Mapping, Sequence
 
@@ -28,7 +29,7 @@ def uniform(name: str, shape: Sequence[int]) -> np.ndarray:
     return ((z >> _U64(11)).astype(np.float64) * 2.0**-52 - 1.0).reshape([int(s) for s in shape])
 
 
-def formula_weights(name: str, shape: Sequence[int]) -> np.ndarray:
+def formula_weights(name: str, shape: Sequence[int], gains: Mapping[str, float] | None = None) -> np.ndarray:
     """Float32 values of one parameter or buffer that keep activations O(1).
 
     By the last part of ``name`` (Paddle's or torch's word) and the shape:
@@ -40,6 +41,10 @@ def formula_weights(name: str, shape: Sequence[int]) -> np.ndarray:
     * other 1-D (a scale): 0.8 to 1.2.
 
     The name itself seeds the hash, so both sides must use the same names (ours).
+
+    Args:
+        gains: ``{regular expression: factor}``, every one found in ``name`` applies;
+            keeps residual networks, whose variance doubles with every unit, at O(1).
     """
     u = uniform(name, shape)
     last = name.rpartition(".")[2]
@@ -53,12 +58,17 @@ def formula_weights(name: str, shape: Sequence[int]) -> np.ndarray:
         values = 0.25 + 0.1 * u
     else:
         values = 1.0 + 0.2 * u
+    for pattern, factor in (gains or {}).items():
+        if re.search(pattern, name):
+            values = values * factor
     return values.astype(np.float32)
 
 
-def formula_state(shapes: Mapping[str, Sequence[int]]) -> dict[str, np.ndarray]:
+def formula_state(
+    shapes: Mapping[str, Sequence[int]], gains: Mapping[str, float] | None = None
+) -> dict[str, np.ndarray]:
     """:func:`formula_weights` for every ``name: shape``."""
-    return {name: formula_weights(name, list(shape)) for name, shape in shapes.items()}
+    return {name: formula_weights(name, list(shape), gains) for name, shape in shapes.items()}
 
 
 def formula_image(batch: int, channels: int, height: int, width: int) -> np.ndarray:

@@ -1,0 +1,143 @@
+"""VGG16: published parameter counts, the three layouts, receptive fields; unpooling."""
+
+import numpy as np
+import paddle
+import paddle.nn.functional as F
+import pytest
+from paddle import nn
+
+from paddleseg_lite.backbones import VGG16, VGG16BN
+from paddleseg_lite.backbones.indexed import IndexedMaxPool
+from paddleseg_lite.errors import ConfigError
+from paddleseg_lite.layers import max_unpool_2x2
+from paddleseg_lite.layers.upsample import unpool_by_select
+from paddleseg_lite.registry import BACKBONES
+from tests.models.checks import check_all_layers_in_state, count, geometry, lazy_model, receptive_field
+
+SMALL = 1 / 16
+
+
+def convolutions(backbone):
+    return [layer for layer in backbone.sublayers() if isinstance(layer, nn.Conv2D)]
+
+
+@pytest.mark.parametrize(("name", "expected"), [("VGG16", 14_714_688), ("VGG16BN", 14_723_136)])
+def test_feature_counts(name, expected):
+    for layout in ("classify", "fcn", "fcn_same", "deeplab"):
+        with paddle.LazyGuard():
+            assert count(BACKBONES.build({"type": name, "layout": layout})) == expected
+
+
+@pytest.mark.parametrize(("name", "expected"), [("VGG16", 138_357_544), ("VGG16BN", 138_365_992)])
+def test_counts_with_the_imagenet_classifier_are_the_published_ones(name, expected):
+    """fc6, fc7, fc8 as convolutions for 1000 classes are DeepLab's 7x7 head."""
+    model = lazy_model({"type": "DeepLabV1", "backbone": name, "head": "7x7"}, num_classes=1000)
+    assert count(model) == expected
+
+
+def test_conv_bias_can_be_left_out_in_front_of_bn():
+    with paddle.LazyGuard():
+        assert count(VGG16BN()) - count(VGG16BN(conv_bias=False)) == 4224  # 64*2 + 128*2 + 256*3 + 512*6
+
+
+@pytest.mark.parametrize(
+    ("layout", "size", "expected"),
+    [
+        ("classify", 224, [112, 56, 28, 14, 7]),
+        ("classify", 97, [48, 24, 12, 6, 3]),
+        ("fcn", 500, [349, 175, 88, 44, 22]),
+        ("fcn_same", 97, [49, 25, 13, 7, 4]),
+        ("deeplab", 321, [161, 81, 41, 41, 41]),
+        ("deeplab", 64, [32, 16, 8, 8, 8]),
+    ],
+)
+def test_sizes_of_each_layout(layout, size, expected):
+    backbone = VGG16(width=1 / 64, layout=layout)
+    with paddle.no_grad():
+        features = backbone(paddle.zeros([1, 3, size, 37]))
+    assert [f.shape[2] for f in features] == expected
+    assert [f.shape[1] for f in features] == backbone.out_channels == [1, 2, 4, 8, 8]
+
+
+def test_strides_and_channels():
+    assert VGG16(width=SMALL).strides == [2, 4, 8, 16, 32]
+    assert VGG16(width=SMALL, layout="deeplab").strides == [2, 4, 8, 8, 8]
+    with paddle.LazyGuard():
+        assert VGG16().out_channels == [64, 128, 256, 512, 512]
+
+
+def test_receptive_fields():
+    """The recursion over real layers: 212 at pool5, 227 with DeepLab's pooling and dilated conv5."""
+    assert receptive_field(VGG16(width=SMALL).sublayers()) == (212, 32)
+    assert receptive_field(VGG16(width=SMALL, layout="deeplab").sublayers()) == (227, 8)
+
+
+def test_only_conv5_is_dilated_and_only_conv1_1_is_padded_by_100():
+    rates = [geometry(c)[3] for c in convolutions(VGG16(width=SMALL, layout="deeplab"))]
+    assert rates == [1] * 10 + [2] * 3
+    paddings = [geometry(c)[2] for c in convolutions(VGG16(width=SMALL, layout="fcn"))]
+    assert paddings == [100] + [1] * 12
+
+
+@pytest.mark.parametrize("name", ["VGG16", "VGG16BN"])
+@pytest.mark.parametrize("in_channels", [1, 4])
+def test_gradients_and_registration(name, in_channels):
+    backbone = BACKBONES.build({"type": name, "width": SMALL, "in_channels": in_channels})
+    check_all_layers_in_state(backbone)
+    backbone(paddle.randn([2, in_channels, 64, 64]))[-1].square().sum().backward()
+    for parameter_name, p in backbone.named_parameters():
+        if not p.stop_gradient and not (name == "VGG16BN" and parameter_name.endswith("conv.bias")):
+            assert bool((p.grad != 0).any()), parameter_name
+
+
+def test_bn_has_the_course_corrected_momentum():
+    """0.1 in Keras' convention is a slip; Paddle's weight on the old value is 0.9."""
+    norms = [layer for layer in VGG16BN(width=SMALL).sublayers() if isinstance(layer, nn.BatchNorm2D)]
+    assert len(norms) == 13
+    assert all(norm._momentum == 0.9 and norm._epsilon == 1e-5 for norm in norms)
+
+
+def test_unknown_layout():
+    with pytest.raises(ConfigError, match=r"'deeplap' is unknown.*Did you mean 'deeplab'"):
+        VGG16(layout="deeplap")
+
+
+UNPOOL_SIZES = [(1, 1), (2, 1), (1, 5), (5, 1), (3, 3), (4, 6), (5, 4), (7, 9), (33, 47)]
+
+
+@pytest.mark.parametrize("unpool", [max_unpool_2x2, unpool_by_select])
+@pytest.mark.parametrize(
+    ("size", "ceil_mode"), [(s, ceil) for s in UNPOOL_SIZES for ceil in (True, False) if ceil or min(s) > 1]
+)
+def test_unpooling_puts_values_back_at_any_size(size, ceil_mode, unpool):
+    for ties in (False, True):
+        x = paddle.randn([2, 3, *size])
+        x = F.relu(x) if ties else x
+        pooled, indices = F.max_pool2d(x, 2, 2, return_mask=True, ceil_mode=ceil_mode)
+        pooled.stop_gradient = False
+        y = unpool(pooled, indices, size)
+        grad = paddle.randn(y.shape)
+        (grad_pooled,) = paddle.grad(y, pooled, grad)
+
+        flat = indices.numpy().reshape(2, 3, -1)  # the reference: a scatter in NumPy
+        expected = np.zeros([2, 3, size[0] * size[1]], "float32")
+        np.put_along_axis(expected, flat, pooled.numpy().reshape(2, 3, -1), axis=-1)
+        np.testing.assert_array_equal(y.numpy().reshape(2, 3, -1), expected)
+        expected_grad = np.take_along_axis(grad.numpy().reshape(2, 3, -1), flat, axis=-1)
+        np.testing.assert_array_equal(grad_pooled.numpy().reshape(2, 3, -1), expected_grad)
+
+
+def test_unpooling_by_select_is_exact_beyond_float32_integers():
+    """Flat positions above 2^24 are not float32 numbers; offsets within a window are."""
+    size = (2, 2**23 + 6)
+    x = paddle.zeros([1, 1, *size])
+    x[0, 0, 1, size[1] - 1] = 1.0
+    pooled, indices = F.max_pool2d(x, 2, 2, return_mask=True)
+    assert int(indices.max()) > 2**24
+    assert bool((unpool_by_select(pooled, indices, size) == x).all())
+
+
+def test_indexed_pooling_remembers_the_size():
+    pooled, place = IndexedMaxPool(ceil_mode=True)(paddle.randn([1, 2, 5, 8]))
+    assert list(pooled.shape) == [1, 2, 3, 4]
+    assert list(place.restore(pooled).shape) == [1, 2, 5, 8]

@@ -1,0 +1,158 @@
+"""What every network must do, for the tests of single networks."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import paddle
+import paddle.nn.functional as F
+from paddle import nn
+
+from paddleseg_lite.models import build_model
+
+SIZES = [(33, 47), (65, 97), (96, 128)]
+
+
+def lazy_model(spec, **offered):
+    """A network without drawn weights: enough for shapes, fast for 130 million parameters."""
+    with paddle.LazyGuard():
+        return build_model(spec, **offered)
+
+
+def count(layer) -> int:
+    """Trainable parameters."""
+    return sum(int(np.prod(p.shape)) for p in layer.parameters() if not p.stop_gradient)
+
+
+def awake(model):
+    """The model with its zero-initialised weights (FCN's scores) drawn at random, so that outputs say something."""
+    for parameter in model.parameters():
+        if not parameter.stop_gradient and not bool((parameter != 0).any()):
+            parameter.set_value(0.1 * paddle.randn(parameter.shape))
+    return model
+
+
+def check_sizes(spec, sizes=SIZES, num_classes=3):
+    """Eval output is ``out`` alone, of the image's size and finite, for any batch and channels."""
+    for in_channels in (1, 3, 4):
+        model = awake(build_model({**spec, "in_channels": in_channels}, num_classes=num_classes))
+        model.eval()
+        for i, (height, width) in enumerate(sizes):
+            batch = 1 + i % 2
+            with paddle.no_grad():
+                outputs = model(paddle.randn([batch, in_channels, height, width]))
+            assert list(outputs) == ["out"]
+            assert list(outputs["out"].shape) == [batch, num_classes, height, width]
+            assert bool(paddle.isfinite(outputs["out"]).all())
+
+
+def total_loss(outputs, label):
+    """Cross-entropy summed over all maps, labels picked by nearest."""
+    total = 0.0
+    for logits in outputs.values():
+        fitted = F.interpolate(label.unsqueeze(1).astype("float32"), size=logits.shape[2:], mode="nearest")
+        total = total + F.cross_entropy(logits, fitted.squeeze(1).astype("int64"), axis=1)
+    return total
+
+
+def check_gradients(spec, *, exempt="$^", size=(64, 64), lr=0.1, num_classes=3):
+    """Every trainable parameter gets a non-zero gradient within three steps.
+
+    Args:
+        exempt: regular expression of biases in front of BN, whose gradient is rounding noise.
+    """
+    model = build_model(spec, num_classes=num_classes)
+    model.train()
+    optimizer = paddle.optimizer.SGD(lr, parameters=model.parameters())
+    missing = {name for name, p in model.named_parameters() if not p.stop_gradient}
+    exempted = {name for name in missing if re.search(exempt, name)}
+    assert all(name.endswith("bias") for name in exempted)
+    missing -= exempted
+    x = paddle.randn([2, model.in_channels, *size])
+    label = paddle.randint(0, num_classes, [2, *size])
+    for _ in range(3):
+        total_loss(model(x), label).backward()
+        for name, p in model.named_parameters():
+            if p.grad is not None and bool((p.grad != 0).any()):
+                assert bool(paddle.isfinite(p.grad).all()), name
+                missing.discard(name)
+        optimizer.step()
+        optimizer.clear_grad()
+    assert not missing, sorted(missing)
+
+
+def check_save_load(spec, path, *, size=(33, 47), num_classes=3):
+    """Weights written and read back give the same output to the last bit."""
+    first, second = (awake(build_model(spec, num_classes=num_classes)) for _ in range(2))
+    first.train()
+    with paddle.no_grad():
+        first(paddle.randn([2, first.in_channels, 64, 64]))  # moves the running statistics
+    paddle.save(first.state_dict(), str(path / "model.pdparams"))
+    missing, unexpected = second.set_state_dict(paddle.load(str(path / "model.pdparams")))
+    assert not missing and not unexpected
+    first.eval(), second.eval()
+    x = paddle.randn([1, first.in_channels, *size])
+    with paddle.no_grad():
+        out = first(x)["out"]
+        assert float(out.std()) > 0
+        assert bool((out == second(x)["out"]).all())
+
+
+def check_static(model, size=(33, 47), *, absent="unpool"):
+    """The static graph, which is what gets exported, agrees, without an operator that converters do not know."""
+    model.eval()
+    x = paddle.randn([1, model.in_channels, *size])
+    with paddle.no_grad():
+        expected = model(x)["out"]
+    spec = paddle.static.InputSpec([1, model.in_channels, *size])
+    static = paddle.jit.to_static(model, input_spec=[spec], full_graph=True)
+    assert absent not in str(static.forward.concrete_program.main_program)
+    assert float((static(x)["out"] - expected).abs().max()) <= 1e-5
+
+
+def check_all_layers_in_state(model):
+    """No convolution or norm hides in a plain Python list, where it would neither train nor be saved."""
+    state = set(model.state_dict())
+    registered = {id(layer) for layer in model.sublayers()}
+    for name, layer in model.named_sublayers():
+        if isinstance(layer, (nn.Conv2D, nn.Conv2DTranspose, nn.BatchNorm2D, nn.Linear)):
+            assert f"{name}.weight" in state
+        for value in vars(layer).values():
+            for item in value if isinstance(value, (list, tuple)) else ():
+                assert not isinstance(item, nn.Layer) or id(item) in registered, name
+
+
+def check_context(spec, unit, position, *, num_classes=3):
+    """A unit after a stage leaves the untrained network's output as it was; returns the network with the unit."""
+    plain = awake(build_model(spec, num_classes=num_classes))
+    slotted = build_model({**spec, "context": {**unit, "position": position}}, num_classes=num_classes)
+    own = {name: value for name, value in slotted.state_dict().items() if name.startswith("context.")}
+    missing, unexpected = slotted.set_state_dict({**plain.state_dict(), **own})
+    assert not missing and not unexpected
+    plain.eval(), slotted.eval()
+    x = paddle.randn([1, plain.in_channels, 65, 97])
+    with paddle.no_grad():
+        a, b = plain(x)["out"], slotted(x)["out"]
+    assert a.shape == b.shape
+    if position != "deep":
+        assert bool((a == b).all())
+    return slotted
+
+
+def geometry(layer):
+    """``(kernel, stride, padding, dilation)`` of a convolution or pooling, along the height."""
+    if isinstance(layer, (nn.MaxPool2D, nn.AvgPool2D)):
+        return layer.ksize, layer.stride, layer.padding, 1
+    first = lambda value: value[0] if isinstance(value, (list, tuple)) else value  # noqa: E731
+    return tuple(first(v) for v in (layer._kernel_size, layer._stride, layer._padding, layer._dilation))
+
+
+def receptive_field(layers):
+    """``(field, jump)`` of layers in a row: r <- r + (k - 1) d j, then j <- j s."""
+    r = j = 1
+    for layer in layers:
+        if isinstance(layer, (nn.Conv2D, nn.MaxPool2D, nn.AvgPool2D)):
+            kernel, stride, _, dilation = geometry(layer)
+            r, j = r + (kernel - 1) * dilation * j, j * stride
+    return r, j
