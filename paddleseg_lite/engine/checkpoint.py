@@ -273,6 +273,13 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         if manifest["format"] != FORMAT:
             raise CheckpointError(f"{path}: has format {manifest['format']}, this version reads {FORMAT}. Update "
                                   "paddleseg_lite.")
+        files = manifest["files"]
+        if not {MODEL, STATE} <= set(files) <= {MODEL, OPTIMIZER, EMA, STATE, CONFIG}:
+            raise Damaged("the list of files")
+        if not all(type(f["size"]) is int and type(f["sha256"]) is str for f in files.values()):
+            raise Damaged("the sizes of the files")
+        if not isinstance(manifest["meta"], dict):
+            raise Damaged("the entry meta")
     return manifest
 
 

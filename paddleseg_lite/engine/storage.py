@@ -14,6 +14,7 @@ time may write into a save folder.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -58,9 +59,13 @@ class FolderWriter:
             shutil.rmtree(self.temporary, ignore_errors=True)
             check_free(self.folder.parent, self.need)
             self.temporary.mkdir()
+            self.watch("begin")
         except OSError as e:
+            self._clean()
             raise self._failure(e) from e
-        self.watch("begin")
+        except BaseException:
+            self._clean()
+            raise
         return self
 
     def write(self, name: str, produce: Callable[[BinaryIO], None]) -> None:
@@ -104,7 +109,8 @@ class FolderWriter:
 
     def _clean(self) -> None:
         shutil.rmtree(self.temporary, ignore_errors=True)
-        _recover_one(self.folder)
+        with contextlib.suppress(OSError):  # the next start tries again
+            _recover_one(self.folder)
 
     def _failure(self, error: OSError) -> CheckpointError:
         return CheckpointError(
