@@ -11,7 +11,7 @@ class SqueezeExcite(nn.Layer):
 
     def __init__(self, channels, *, reduction=16):
         super().__init__()
-        width = max(1, channels // reduction)
+        width = max(8, channels // reduction)  # fewer hidden units than that die together
         self.squeeze = nn.Conv2D(channels, width, 1)
         self.excite = nn.Conv2D(width, channels, 1)
 

@@ -22,10 +22,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import paddle.nn.functional as F
 from paddle import nn
 
 from ..errors import ConfigError
-from ..layers import ConvBNAct, FCNHead, PyramidPooling, make_dropout, resize
+from ..layers import ConvBNAct, FCNHead, PyramidPooling, make_dropout
 from ..registry import MODELS
 from .base import Segmentor
 
@@ -112,8 +113,7 @@ class PSPNet(Segmentor):
     def decode(self, features, x):
         y = self.classifier(self.dropout(self.head(self.pyramid(features[-1]))))
         if self.upsample != 1:
-            size = [side * self.upsample for side in y.shape[2:]]
-            y = resize(y, size, align_corners=self.align_corners)
+            y = F.interpolate(y, scale_factor=self.upsample, mode="bilinear", align_corners=self.align_corners)
         outputs = {"out": y}
         if self.training and self.aux_head is not None:
             outputs["aux"] = self.aux_head(features[-2])
