@@ -112,7 +112,7 @@ class DeepLabV1(Segmentor):
 
     def pretrained_part(self):
         """VGG16 with fc6 and fc7, which start from ImageNet (subsampled); fc8 and MSc are new."""
-        return nn.LayerList([self.backbone, self.fc])
+        return nn.LayerDict({"backbone": self.backbone, "fc": self.fc})
 
     def _freeze_trunk(self):
         if not self.branches or self.fuse == "concat":

@@ -88,7 +88,9 @@ class DeepLabV2(Segmentor):
 
     def pretrained_part(self):
         """The backbone; for VGG16 fc6 and fc7 too, copies of which start every branch."""
-        return nn.LayerList([self.backbone, *self.aspp.pretrained_layers()])
+        if isinstance(self.aspp, ResNetPyramid):
+            return self.backbone
+        return nn.LayerDict({"backbone": self.backbone, "aspp": nn.LayerDict({"fcs": self.aspp.fcs})})
 
 
 class ResNetPyramid(nn.Layer):
@@ -103,9 +105,6 @@ class ResNetPyramid(nn.Layer):
     def forward(self, x):
         return sum(branch(x) for branch in self.branches)
 
-    def pretrained_layers(self):
-        return []
-
 
 class VGGPyramid(nn.Layer):
     """Sum of fc6-fc7-fc8 branches: ``[N, C, h, w] -> [N, K, h, w]``."""
@@ -119,6 +118,3 @@ class VGGPyramid(nn.Layer):
 
     def forward(self, x):
         return sum(score(fc(x)) for fc, score in zip(self.fcs, self.scores))
-
-    def pretrained_layers(self):
-        return list(self.fcs)

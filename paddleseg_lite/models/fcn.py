@@ -119,7 +119,7 @@ class SkipFCN(Segmentor):
 
     def pretrained_part(self):
         """VGG16 with its classifier: fc6 and fc7 start from ImageNet too."""
-        return nn.LayerList([self.backbone, self.fc6, self.fc7])
+        return nn.LayerDict({"backbone": self.backbone, "fc6": self.fc6, "fc7": self.fc7})
 
 
 @MODELS.register

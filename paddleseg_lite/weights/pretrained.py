@@ -27,7 +27,9 @@ def apply_pretrained(model: Any, path: str, *, min_match: float = MIN_MATCH) -> 
 
     The whole network is filled where at least ``min_match`` of its tensors are
     in the file (a classifier for other classes may be missing), else the
-    pretrained part; weights of a known other origin are converted on the way.
+    pretrained part, else the backbone; weights of a known other origin are
+    converted on the way. A part that goes by the network's own names (VGG16 with
+    fc6 and fc7) lets the rest of the file in as well: FCN-16s starts from FCN-32s.
 
     Args:
         model: a Segmentor.
@@ -46,7 +48,9 @@ def apply_pretrained(model: Any, path: str, *, min_match: float = MIN_MATCH) -> 
     part = model.pretrained_part()
     best: tuple[Match, Any, Mapping] | None = None
     refusals = []
-    for layer, prefix in ((model, ""), (part, ""), (part, _name_of(part, model))):
+    backbone = getattr(model, "backbone", part)
+    own_names = set(part.state_dict()) <= set(model.state_dict())
+    for layer, prefix in ((model, ""), (part, ""), (part, _name_of(part, model)), (backbone, "")):
         try:
             fitted = _in_names_of(layer, _without(prefix, state), source)
         except CheckpointError as e:
@@ -54,6 +58,8 @@ def apply_pretrained(model: Any, path: str, *, min_match: float = MIN_MATCH) -> 
             continue
         match = compare(layer, fitted)
         if match.share >= min_match:
+            if layer is part and own_names:
+                layer, min_match = model, 0.0
             return load_pretrained(layer, fitted, source=source, min_match=min_match)
         if best is None or match.share > best[0].share:
             best = (match, layer, fitted)

@@ -8,6 +8,7 @@ from paddle import nn
 
 from paddleseg_lite.backbones import VGG16, VGG16BN
 from paddleseg_lite.backbones.indexed import IndexedMaxPool
+from paddleseg_lite.backbones.vgg_classifier import fc6_as_convolution, fc7_as_convolution
 from paddleseg_lite.errors import ConfigError
 from paddleseg_lite.layers import max_unpool_2x2
 from paddleseg_lite.layers.upsample import unpool_by_select
@@ -141,3 +142,21 @@ def test_indexed_pooling_remembers_the_size():
     pooled, place = IndexedMaxPool(ceil_mode=True)(paddle.randn([1, 2, 5, 8]))
     assert list(pooled.shape) == [1, 2, 3, 4]
     assert list(place.restore(pooled).shape) == [1, 2, 5, 8]
+
+
+def test_imagenet_classifier_becomes_convolutions():
+    """The fully connected fc6 and its convolution agree on a 7 x 7 map; DeepLab's are a decimation."""
+    rng = np.random.default_rng(0)
+    fc6, bias = rng.standard_normal([16, 5 * 49]).astype("float32"), rng.standard_normal(16).astype("float32")
+    x = rng.standard_normal([1, 5, 7, 7]).astype("float32")
+    weight, b = fc6_as_convolution(fc6, bias, channels=16)
+    y = F.conv2d(paddle.to_tensor(x), paddle.to_tensor(weight), paddle.to_tensor(b)).numpy()
+    np.testing.assert_allclose(y.reshape(-1), fc6 @ x.reshape(-1) + bias, rtol=1e-4, atol=1e-4)
+    small, b = fc6_as_convolution(fc6, bias, kernel=3, channels=4)
+    np.testing.assert_array_equal(small, weight[::4][:, :, ::3, ::3])
+    np.testing.assert_array_equal(b, bias[::4])
+    np.testing.assert_array_equal(fc6_as_convolution(fc6, bias, kernel=4, channels=16)[0], weight[:, :, ::2, ::2])
+    fc7 = rng.standard_normal([16, 16]).astype("float32")
+    np.testing.assert_array_equal(fc7_as_convolution(fc7, bias, channels=4)[0][:, :, 0, 0], fc7[::4, ::4])
+    with pytest.raises(ValueError, match="fc6 is"):
+        fc6_as_convolution(fc6.T, bias)

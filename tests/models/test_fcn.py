@@ -11,6 +11,7 @@ from paddleseg_lite.engine.optim import build_optimizer
 from paddleseg_lite.errors import ConfigError
 from paddleseg_lite.layers import bilinear_kernel
 from paddleseg_lite.models import build_model
+from paddleseg_lite.registry import BACKBONES
 from tests.models.checks import (
     check_all_layers_in_state,
     check_context,
@@ -265,3 +266,28 @@ def test_recipe_multipliers():
     head = next(g for g in model.parameter_groups(head_lr_mult=10.0) if g["learning_rate"] == 10.0)
     names = {n.split(".")[0] for n, p in model.named_parameters() if any(p is q for q in head["params"])}
     assert names == {"score_fr", "score_skips", "upscores"}
+
+
+def test_each_net_starts_from_the_coarser_one(tmp_path):
+    """The recipe's stages: 16s from 32s, 8s from 16s; what both have is taken over, whatever the share."""
+    path = str(tmp_path / "w.pdparams")
+    for coarse, fine in (("FCN32s", "FCN16s"), ("FCN16s", "FCN8s")):
+        first = small(coarse)
+        for p in first.parameters():
+            p.set_value(paddle.randn(p.shape))
+        paddle.save(first.state_dict(), path)
+        second = small(fine, pretrained=path)
+        theirs, ours = first.state_dict(), second.state_dict()
+        taken = {n for n in ours if n in theirs and ours[n].shape == theirs[n].shape}
+        assert all(bool((ours[n] == theirs[n]).all()) for n in taken)
+        assert {"score_fr.weight", "fc7.bias"} <= taken
+        assert {n.split(".")[0] for n in set(ours) - taken} == {"score_skips", "upscores"}
+
+
+@pytest.mark.parametrize("spec", [{"type": "FCN8s"}, {"type": "DeepLabV1"}, {"type": "DeepLabV2", "backbone": "VGG16"}])
+def test_backbone_weights_alone_are_enough(spec, tmp_path):
+    backbone = BACKBONES.build({"type": "VGG16", **SMALL})
+    paddle.save(backbone.state_dict(), str(tmp_path / "vgg.pdparams"))
+    model = build_model({**spec, **SMALL, "pretrained": str(tmp_path / "vgg.pdparams")}, num_classes=3)
+    for name, value in backbone.state_dict().items():
+        assert bool((model.backbone.state_dict()[name] == value).all())
