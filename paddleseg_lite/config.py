@@ -151,6 +151,8 @@ def parse_config(
     if config.iters is not None and config.epochs is not None:
         both = f"iters={config.iters}, epochs={config.epochs}"
         raise ConfigError(f"{where('epochs')}: give iters or epochs, not both ({both}).")
+    if not 0 <= config.seed < 2**32:
+        raise ConfigError(f"{where('seed')}: seed must be between 0 and 2**32 - 1, got {config.seed}.")
     if config.num_workers < 0:
         raise ConfigError(f"{where('num_workers')}: num_workers must be 0 or more, got {config.num_workers}.")
     return config

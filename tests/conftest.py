@@ -43,3 +43,26 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         if "slow" in item.keywords:
             item.add_marker(skip)
+
+
+@pytest.fixture
+def tool(root, capsys):
+    """``tool("train", "--iters", 3)`` -> (status, output, errors): a tool as its user runs it, in this process."""
+    import importlib.util
+    import logging
+
+    from paddleseg_lite import cli
+
+    def call(name, *arguments):
+        spec = importlib.util.spec_from_file_location(f"tools_{name}", root / "tools" / f"{name}.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as done:
+            cli.run(module.main, [str(a) for a in arguments])
+        captured = capsys.readouterr()
+        for handler in list(logging.getLogger("paddleseg_lite").handlers):
+            logging.getLogger("paddleseg_lite").removeHandler(handler)
+        return done.value.code, captured.out, captured.err
+
+    return call

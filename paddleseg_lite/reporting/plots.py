@@ -42,8 +42,7 @@ def confusion_picture(matrix: np.ndarray, class_names: Sequence[str]) -> bytes:
     share = np.divide(matrix, totals, out=np.full(matrix.shape, np.nan), where=totals > 0)
     cell, font = (0.5, 8) if k <= 25 else ((0.26, 6.5) if k <= 70 else (0.17, 4.6))
     figure, axes = plt.subplots(figsize=(2.2 + cell * k, 1.8 + cell * k))
-    colors = plt.get_cmap("Blues").copy()
-    colors.set_bad("#e5e7eb")  # a class that does not occur in the truth
+    colors = plt.get_cmap("Blues").with_extremes(bad="#e5e7eb")  # bad: a class that does not occur in the truth
     picture = axes.imshow(np.ma.masked_invalid(share), cmap=colors, vmin=0, vmax=1)
     axes.set_xticks(range(k), class_names, rotation=90, fontsize=font)
     axes.set_yticks(range(k), class_names, fontsize=font)
