@@ -36,7 +36,7 @@ def read_tree(path: Path, seen: tuple[Path, ...] = ()) -> tuple[dict, dict[str, 
     bases = own.pop("_base_", [])
     tree: dict = {}
     origins: dict[str, str] = {}
-    for base in [bases] if isinstance(bases, str) else list(bases or []):
+    for base in bases if isinstance(bases, list) else [bases]:
         if not isinstance(base, str):
             raise ConfigError(f"{path}: _base_ must be a file name or a list of them, got {base!r}.")
         base_tree, base_origins = read_tree(path.parent / base, (*seen, path.resolve()))

@@ -30,6 +30,7 @@ def build_parser():
     p.add_argument("--no_eval", action="store_true", help="do not validate while training")
     p.add_argument("--use_vdl", action="store_true", help="log to VisualDL (the default; --no_vdl turns it off)")
     p.add_argument("--no_vdl", action="store_true", help="do not log to VisualDL")
+    p.add_argument("--no_doctor", action="store_true", help="do not examine recipe and data first")
     p.add_argument("--profile", metavar="START:STOP", help="profile these iterations into the run folder")
     return p
 
@@ -47,7 +48,8 @@ def main(argv=None):
 
     return run_training(
         config, save_dir=args.save_dir, name=Path(args.config).stem, resume=args.resume_model,
-        overwrite=args.overwrite, use_vdl=not args.no_vdl, profile=args.profile, environment=cli.environment(settled),
+        overwrite=args.overwrite, use_vdl=not args.no_vdl, profile=args.profile, doctor=not args.no_doctor,
+        environment=cli.environment(settled),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,12 @@ from typing import Any
 from ..cli import make_folder, write_json
 from ..config import Config
 from ..data import write_png
+from ..doctor import diagnose
 from ..engine import callbacks as cb
 from ..engine.checkpoint import list_checkpoints
 from ..engine.pictures import legend
 from ..engine.trainer import Trainer
-from ..errors import ConfigError
+from ..errors import ConfigError, UserError
 
 logger = logging.getLogger("paddleseg_lite")
 
@@ -23,7 +25,7 @@ STATUS = {None: 0, "SIGINT": 130}
 
 def run_training(
     config: Config, *, name: str, save_dir: str | None = None, resume: str | bool | None = None,
-    overwrite: bool = False, use_vdl: bool = True, profile: str | None = None,
+    overwrite: bool = False, use_vdl: bool = True, profile: str | None = None, doctor: bool = True,
     environment: dict[str, Any] | None = None,
 ) -> int:
     """Train a recipe in a run folder that explains itself.
@@ -35,6 +37,8 @@ def run_training(
     logger.info("run folder: %s\n%s", folder, config.to_yaml())
     (folder / "config.yml").write_text(config.to_yaml(), encoding="utf-8")
     write_json(folder / "env.json", environment or {})
+    if doctor and not resume and os.environ.get("PADDLE_TRAINER_ID", "0") == "0":
+        examine(config, folder)
     trainer = Trainer(config, folder)
     if trainer.rank == 0:
         trainer.callbacks += default_callbacks(config, folder, use_vdl=use_vdl, profile=profile)
@@ -52,6 +56,19 @@ def run_training(
     else:
         logger.info("done: best mIoU %.4f at iteration %d; run folder %s", result.best_miou, result.best_iter, folder)
     return STATUS.get(result.stopped_by, 0)
+
+
+def examine(config: Config, folder: Path) -> None:
+    """Step 0: the doctor. What would make the run fail or mean nothing ends it here.
+
+    Raises:
+        UserError: the findings with their fixes.
+    """
+    diagnosis = diagnose(config, speed=False)
+    write_json(folder / "doctor.json", diagnosis.to_dict())
+    if not diagnosis.ok:
+        raise UserError(f"the run was not started (--no_doctor starts it anyway):\n{diagnosis.text()}")
+    logger.info("doctor: %s", diagnosis.text() if diagnosis.findings else f"{diagnosis.verdict}")
 
 
 def default_callbacks(config: Config, folder: Path, *, use_vdl: bool, profile: str | None) -> list[cb.Callback]:
