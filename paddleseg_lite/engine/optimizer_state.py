@@ -9,6 +9,7 @@ created through the optimizer's own method, filled, and read back.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -180,7 +181,8 @@ def _set_rate(optimizer: Any, info: dict[str, Any], source: str) -> None:
         return
     _same("lr_scheduler entries", set(rate.state_dict()), set(saved["state"]), source)
     rate.set_state_dict(saved["state"])
-    if _plain(rate.state_dict()) != saved["state"] or float(rate()) != info["learning_rate"]:
+    back = json.dumps(_plain(rate.state_dict()), sort_keys=True)  # as text, so that NaN equals itself
+    if back != json.dumps(saved["state"], sort_keys=True) or float(rate()) != info["learning_rate"]:
         raise CheckpointError(f"{source}: lr_scheduler {kind} did not take its state back. Resume with the same config "
                               "and the same version of Paddle.")
 

@@ -14,6 +14,7 @@ from .origins import NATIVE, convert_hint, detect_origin
 
 logger = logging.getLogger("paddleseg_lite")
 SHOWN = 5
+REMEDY = "Use the config the file was trained with."
 
 
 @dataclass
@@ -144,16 +145,18 @@ def guess_cause(layer: Any, state: Mapping[str, Any], match: Match) -> str:
         return prefix
     parts = {name.split(".")[0] for name in (*match.missing, *match.unexpected, *(m[0] for m in match.misshaped))}
     if match.matched and parts == {"backbone"}:
-        return "another backbone, or another depth, width or option of it. Use the config the file was trained with."
-    if match.matched and parts == {"context"}:
-        return "another context unit, or another option of it. Use the config the file was trained with."
+        return f"another backbone, or another depth, width or option of it. {REMEDY}"
+    if match.matched and "backbone" not in parts and "context" in parts:
+        return f"another context unit, none, or another option of it. {REMEDY}"
     if match.unexpected and not match.misshaped and not match.missing:
         return "the file has parts that this model was built without (an aux head or context unit, say)."
     if match.misshaped and not match.missing and not match.unexpected:
-        return "the same network with another width or input. Use the config the file was trained with."
+        return f"the same network with another width or input. {REMEDY}"
+    if "backbone" not in parts and any(name.startswith("backbone.") for name in match.matched):
+        return f"another network, or other options of it, on the same backbone. {REMEDY}"
     if len(match.matched) < 0.1 * match.total:
-        return "another network. Use the config the file was trained with."
-    return "another backbone or other model options. Use the config the file was trained with."
+        return f"another network. {REMEDY}"
+    return f"another backbone or other model options. {REMEDY}"
 
 
 def _other_classes(layer: Any, match: Match) -> tuple[int, int] | None:

@@ -118,7 +118,7 @@ def _classifier_is_torch(state: Mapping[str, Any]) -> bool:
 
 
 def _is_torchvision(state):
-    stems = r"^(backbone\.)?(conv1\.weight|layer1\.0\.conv1\.weight|features\.0\.(0\.)?weight)$"
+    stems = r"^((backbone\.)?(conv1|layer1\.0\.conv1|features\.0(\.0)?)|backbone\.0\.0)\.weight$"
     return _has(state, stems) and (_torch_statistics(state) or _classifier_is_torch(state))
 
 

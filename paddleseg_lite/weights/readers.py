@@ -58,7 +58,7 @@ def sniff(path: str | os.PathLike) -> str:
         return "torch_legacy"
     if head[:4] == b"PK\x03\x04":
         return _sniff_zip(path)
-    if head[:1] == b"\x80" and 2 <= head[1] <= 5 if len(head) > 1 else False:
+    if head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
         return "pickle"
     text = head.lstrip().lower()
     if text.startswith((b"<!doctype", b"<html", b"<?xml", b"<head", b"{\"error", b"{\"message")):

@@ -1,6 +1,8 @@
 """Checkpoints give back what was saved, to the bit, and say so when they cannot."""
 
 import json
+import os
+import pickle
 import re
 
 import numpy as np
@@ -338,6 +340,27 @@ def test_hostile_manifest(tmp_path):
         path.write_text(json.dumps(manifest))
         with pytest.raises(CheckpointError, match=r"manifest\.json"):
             load_checkpoint(tmp_path / "iter_1")
+
+
+def test_hostile_weights_in_a_consistent_checkpoint(tmp_path):
+    """Whoever can write the weights can write the manifest: the hash protects from damage, the reader from malice."""
+    from paddleseg_lite.engine.checkpoint import _self_digest
+    from paddleseg_lite.engine.storage import sha256_of
+
+    class Evil:
+        def __reduce__(self):
+            return os.system, (f"echo x > {tmp_path / 'executed'}",)
+
+    save(tmp_path / "iter_1")
+    weights, path = tmp_path / "iter_1" / "model.pdparams", tmp_path / "iter_1" / "manifest.json"
+    weights.write_bytes(pickle.dumps({"conv.weight": Evil()}))
+    manifest = json.loads(path.read_text())
+    manifest["files"]["model.pdparams"] = {"size": weights.stat().st_size, "sha256": sha256_of(weights)}
+    manifest["sha256"] = _self_digest(manifest)
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(CheckpointError, match=r"model\.pdparams: refused, because the file asks for \w+\.system"):
+        load_checkpoint(tmp_path / "iter_1").load_model(Small())
+    assert not (tmp_path / "executed").exists()
 
 
 # -- keeping a few ----------------------------------------------------------------------------------

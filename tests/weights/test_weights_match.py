@@ -10,6 +10,7 @@ from paddle import nn
 
 from paddleseg_lite.errors import CheckpointError
 from paddleseg_lite.models import build_model
+from paddleseg_lite.registry import MODELS
 from paddleseg_lite.weights import (
     ORIGINS,
     apply_pretrained,
@@ -131,6 +132,28 @@ def test_bfloat16_layers_get_their_numbers_back():
     np.testing.assert_array_equal(layer.bias.cast("float32").numpy(), np.ones(4))
 
 
+def lazy(**spec):
+    """A network as names and shapes, without numbers."""
+    with paddle.LazyGuard():
+        return MODELS.build(spec, offered={"num_classes": 4})
+
+
+@pytest.mark.parametrize("ours, theirs, cause", [
+    ({"backbone": "ResNet50"}, {"backbone": "ResNet101"}, "another backbone, or another depth"),
+    ({"backbone": "ResNet101"}, {"backbone": "ResNet50"}, "another backbone, or another depth"),
+    ({}, {"type": "DeepLabV3"}, "on the same backbone"),
+    ({"context": "GloRe"}, {}, "another context unit, none,"),
+    ({}, {"context": "GloRe"}, "another context unit, none,"),
+    ({}, {"num_classes": 19}, "trained with num_classes 19, the model has 4"),
+    ({"type": "GINet"}, {"type": "GINet", "num_classes": 19}, "trained with num_classes 19, the model has 4"),
+])
+def test_guesses_on_real_networks(ours, theirs, cause):
+    model, other = lazy(**{"type": "PSPNet", **ours}), lazy(**{"type": "PSPNet", **theirs})
+    state = {k: np.broadcast_to(np.float32(0), v.shape) for k, v in other.state_dict().items()}
+    with pytest.raises(CheckpointError, match=cause):
+        load_strict(model, state, source="x")
+
+
 # -- pretrained -----------------------------------------------------------------------------------
 
 
@@ -218,6 +241,7 @@ TORCHVISION = {"conv1.weight": (64, 3, 7, 7), "bn1.running_mean": (64,), "layer1
      "paddle.vision"),
     ({"backbone.conv1_1._conv.weight": (32, 3, 3, 3), "backbone.conv1_1._batch_norm._mean": (32,)}, "paddleseg"),
     ({"conv1_1_weight": (64, 3, 3, 3), "fc6_weight": (4096, 512, 7, 7)}, "caffe"),
+    ({"backbone.0.0.weight": (16, 3, 3, 3), "backbone.0.1.running_mean": (16,)}, "torchvision"),
     ({"encoder.stem.running_var": (8,)}, "pytorch"),
     ({"backbone.stages.0.0.conv.weight": (8, 3, 3, 3), "decode_head.weight": (3,)}, "native"),
 ])
@@ -226,8 +250,16 @@ def test_origins_by_their_names(shapes, origin):
 
 
 @pytest.mark.parametrize("variant", ["same", "paddleseg", "original"])
-def test_our_own_networks_are_native(variant):
+def test_variants_are_native(variant):
     assert detect_origin(arrays_of(build_model({**SPEC, "variant": variant}))) == "native"
+
+
+@pytest.mark.parametrize("name", MODELS.names())
+def test_our_own_networks_are_native(name):
+    """By their names alone: none of our files may be taken for another project's."""
+    with paddle.LazyGuard():  # names and shapes without numbers
+        own = MODELS.build({"type": name}, offered={"num_classes": 4})
+    assert detect_origin(own.state_dict()) == "native"
 
 
 def test_the_error_names_the_origin(model):
