@@ -1,0 +1,114 @@
+"""Kill trainings with SIGKILL at random moments and compare the resumed runs with an undisturbed one, bit for bit.
+
+``python benchmarks/kill_resume.py --kills 40 --out docs/results/kill_resume.md``
+
+Each scenario (plain, two workers, averaged weights, gradient accumulation) runs
+once undisturbed. Then it runs again and again, killed at a random moment each
+time, until the kills are used up; a run that reaches its end is compared and
+started anew. Saving is frequent, so that many kills fall into a save.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+import numpy as np  # noqa: E402
+
+from paddleseg_lite.engine.checkpoint import load_checkpoint  # noqa: E402
+from paddleseg_lite.reporting import markdown_table  # noqa: E402
+
+ITERS = 40
+OPTS = [
+    "model.base_channels=8", "train_dataset.num_samples=16", "val_dataset.num_samples=2", "train_dataset.size=[48,48]",
+    "val_dataset.size=[48,48]", "lr_scheduler.warmup_iters=0",
+]
+SCENARIOS = {
+    "plain": [], "2 workers": ["--num_workers", "2"], "EMA": ["--use_ema"], "accumulation": ["--accumulate", "2"],
+}
+
+
+def train(folder: Path, flags: list[str], *more: str) -> subprocess.Popen:
+    command = [sys.executable, str(ROOT / "tools" / "train.py"), "--iters", str(ITERS), "--batch_size", "2", "--no_vdl",
+               "--save_interval", "2", "--save_dir", str(folder), *flags, *more, "--opts", *OPTS]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def equal(a: Path, b: Path) -> bool:
+    """Whether two runs ended with the same bits: weights, averages, optimizer, counters."""
+    first, second = (load_checkpoint(p / f"iter_{ITERS}") for p in (a, b))
+    states = [(first.model_state, second.model_state), (first.ema_state or {}, second.ema_state or {}),
+              (first.optimizer_state.tensors, second.optimizer_state.tensors)]
+    same = all(x.keys() == y.keys() and all(np.array_equal(x[k], y[k]) for k in x) for x, y in states)
+    return same and first.state == second.state
+
+
+def scenario(name: str, flags: list[str], kills: int, folder: Path, rng: random.Random) -> list:
+    whole = folder / "whole"
+    started = time.monotonic()
+    process = train(whole, flags)
+    output, _ = process.communicate()
+    if process.returncode:
+        raise SystemExit(output)
+    length = time.monotonic() - started
+    done = finished = good = during_save = 0
+    parts = folder / "parts"
+    while done < kills or parts.exists():
+        resume = ["--resume_model"] if list(parts.glob("iter_*/manifest.json")) else ["--overwrite"]
+        process = train(parts, flags, *resume)
+        if done < kills:
+            try:
+                process.communicate(timeout=rng.uniform(0.25, 0.9) * length)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()
+                done += 1
+                during_save += any(p.name.startswith(".") or "tmp" in p.name for p in parts.glob("*") if p.is_dir())
+                continue
+        else:
+            process.communicate()
+        if process.returncode:
+            raise SystemExit(f"{name}: a resumed run ended with status {process.returncode}")
+        finished += 1
+        good += equal(whole, parts)
+        shutil.rmtree(parts)
+    print(f"{name}: {done} kills ({during_save} in a save), {good} of {finished} runs bit-identical", flush=True)
+    return [name, done, during_save, finished, good]
+
+
+def main() -> int:
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--kills", type=int, default=40, help="in all, spread over the scenarios")
+    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--out", help="Markdown file")
+    args = p.parse_args()
+    rng = random.Random(args.seed)
+    rows = []
+    for i, (name, flags) in enumerate(SCENARIOS.items()):
+        share = args.kills // len(SCENARIOS) + (i < args.kills % len(SCENARIOS))
+        with tempfile.TemporaryDirectory() as folder:
+            rows.append(scenario(name, flags, share, Path(folder), rng))
+    header = ["scenario", "kills", "of these during a save", "finished runs", "bit-identical to the undisturbed run"]
+    text = markdown_table(header, rows)
+    print(text)
+    if args.out:
+        Path(args.out).write_text(
+            "# Trainings killed with SIGKILL and resumed\n\n"
+            f"`python benchmarks/kill_resume.py --kills {args.kills} --seed {args.seed}`: {ITERS} iterations, saving "
+            "every 2; compared are weights, averaged weights, optimizer state and counters of the last checkpoint.\n\n"
+            f"{text}\n", encoding="utf-8",
+        )
+    return 0 if all(row[3] == row[4] for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
