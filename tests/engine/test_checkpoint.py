@@ -4,13 +4,15 @@ import json
 import os
 import pickle
 import re
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import paddle
 import pytest
 from paddle import nn
 from paddle.base.layer_helper import LayerHelper
-from saving import OPTIMIZERS, Small, bits, optimizer_for, save, train
+from saving import MEMORY, OPTIMIZERS, Small, bits, optimizer_for, save, train
 
 from paddleseg_lite.engine.checkpoint import (
     list_checkpoints,
@@ -22,6 +24,13 @@ from paddleseg_lite.engine.checkpoint import (
 )
 from paddleseg_lite.engine.optimizer_state import collect_optimizer
 from paddleseg_lite.errors import CheckpointError
+
+
+@pytest.fixture
+def tmp_path():
+    """In memory where there is such a folder: hundreds of small files are flushed here."""
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
+        yield Path(folder)
 
 
 def straight_and_resumed(tmp_path, make_model, make_optimizer):

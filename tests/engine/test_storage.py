@@ -10,13 +10,18 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from saving import save
+from saving import MEMORY, save
 
 from paddleseg_lite.engine import storage
 from paddleseg_lite.engine.checkpoint import load_checkpoint, newest_good, prune, recover
 from paddleseg_lite.errors import CheckpointError
 
-MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+@pytest.fixture
+def tmp_path():
+    """In memory where there is such a folder: hundreds of small files are flushed here."""
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
+        yield Path(folder)
 
 
 def steps_of_a_save(folder) -> list[str]:
