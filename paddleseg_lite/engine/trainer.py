@@ -20,7 +20,7 @@ from ..errors import CheckpointError, ConfigError
 from . import parallel
 from .builder import build_datasets, build_loss, build_network, inference_options
 from .callbacks import Callback
-from .checkpoint import load_checkpoint, newest_good, prune, restore_optimizer, save_checkpoint
+from .checkpoint import load_checkpoint, newest_good, prune, recover, restore_optimizer, save_checkpoint
 from .ema import EMA
 from .evaluator import Evaluation, evaluate
 from .guard import NumbersGuard
@@ -93,6 +93,9 @@ class Trainer:
         self.state = TrainState()
         self.options = inference_options(config.test_config)
         self._stop_reason: str | None = None
+        if self.rank == 0:
+            for line in recover(self.save_dir):  # what a crash in the middle of a save left behind
+                logger.warning("%s", line)
 
     # -- the loop ------------------------------------------------------------------------------------------
 
@@ -231,7 +234,6 @@ class Trainer:
             return True
         state = {
             **asdict(self.state),
-            "lr_scheduler": self.lr.state_dict(),
             "seed": self.config.seed,
             "total_iters": self.total_iters,
             "precision": self.precision.state_dict(),
@@ -277,8 +279,7 @@ class Trainer:
         checkpoint.load_model(self.model)
         if checkpoint.optimizer_state is None:
             raise CheckpointError(f"{folder} holds weights only and cannot be resumed; use an iter_N folder.")
-        restore_optimizer(self.optimizer, self.model, checkpoint.optimizer_state)
-        self.lr.set_state_dict(saved["lr_scheduler"])
+        restore_optimizer(self.optimizer, self.model, checkpoint.optimizer_state)  # and the learning rate
         self.precision.load_state_dict(saved.get("precision", {}))
         if self.ema is not None:
             if checkpoint.ema_state is None:
