@@ -101,7 +101,7 @@ def set_threads(threads: int | None = None) -> int:
             raise EnvironmentProblem(
                 f"OMP_NUM_THREADS is '{os.environ['OMP_NUM_THREADS']}', not a number: unset it or set a core count."
             ) from e
-    count = threads or available_cores()
+    count = threads or max(1, available_cores() // int(os.environ.get("PADDLE_TRAINERS_NUM", "1")))
     if "paddle" in sys.modules:
         logger.warning(
             "paddle was imported before paddleseg_lite.setup(): it stays on the threads it has. "

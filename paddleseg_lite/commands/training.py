@@ -35,10 +35,11 @@ def run_training(
     """
     folder = run_folder(save_dir, name, resume=bool(resume), overwrite=overwrite)
     logger.info("run folder: %s\n%s", folder, config.to_yaml())
-    (folder / "config.yml").write_text(config.to_yaml(), encoding="utf-8")
-    write_json(folder / "env.json", environment or {})
-    if doctor and not resume and os.environ.get("PADDLE_TRAINER_ID", "0") == "0":
-        examine(config, folder)
+    if os.environ.get("PADDLE_TRAINER_ID", "0") == "0":  # rank 0 alone writes
+        (folder / "config.yml").write_text(config.to_yaml(), encoding="utf-8")
+        write_json(folder / "env.json", environment or {})
+        if doctor and not resume:
+            examine(config, folder)
     trainer = Trainer(config, folder)
     if trainer.rank == 0:
         trainer.callbacks += default_callbacks(config, folder, use_vdl=use_vdl, profile=profile)

@@ -37,11 +37,8 @@ def convert_sync_bn(model: nn.Layer, world_size: int) -> nn.Layer:
 
 def agree_on_stop(reason: str | None, world_size: int) -> str | None:
     """Every rank stops when one of them wants to."""
-    if world_size == 1:
-        return reason
-    flag = paddle.to_tensor([0 if reason is None else 1], dtype="int32")
-    dist.all_reduce(flag, op=dist.ReduceOp.MAX)
-    return reason or ("another rank asked for a stop" if int(flag) else None)
+    stop = any_rank(reason is not None, world_size)  # always asked: every rank must take part
+    return reason or ("another rank asked for a stop" if stop else None)
 
 
 def any_rank(flag: bool, world_size: int) -> bool:
@@ -50,7 +47,16 @@ def any_rank(flag: bool, world_size: int) -> bool:
         return flag
     tensor = paddle.to_tensor([int(flag)], dtype="int32")
     dist.all_reduce(tensor, op=dist.ReduceOp.MAX)
-    return bool(int(tensor))
+    return bool(tensor.item())
+
+
+def mean_over_ranks(values: dict[str, float], world_size: int) -> dict[str, float]:
+    """The mean of each number over all ranks."""
+    if world_size == 1 or not values:
+        return values
+    tensor = paddle.to_tensor(list(values.values()), dtype="float64")
+    dist.all_reduce(tensor)
+    return dict(zip(values, (tensor.numpy() / world_size).tolist()))
 
 
 def merge_evaluation(evaluation, convention: str, world_size: int):

@@ -107,7 +107,7 @@ class Trainer:
         self.save_dir.mkdir(parents=True, exist_ok=True)
         for callback in self.callbacks:
             callback.on_start(self)
-        window = LogWindow(config.batch_size * config.accumulate * self.world_size, state.iteration)
+        window = LogWindow(config.batch_size * config.accumulate, state.iteration, self.world_size)
         batches = iter(
             train_batches(
                 self.train_dataset, self.schedule, seed=config.seed, num_workers=config.num_workers,
@@ -299,8 +299,9 @@ class Trainer:
 class LogWindow:
     """Sums between two log lines; losses stay tensors until a line is due, so that no step waits for the device."""
 
-    def __init__(self, images_per_step: int, iteration: int):
-        self.images_per_step, self.last_iteration = images_per_step, iteration
+    def __init__(self, images_per_step: int, iteration: int, world_size: int = 1):
+        self.images_per_step, self.last_iteration = images_per_step * world_size, iteration
+        self.world_size = world_size
         self.grad_norm: Any = None
         self._reset()
 
@@ -325,11 +326,13 @@ class LogWindow:
         """Plain numbers since the last call."""
         steps, self.last_iteration = max(1, iteration - self.last_iteration), iteration
         seconds = max(time.perf_counter() - self.started - self.idle, 1e-9)
+        own = {"": mean(self.losses), **{name: mean(values) for name, values in self.parts.items()}}
+        losses = parallel.mean_over_ranks(own, self.world_size)
         info = {
             "iter": iteration,
             "epoch": epoch,
-            "loss": mean(self.losses),
-            "loss_parts": {name: mean(values) for name, values in self.parts.items()},
+            "loss": losses.pop(""),
+            "loss_parts": losses,
             "lr": lr,
             "grad_norm": None if self.grad_norm is None else float(self.grad_norm),
             "images_per_s": steps * self.images_per_step / seconds,
