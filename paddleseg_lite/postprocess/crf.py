@@ -18,11 +18,13 @@ published weights go with it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
 from ..errors import ConfigError, nearest
+from ..runtime import available_cores
 from .kernels import ExactGaussian, GridGaussian, colours, positions
 from .lattice import PermutohedralLattice
 
@@ -49,12 +51,15 @@ class DenseCRF:
         iterations: mean-field steps; 0 returns the input.
         normalize: symmetric normalisation of both kernels.
         exact: all pairs instead of the fast kernels; images of at most 64x64 pixels.
+        threads: that share the classes; by default as many as there are cores for this process.
+            The result does not depend on it.
     """
 
     MIN_PROBABILITY = 1e-6  # bounds -log P at 13.8, so that certainty can be overruled
 
     def __init__(self, *, bi_w: float = 4.0, bi_xy_std: float = 67.0, bi_rgb_std: float = 3.0, pos_w: float = 3.0,
-                 pos_xy_std: float = 1.0, iterations: int = 10, normalize: bool = True, exact: bool = False):
+                 pos_xy_std: float = 1.0, iterations: int = 10, normalize: bool = True, exact: bool = False,
+                 threads: int | None = None):
         for name, value in (("bi_xy_std", bi_xy_std), ("bi_rgb_std", bi_rgb_std), ("pos_xy_std", pos_xy_std)):
             if value <= 0:
                 raise ConfigError(f"crf: {name} is a standard deviation, above 0, got {value}.")
@@ -63,6 +68,7 @@ class DenseCRF:
         self.bi_w, self.bi_xy_std, self.bi_rgb_std = bi_w, bi_xy_std, bi_rgb_std
         self.pos_w, self.pos_xy_std = pos_w, pos_xy_std
         self.iterations, self.normalize, self.exact = iterations, normalize, exact
+        self.threads = threads or available_cores()
 
     @classmethod
     def preset(cls, name: str, **changes: Any) -> DenseCRF:
@@ -93,16 +99,23 @@ class DenseCRF:
         real = np.float64 if self.exact else np.float32
         rows = np.ascontiguousarray(p.reshape(classes, -1).T, dtype=real)
         log_p = np.log(np.maximum(rows, self.MIN_PROBABILITY))
-        messages = [
-            Message(kernel, weight, self.normalize) for kernel, weight in self.kernels(image) if self.iterations
-        ]
-        q = softmax(log_p.copy())
-        for _ in range(self.iterations):
-            energy = log_p.copy()
-            for message in messages:
-                energy += message(q)
-            q = softmax(energy)
-        return np.ascontiguousarray(q.T, dtype=np.float32).reshape(classes, height, width)
+        if not self.iterations:
+            return _maps(softmax(log_p), height, width)
+        messages = [Message(kernel, weight, self.normalize) for kernel, weight in self.kernels(image)]
+        bounds = np.linspace(0, classes, min(self.threads, classes) + 1).astype(int)
+        shares = [np.s_[:, start:stop] for start, stop in zip(bounds, bounds[1:])]
+        with ThreadPoolExecutor(len(shares)) as pool:
+            q = softmax(log_p.copy())
+            for _ in range(self.iterations):
+                energy = log_p.copy()
+
+                def collect(share, q=q, energy=energy):
+                    for message in messages:
+                        energy[share] += message(q[share])
+
+                list(pool.map(collect, shares))
+                q = softmax(energy)
+        return _maps(q, height, width)
 
     def kernels(self, image: np.ndarray):
         """``(kernel, weight)`` of the terms that have a weight."""
@@ -143,6 +156,11 @@ class Message:
         return m
 
 
+def _maps(rows: np.ndarray, height: int, width: int) -> np.ndarray:
+    """``[H*W, K] -> [K, H, W]`` float32."""
+    return np.ascontiguousarray(rows.T, dtype=np.float32).reshape(-1, height, width)
+
+
 def softmax(x: np.ndarray) -> np.ndarray:
     """Over the last axis, in place."""
     x -= x.max(axis=1, keepdims=True)
@@ -165,7 +183,7 @@ def build_crf(spec: Mapping[str, Any] | str | None) -> DenseCRF | None:
         return None
     spec = {"preset": spec} if isinstance(spec, str) else dict(spec)
     preset = spec.pop("preset", None)
-    known = (*_NAMES, "iterations", "normalize", "exact")
+    known = (*_NAMES, "iterations", "normalize", "exact", "threads")
     for key in spec:
         if key not in known:
             raise ConfigError(f"crf has no argument '{key}'.{nearest(key, known)} Known: preset, {', '.join(known)}.")
