@@ -81,7 +81,8 @@ class DecodedCache:
         if not self.enabled or self._table[index, 0] != 1:
             return None
         _, offset, h, w, c, label_bytes, checksum, _ = (int(v) for v in self._table[index])
-        size = h * w * (c + label_bytes)
+        label_at = _label_at(h, w, c)
+        size = label_at + h * w * label_bytes
         if not self._start <= offset <= offset + size <= self.max_bytes or label_bytes not in (0, 1, 4):
             return None
         if self.checked and zlib.crc32(memoryview(self._block)[offset : offset + size]) != checksum:
@@ -90,7 +91,7 @@ class DecodedCache:
         image = np.frombuffer(self._block, np.uint8, h * w * c, offset=offset).reshape(h, w, c)
         label = None
         if label_bytes:
-            label = np.frombuffer(self._block, _DTYPES[label_bytes], h * w, offset=offset + h * w * c).reshape(h, w)
+            label = np.frombuffer(self._block, _DTYPES[label_bytes], h * w, offset=offset + label_at).reshape(h, w)
             label.flags.writeable = False
         image.flags.writeable = False
         return image, label
@@ -101,24 +102,28 @@ class DecodedCache:
             return False
         h, w, c = image.shape
         label_bytes = 0 if label is None else label.dtype.itemsize
-        size = h * w * (c + label_bytes)
+        label_at = _label_at(h, w, c)
+        size = label_at + h * w * label_bytes
         with self._lock:
             offset = -(-int(self._fill[0]) // 8) * 8
-            if c % 4 and label_bytes == 4 and (h * w * c) % 4:
-                return False  # the label would not be aligned
             if offset + size > self.max_bytes:
                 return False
             self._fill[0] = offset + size
         body = np.frombuffer(self._block, np.uint8, size, offset=offset)
         body[: h * w * c] = image.reshape(-1)
         if label is not None:
-            body[h * w * c :] = np.ascontiguousarray(label).reshape(-1).view(np.uint8)
+            body[label_at:] = np.ascontiguousarray(label).reshape(-1).view(np.uint8)
         self._table[index, 1:7] = offset, h, w, c, label_bytes, zlib.crc32(body) if self.checked else 0
         self._table[index, 0] = 1  # last: other processes read the row as soon as they see this
         return True
 
     def __len__(self) -> int:
         return int((self._table[:, 0] == 1).sum()) if self.enabled else 0
+
+
+def _label_at(h: int, w: int, c: int) -> int:
+    """Where the label begins behind its image: at a multiple of 4 bytes."""
+    return -(-h * w * c // 4) * 4
 
 
 def cache_path(folder: str | os.PathLike, fingerprint: str) -> Path:

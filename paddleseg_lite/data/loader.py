@@ -19,7 +19,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ..errors import DataError, UserError
+from ..errors import DataError, EnvironmentProblem, UserError
 from .datasets.base import SegDataset
 from .schedule import BatchSchedule, sample_rng
 
@@ -119,6 +119,10 @@ class _Failure:
         self.kind = type(error) if isinstance(error, UserError) else None
         self.message = str(error) if self.kind else f"reading sample {index} failed:\n{traceback.format_exc()}"
 
+    def batch(self) -> dict:
+        """In the place of a batch; DataLoader waits for ever where there is no array in one."""
+        return {"image": np.zeros(1, np.float32), "meta": _Opaque(self)}
+
     def throw(self):
         raise (self.kind or RuntimeError)(self.message)
 
@@ -136,11 +140,11 @@ class _Collate:
     def __call__(self, samples):
         for sample in samples:
             if isinstance(sample, _Failure):
-                return {"meta": _Opaque(sample)}
+                return sample.batch()
         try:
             return self.collate(samples)
         except UserError as e:
-            return {"meta": _Opaque(_Failure(e, -1))}
+            return _Failure(e, -1).batch()
 
     def collate(self, samples):
         sizes = {s["image"].shape for s in samples}
@@ -199,10 +203,28 @@ def _run(dataset, plan, collate, seed, num_workers, prefetch):
     )
     batches = iter(loader)
     try:
-        for batch in batches:
+        while True:
+            try:
+                batch = next(batches)
+            except StopIteration:
+                return
+            except (SystemError, RuntimeError) as e:
+                _explain(batches, e)
             yield _checked(batch)
     finally:
         batches._try_shutdown_all()  # DataLoader itself keeps the workers until the next one is made
+
+
+def _explain(batches, error):
+    """Raise what is behind DataLoader's own error: mostly a worker that the system has ended."""
+    died = [w.exitcode for w in batches._workers if not w.is_alive() and w.exitcode]
+    if not died:
+        raise error
+    raise EnvironmentProblem(
+        f"a loader worker ended unexpectedly (exit code {died[0]}; -9: killed for lack of memory, -7: /dev/shm is "
+        "full). Use fewer workers (--num_workers 0 works everywhere), smaller batches, or give the machine, or the "
+        "container's /dev/shm, more memory."
+    ) from error
 
 
 def _start_worker(worker_id):

@@ -107,7 +107,7 @@ class SegDataset:
             DataError: a file is missing or damaged, sizes differ, or an id is no class.
         """
         index = self._index(index)
-        held = self._cache.get(index) if self._cache else None
+        held = self._cache.get(index) if self._cache is not None else None
         if held is not None:
             sample: Sample = {"image": held[0], "meta": self.describe(index)}
             if held[1] is not None:
@@ -116,7 +116,7 @@ class SegDataset:
             sample = self.read(index)
             if sample.get("label") is not None:
                 self._check_label(sample)
-            if self._cache:
+            if self._cache is not None:
                 self._cache.put(index, sample["image"], sample.get("label"))
         sample["meta"].update(index=index, size=tuple(sample["image"].shape[:2]), trans_info=[])
         return sample

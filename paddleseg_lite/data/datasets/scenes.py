@@ -267,7 +267,7 @@ class _Scene:
             self.canvas.ellipse(base - radius * 0.8, left + w * at, radius, radius, CAR, tyre)
 
     def person(self, near, base):
-        h, w = self.pixels(15 + 20 * near, 10), self.pixels(5 + 5 * near, 4)
+        h, w = self.pixels(16 + 22 * near, 10), self.pixels(6 + 5 * near, 4)
         x = round(self.beside(near) if self.chance(0.6) else self.edge(near, self.count(0, 1)))
         x = min(max(x, w), self.width - w)
         coat = self.pick([(206, 50, 120), (240, 130, 30), (110, 40, 150), (240, 240, 80), (200, 40, 40)], 12)
@@ -283,7 +283,7 @@ class _Scene:
         side = self.count(0, 1)
         x = self.edge(near, side) + (-1 if side == 0 else 1) * self.pixels(3 + 4 * near)
         x = min(max(x, 4 * self.unit), self.width - 8 * self.unit)
-        h, w = self.pixels(30 + 34 * near), self.pixels(3 + near, 3)
+        h, w = self.pixels(30 + 34 * near), self.pixels(3.3 + 1.5 * near, 3)
         metal = self.pick([(62, 64, 68), (92, 94, 90), (48, 60, 52)], 6)
         top = max(2, round(base - h))
         self.canvas.rectangle(top, base, x, round(x) + w, POLE, metal, grain=8)

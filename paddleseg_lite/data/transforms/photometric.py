@@ -56,7 +56,8 @@ class RandomDistort(Photometric):
             width, prob = getattr(self, f"{step.__name__}_range"), getattr(self, f"{step.__name__}_prob")
             draw, value = rng.random(), rng.uniform(-width, width)
             if draw < prob:
-                image = step(image, value if step is hue else 1 + value)
+                amount = value if step is hue else 1 + value
+                image = keep_channels(lambda a: step(a, amount), image)  # noqa: B023 (used at once)
         return image
 
 
