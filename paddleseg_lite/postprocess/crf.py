@@ -45,6 +45,8 @@ _NAMES = ("bi_w", "bi_xy_std", "bi_rgb_std", "pos_w", "pos_xy_std")
 class DenseCRF:
     """Mean-field inference in the fully connected CRF.
 
+    Takes about 1.2 kB of memory a pixel with 11 classes (1.1 GB for 1280x720).
+
     Args:
         bi_w, bi_xy_std, bi_rgb_std: w1, s_a (pixels) and s_b (grey levels) of the bilateral kernel.
         pos_w, pos_xy_std: w2 and s_g (pixels) of the spatial kernel.
