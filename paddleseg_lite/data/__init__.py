@@ -32,7 +32,7 @@ from .datasets import (
 )
 from .io import image_size, read_image, read_label, write_png
 from .labels import LabelMap
-from .loader import default_workers, eval_batches, train_batches
+from .loader import eval_batches, train_batches
 from .palette import blend, colorize, parse_palette, stuff_palette, voc_palette
 from .schedule import BatchSchedule, sample_rng
 from .transforms import Compose, restore
@@ -41,7 +41,7 @@ from .weights import unet_border_weight
 __all__ = [
     "ADE20K", "BatchSchedule", "CamVid", "Census", "Cityscapes", "Compose", "Dataset", "DecodedCache", "FileDataset",
     "LabelMap", "PascalContext", "PascalVOC", "Scenes", "SegDataset", "blend", "colorize", "datasets",
-    "default_workers", "eval_batches", "image_size", "parse_palette", "read_image", "read_label", "restore",
+    "eval_batches", "image_size", "parse_palette", "read_image", "read_label", "restore",
     "sample_rng", "stuff_palette", "take_census", "train_batches", "transforms", "unet_border_weight", "voc_palette",
     "write_png",
 ]

@@ -12,14 +12,13 @@ import logging
 import os
 import platform
 import signal
-import traceback
 from collections.abc import Iterator
 from typing import Any
 
 import cv2
-import numpy as np
 
-from ..errors import DataError, EnvironmentProblem, UserError
+from ..errors import EnvironmentProblem
+from .collate import Collate, Failure, Single, checked, join, to_tensors
 from .datasets.base import SegDataset
 from .schedule import BatchSchedule, sample_rng
 
@@ -48,8 +47,8 @@ def train_batches(dataset: SegDataset, schedule: BatchSchedule, *, seed: int, st
     if schedule.num_samples != len(dataset):
         raise ValueError(f"the schedule is for {schedule.num_samples} samples, the dataset has {len(dataset)}.")
     plan = _Plan(schedule, start_iter, stop_iter)
-    for batch in _run(dataset, plan, _Collate(), seed, num_workers, prefetch):
-        yield _to_tensors(batch)
+    for batch in _run(dataset, plan, Collate(), seed, num_workers, prefetch):
+        yield to_tensors(batch)
 
 
 def eval_batches(dataset: SegDataset, *, batch_size: int = 1, num_workers: int = 0, rank: int = 0,
@@ -65,18 +64,13 @@ def eval_batches(dataset: SegDataset, *, batch_size: int = 1, num_workers: int =
     """
     indices = range(rank, len(dataset), world_size)
     waiting: list[dict] = []
-    for batch in _run(dataset, [[(0, i)] for i in indices], _Single(), 0, num_workers, max(prefetch, batch_size)):
+    for batch in _run(dataset, [[(0, i)] for i in indices], Single(), 0, num_workers, max(prefetch, batch_size)):
         if waiting and (len(waiting) == batch_size or waiting[0]["image"].shape != batch["image"].shape):
-            yield _join(waiting)
+            yield join(waiting)
             waiting = []
         waiting.append(batch)
     if waiting:
-        yield _join(waiting)
-
-
-def default_workers(cores: int) -> int:
-    """Loader workers to use where the user does not say: one for two cores and more, on Linux."""
-    return 1 if platform.system() == "Linux" and cores > 1 else 0
+        yield join(waiting)
 
 
 class _Plan:
@@ -106,81 +100,10 @@ class _Samples:
         try:
             return self.dataset.get(index, sample_rng(self.seed, epoch, index))
         except Exception as e:
-            return _Failure(e, index)
+            return Failure(e, f"sample {index}")
 
     def __len__(self):
         return len(self.dataset)
-
-
-class _Failure:
-    """An exception, in a form that survives the way between processes."""
-
-    def __init__(self, error: Exception, index: int):
-        self.kind = type(error) if isinstance(error, UserError) else None
-        self.message = str(error) if self.kind else f"reading sample {index} failed:\n{traceback.format_exc()}"
-
-    def batch(self) -> dict:
-        """In the place of a batch; DataLoader waits for ever where there is no array in one."""
-        return {"image": np.zeros(1, np.float32), "meta": _Opaque(self)}
-
-    def throw(self):
-        raise (self.kind or RuntimeError)(self.message)
-
-
-class _Opaque:
-    """Something that DataLoader shall not look into (it turns tuples into lists, and tables into copies)."""
-
-    def __init__(self, value):
-        self.value = value
-
-
-class _Collate:
-    """Samples to arrays: labels stay small integers until they have left the worker."""
-
-    def __call__(self, samples):
-        for sample in samples:
-            if isinstance(sample, _Failure):
-                return sample.batch()
-        try:
-            return self.collate(samples)
-        except UserError as e:
-            return _Failure(e, -1).batch()
-
-    def collate(self, samples):
-        sizes = {s["image"].shape for s in samples}
-        if len(sizes) > 1:
-            listed = ", ".join(f"{w} x {h}" for h, w in sorted({s[:2] for s in sizes}))
-            raise DataError(
-                f"the images of a batch differ in size ({listed}; width x height): bring them to one with "
-                "RandomPaddingCrop, Resize or Padding in train_dataset.transforms, or use batch_size 1."
-            )
-        if any(s.get("label") is None for s in samples):
-            path = next(s["meta"].get("path") for s in samples if s.get("label") is None)
-            raise DataError(f"image {path} has no label, and training needs one: use mode train.")
-        batch = {"image": stack_images(samples), "label": np.stack([s["label"] for s in samples])}
-        if samples[0].get("weight") is not None:
-            batch["weight"] = np.stack([s["weight"] for s in samples])
-        batch["meta"] = _Opaque([s["meta"] for s in samples])
-        return batch
-
-
-class _Single(_Collate):
-    """One sample for evaluation; its label keeps its own size."""
-
-    def collate(self, samples):
-        (sample,) = samples
-        return {"image": stack_images(samples), "meta": _Opaque((sample.get("label"), sample["meta"]))}
-
-
-def stack_images(samples: list[dict]) -> np.ndarray:
-    """Images [H, W, C] of one size to float32 [N, C, H, W]."""
-    h, w, c = samples[0]["image"].shape
-    out = np.empty((len(samples), c, h, w), np.float32)
-    for row, sample in zip(out, samples):
-        image = sample["image"]
-        for channel in range(c):
-            row[channel] = image[..., channel]
-    return out
 
 
 def _run(dataset, plan, collate, seed, num_workers, prefetch):
@@ -193,7 +116,7 @@ def _run(dataset, plan, collate, seed, num_workers, prefetch):
         num_workers = 0
     if num_workers == 0:
         for keys in plan:
-            yield _checked(collate([samples[key] for key in keys]))
+            yield checked(collate([samples[key] for key in keys]))
         return
     import paddle
 
@@ -210,7 +133,7 @@ def _run(dataset, plan, collate, seed, num_workers, prefetch):
                 return
             except (SystemError, RuntimeError) as e:
                 _explain(batches, e)
-            yield _checked(batch)
+            yield checked(batch)
     finally:
         batches._try_shutdown_all()  # DataLoader itself keeps the workers until the next one is made
 
@@ -233,37 +156,3 @@ def _start_worker(worker_id):
     # Ctrl-C reaches the whole group: the main process decides. Its own handlers must not run here.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-def _checked(batch):
-    value = batch["meta"].value
-    if isinstance(value, _Failure):
-        value.throw()
-    return batch
-
-
-def _to_tensors(batch):
-    out = {name: _tensor(batch[name]) for name in ("image", "label", "weight") if name in batch}
-    out["label"] = out["label"].astype("int64")
-    out["meta"] = batch["meta"].value
-    return out
-
-
-def _tensor(array):
-    """To a tensor on the current device; what a worker sent is a tensor on the CPU already."""
-    import paddle
-
-    if isinstance(array, np.ndarray) or not paddle.device.get_device().startswith("cpu"):
-        return paddle.to_tensor(array)
-    return array
-
-
-def _join(batches):
-    import paddle
-
-    labels, metas = zip(*(b["meta"].value for b in batches))
-    images = [_tensor(b["image"]) for b in batches]
-    out = {"image": images[0] if len(images) == 1 else paddle.concat(images), "meta": list(metas)}
-    if labels[0] is not None:
-        out["label"] = list(labels)
-    return out

@@ -6,7 +6,8 @@ import time
 import numpy as np
 import pytest
 
-from paddleseg_lite.data.datasets.scenes import PERSON, POLE, SCENES_CLASSES, WIRE, Scenes, render_scene
+from paddleseg_lite.data.datasets.scene_street import PERSON, POLE, SCENES_CLASSES, WIRE
+from paddleseg_lite.data.datasets.scenes import Scenes, render_scene
 from paddleseg_lite.errors import ConfigError
 from paddleseg_lite.registry import DATASETS
 
