@@ -48,9 +48,13 @@ def check_sizes(spec, sizes=SIZES, num_classes=3):
 
 
 def total_loss(outputs, label):
-    """Cross-entropy summed over all maps, labels picked by nearest."""
+    """Cross-entropy summed over all maps, labels picked by nearest; presence of the classes for ``[N, K]``."""
     total = 0.0
     for logits in outputs.values():
+        if logits.ndim == 2:
+            present = F.one_hot(label.flatten(1), logits.shape[1]).max(1)
+            total = total + F.binary_cross_entropy_with_logits(logits, present)
+            continue
         fitted = F.interpolate(label.unsqueeze(1).astype("float32"), size=logits.shape[2:], mode="nearest")
         total = total + F.cross_entropy(logits, fitted.squeeze(1).astype("int64"), axis=1)
     return total
@@ -116,7 +120,7 @@ def check_all_layers_in_state(model):
     state = set(model.state_dict())
     registered = {id(layer) for layer in model.sublayers()}
     for name, layer in model.named_sublayers():
-        if isinstance(layer, (nn.Conv2D, nn.Conv2DTranspose, nn.BatchNorm2D, nn.Linear)):
+        if isinstance(layer, (nn.Conv2D, nn.Conv2DTranspose, nn.BatchNorm2D, nn.Linear)) and layer.weight is not None:
             assert f"{name}.weight" in state
         for value in vars(layer).values():
             for item in value if isinstance(value, (list, tuple)) else ():
