@@ -58,7 +58,7 @@ class DecodedCache:
         self.enabled = True
         self._lock = _shared_lock()
         if path is None:
-            self._block = mmap.mmap(-1, self.max_bytes)
+            self._block = _anonymous(self.max_bytes)
             fresh = True
         else:
             self._file, fresh = _open_exclusive(Path(path), self.max_bytes)
@@ -104,11 +104,15 @@ class DecodedCache:
         label_bytes = 0 if label is None else label.dtype.itemsize
         label_at = _label_at(h, w, c)
         size = label_at + h * w * label_bytes
-        with self._lock:
+        if not self._lock.acquire(timeout=1):  # a worker was killed with the lock in its hands
+            return False
+        try:
             offset = -(-int(self._fill[0]) // 8) * 8
             if offset + size > self.max_bytes:
                 return False
             self._fill[0] = offset + size
+        finally:
+            self._lock.release()
         body = np.frombuffer(self._block, np.uint8, size, offset=offset)
         body[: h * w * c] = image.reshape(-1)
         if label is not None:
@@ -129,6 +133,13 @@ def _label_at(h: int, w: int, c: int) -> int:
 def cache_path(folder: str | os.PathLike, fingerprint: str) -> Path:
     """Where the cache of a dataset lies; the name changes with its files and settings."""
     return Path(folder).expanduser() / f"decoded-{hashlib.sha256(fingerprint.encode()).hexdigest()[:24]}.bin"
+
+
+def _anonymous(size: int) -> mmap.mmap:
+    try:
+        return mmap.mmap(-1, size)  # pages are taken as they are filled
+    except (OSError, OverflowError, ValueError) as e:
+        raise EnvironmentProblem(f"cannot map a cache of {size} bytes ({e}): choose a smaller cache_bytes.") from e
 
 
 def _shared_lock():

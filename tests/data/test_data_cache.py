@@ -86,6 +86,14 @@ def test_a_later_run_finds_it_full(tmp_path):
     assert len(fourth._cache) == 0
 
 
+def test_a_lock_that_is_never_returned_does_not_stop_the_run():
+    cache, image = DecodedCache(2, 10000), np.ones((2, 2, 3), np.uint8)
+    cache._lock.acquire()
+    assert not cache.put(0, image, None) and cache.get(0) is None
+    cache._lock.release()
+    assert cache.put(0, image, None) and (cache.get(0)[0] == 1).all() and cache.get(0)[1] is None
+
+
 @ON_LINUX
 def test_a_file_in_use_is_left_alone(tmp_path, caplog):
     one = DecodedCache(2, 10000, tmp_path / "a.bin")
@@ -101,6 +109,8 @@ def test_messages(tmp_path):
     with pytest.raises(ConfigError, match="cache is memory, disk or none, but got 'ram'"):
         dataset(tmp_path, cache="ram")
     (tmp_path / "file").write_text("")
+    with pytest.raises(EnvironmentProblem, match="choose a smaller cache_bytes"):
+        DecodedCache(2, 1 << 62)
     cached = dataset(tmp_path, cache="disk", cache_dir=tmp_path / "file" / "x")
     with pytest.raises(EnvironmentProblem, match=r"cannot make the cache .*another cache_dir"):
         cached.open_cache()
