@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 from data_helpers import code, list_dataset, write_image
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from paddleseg_lite.data import ADE20K, CamVid, Cityscapes, PascalContext, PascalVOC, SegDataset
 from paddleseg_lite.data.datasets.cityscapes import CITYSCAPES_CLASSES
@@ -332,3 +334,20 @@ def test_a_dataset_of_ones_own():
     assert dataset.get(1)["label"].max() == 1 and dataset.get(1)["meta"]["size"] == (8, 8)
     with pytest.raises(DataError, match=r"label square-2 holds ids that are no class: 2 .64 px."):
         dataset.load(2)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.one_of(st.binary(max_size=80), st.text(max_size=40).map(lambda t: t.encode("utf-8", "surrogatepass")),
+                 st.lists(st.sampled_from(["images/0.png", "labels/0.png", " ", "\t", ",", "\n", "..", "\0", "/"]),
+                          max_size=9).map(lambda p: "".join(p).encode())), st.sampled_from(["train", "test"]))
+def test_any_bytes_as_a_list(tmp_path_factory, data, mode):
+    root = tmp_path_factory.getbasetemp() / "any-list"
+    if not (root / "train.txt").exists():
+        list_dataset(root)
+    (root / "fuzz.txt").write_bytes(data)
+    try:
+        dataset = build(root, mode=mode, **{f"{mode}_path": "fuzz.txt"})
+    except DataError as e:
+        assert "fuzz.txt" in str(e)
+    else:
+        assert len(dataset) > 0
