@@ -228,8 +228,8 @@ def test_voc(tmp_path):
     sets.mkdir(parents=True)
     for name, ids in {"train": "0\n1\n", "val": "2\n", "trainval": "0\n1\n2\n"}.items():
         (sets / f"{name}.txt").write_text(ids)
-    for given in (root, root.parent):
-        assert len(PascalVOC(dataset_root=str(given))) == 2
+    for folder in (root, root.parent):
+        assert len(PascalVOC(dataset_root=str(folder))) == 2
     assert [PascalVOC(dataset_root=str(root), mode=m).mode for m in ("trainval", "val")] == ["train", "val"]
     with pytest.raises(DataError, match=r"neither trainaug\.txt nor train_aug\.txt nor aug\.txt"):
         PascalVOC(dataset_root=str(root), mode="trainaug")
