@@ -10,6 +10,8 @@ from paddle import nn
 from ..layers import max_unpool_2x2
 from .base import Backbone
 
+LOWEST = -3.0e38  # never the maximum of a window
+
 
 class Place(NamedTuple):
     """Where 2x2 max-pooling took its values from."""
@@ -30,8 +32,19 @@ class IndexedMaxPool(nn.Layer):
         self.ceil_mode = ceil_mode
 
     def forward(self, x):
+        height, width = x.shape[2:]
         y, indices = F.max_pool2d(x, 2, 2, return_mask=True, ceil_mode=self.ceil_mode)
-        return y, Place(indices, tuple(x.shape[2:]))
+        if self.ceil_mode and y.shape[2] * y.shape[3] < ((height + 1) // 2) * ((width + 1) // 2):
+            y, indices = round_up(x)  # Paddle 2.6 forgets ceil_mode where it returns indices
+        return y, Place(indices, (height, width))
+
+
+def round_up(x):
+    """Pooling that rounds up, by a row and a column that never win."""
+    height, width = x.shape[2:]
+    wide = width + width % 2
+    y, indices = F.max_pool2d(F.pad(x, [0, width % 2, 0, height % 2], value=LOWEST), 2, 2, return_mask=True)
+    return y, indices // wide * width + indices % wide
 
 
 class IndexedBackbone(Backbone):

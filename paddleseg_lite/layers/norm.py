@@ -35,7 +35,7 @@ class BatchNorm(nn.BatchNorm2D):
                     "in train mode and cannot estimate a variance: use a batch size of 2 or more, freeze the "
                     "batch normalisation (freeze_bn), or build the image-pooling branch with image_pool_norm=False."
                 )
-        return super().forward(x)
+        return nn.BatchNorm2D.forward(self, x)  # not super(): Paddle 2.6 cannot convert it to a static graph
 
 
 def freeze_bn(layer: nn.Layer, *, affine: bool = True) -> int:

@@ -110,7 +110,7 @@ class Stage(nn.Sequential):
 
     def forward(self, x):
         place = None
-        for block in self:
+        for block in self.children():
             x = block(x)
             if isinstance(x, tuple):
                 x, found = x

@@ -7,7 +7,7 @@ import pytest
 from paddle import nn
 
 from paddleseg_lite.backbones import VGG16, VGG16BN
-from paddleseg_lite.backbones.indexed import IndexedMaxPool
+from paddleseg_lite.backbones.indexed import IndexedMaxPool, Place, round_up
 from paddleseg_lite.backbones.vgg_classifier import fc6_as_convolution, fc7_as_convolution
 from paddleseg_lite.errors import ConfigError
 from paddleseg_lite.layers import max_unpool_2x2
@@ -114,8 +114,8 @@ def test_unpooling_puts_values_back_at_any_size(size, ceil_mode, unpool):
     for ties in (False, True):
         x = paddle.randn([2, 3, *size])
         x = F.relu(x) if ties else x
-        pooled, indices = F.max_pool2d(x, 2, 2, return_mask=True, ceil_mode=ceil_mode)
-        pooled.stop_gradient = False
+        pooled, place = IndexedMaxPool(ceil_mode=ceil_mode)(x)
+        indices, pooled.stop_gradient = place.indices, False
         y = unpool(pooled, indices, size)
         grad = paddle.randn(y.shape)
         (grad_pooled,) = paddle.grad(y, pooled, grad)
@@ -138,10 +138,20 @@ def test_unpooling_by_select_is_exact_beyond_float32_integers():
     assert bool((unpool_by_select(pooled, indices, size) == x).all())
 
 
-def test_indexed_pooling_remembers_the_size():
-    pooled, place = IndexedMaxPool(ceil_mode=True)(paddle.randn([1, 2, 5, 8]))
-    assert list(pooled.shape) == [1, 2, 3, 4]
-    assert list(place.restore(pooled).shape) == [1, 2, 5, 8]
+@pytest.mark.parametrize("by_hand", [False, True])
+@pytest.mark.parametrize("size", [(5, 8), (8, 5), (7, 9), (6, 4), (1, 1), (1, 2)])
+def test_indexed_pooling_rounds_up(size, by_hand):
+    """As max-pooling with ceil_mode, which Paddle 2.6 forgets where it returns indices."""
+    x = paddle.randn([2, 3, *size])
+    pooled, place = IndexedMaxPool(ceil_mode=True)(x)
+    indices = place.indices
+    if by_hand:
+        pooled, indices = round_up(x)
+    np.testing.assert_array_equal(pooled.numpy(), F.max_pool2d(x, 2, 2, ceil_mode=True).numpy())
+    taken = np.take_along_axis(x.numpy().reshape(2, 3, -1), indices.numpy().reshape(2, 3, -1), axis=-1)
+    np.testing.assert_array_equal(taken, pooled.numpy().reshape(2, 3, -1))
+    restored = Place(indices, size).restore(pooled)
+    assert restored.shape == x.shape and bool(((restored == 0) | (restored == x)).all())
 
 
 def test_imagenet_classifier_becomes_convolutions():
