@@ -1,8 +1,10 @@
 """YAML recipe -> checked :class:`Config`. The one place that knows the schema.
 
-The schema is PaddleSeg's. Values come from, weakest first: the files named by
-``_base_``, the file itself, ``--opts a.b=c``, command-line flags. A mapping in a
-later layer is merged into the earlier one unless it says ``_inherited_: False``.
+The schema is close to PaddleSeg's, whose own files are recognised and translated
+(:mod:`paddleseg_lite.interop.paddleseg_config`). Values come from, weakest first:
+the files named by ``_base_``, the file itself, ``--opts a.b=c`` (in the keys of the
+file), command-line flags. A mapping in a later layer is merged into the earlier one
+unless it says ``_inherited_: False``.
 
 Every training flag is also a key here, so that the ``config.yml`` in a run
 folder repeats the run.
@@ -64,7 +66,7 @@ class Config:
     seed: int = 42
     precision: str = "fp32"  # fp32 | fp16 | bf16
     amp_level: str = "O1"
-    cpu_accel: str = "off"  # auto | off | fp32 | bf16
+    cpu_accel: str = "fp32"  # oneDNN kernels: fp32 | bf16 | auto (timed, so not repeatable) | off (Paddle's own)
     use_ema: bool = False
     ema_decay: float = 0.999
     freeze_bn: bool = False
@@ -105,7 +107,7 @@ def load_config(
     """Read, merge and check a recipe.
 
     Args:
-        path: YAML file.
+        path: YAML file, in our schema or in PaddleSeg's.
         opts: ``"a.b=c"`` strings; the value is YAML, indices reach into lists.
         overrides: dotted key -> value from flags; ``None`` values are skipped.
         check: also check model, data, loss and schedule against the registries
@@ -114,9 +116,14 @@ def load_config(
     Raises:
         ConfigError: names the file, the key and the nearest valid one.
     """
+    from .interop.paddleseg_config import is_paddleseg, translate
+
     tree, origins = read_tree(Path(path))
+    foreign = is_paddleseg(tree)
     for text in opts:
         set_option(tree, text, origins)
+    if foreign:
+        tree = translate(tree, origins=origins, source=str(path))
     for key, value in (overrides or {}).items():
         if value is not None:
             set_key(tree, key, value, origins, source=f"--{key.rsplit('.', 1)[-1]}")
@@ -158,12 +165,17 @@ def parse_config(
     return config
 
 
+def fill_registries() -> None:
+    """Import what registers parts (and with it Paddle)."""
+    from . import data, losses, models  # noqa: F401
+    from .engine import optim  # noqa: F401
+
+
 def check_components(config: Config, *, origins: Mapping[str, str] | None = None, source: str = "config") -> None:
     """Check every component against its registry without building it."""
-    from . import data, losses, models  # noqa: F401  (fill the registries)
-    from .engine import optim  # noqa: F401
     from .registry import DATASETS, LOSSES, MODELS, OPTIMIZERS, SCHEDULERS, TRANSFORMS
 
+    fill_registries()
     where = _Where(origins or {}, source)
     offered = {"num_classes": 2, "ignore_index": 255, "mode": "train"}
 

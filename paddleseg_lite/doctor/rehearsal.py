@@ -21,11 +21,13 @@ def rehearse(diagnosis: Diagnosis, config: Config, train, *, speed: bool = True)
 
     from ..data import BatchSchedule, train_batches
     from ..engine.builder import build_loss, build_network
+    from ..engine.precision import accelerate
     from ..engine.seeds import derive
 
     try:
         paddle.seed(derive(config.seed, 0))
         model = build_network(config, train.num_classes)
+        accelerate(model, config.precision, config.cpu_accel)
         criterion = build_loss(config, train)
         schedule = BatchSchedule(len(train), config.batch_size, seed=config.seed)
         batch = next(iter(train_batches(train, schedule, seed=config.seed, num_workers=0, stop_iter=1)))

@@ -27,11 +27,7 @@ class Precision:
         if not on_gpu:
             if precision == "fp16":
                 logger.warning("--precision fp16: CPUs have no fp16 training kernels; training in fp32.")
-            mode = "bf16" if precision == "bf16" else cpu_accel
-            if mode != "off":
-                from .. import accel
-
-                logger.info("CPU kernels: %s", accel.enable(model, mode=mode))
+            accelerate(model, precision, cpu_accel)
         elif self.amp_dtype:
             if level == "O2":
                 paddle.amp.decorate(models=model, optimizers=optimizer, level="O2", dtype=self.amp_dtype)
@@ -77,3 +73,12 @@ class Precision:
             from .. import accel
 
             accel.load_choices(state["accel_choices"])
+
+
+def accelerate(model, precision: str = "fp32", cpu_accel: str = "fp32") -> None:
+    """Run ``model`` on the oneDNN kernels that a recipe asks for; nothing on a GPU."""
+    mode = "bf16" if precision == "bf16" else cpu_accel
+    if mode != "off" and not paddle.get_device().startswith("gpu"):
+        from .. import accel
+
+        logger.debug("CPU kernels: %s", accel.enable(model, mode=mode))

@@ -18,6 +18,7 @@ from ..weights import load_strict, read_weights
 from .builder import build_dataset, inference_options
 from .checkpoint import load_checkpoint, newest_good
 from .inference import InferenceOptions, predict_labels
+from .precision import accelerate
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ def load(path: str | Path, *, config: str | Path | Config | None = None) -> Load
     else:
         load_strict(model, read_weights(weights_file), source=str(weights_file))
     model.eval()
+    accelerate(model, config.precision, config.cpu_accel)
     return Loaded(
         model=model, config=config, class_names=list(meta["class_names"]),
         palette=np.asarray(meta["palette"], dtype=np.uint8), ignore_index=int(meta["ignore_index"]),
