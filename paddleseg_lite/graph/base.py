@@ -111,10 +111,14 @@ def pixels(x):
 
 def spatial(x):
     """H and W of ``x``: numbers, or scalar tensors where a static graph leaves them open."""
-    if paddle.in_dynamic_mode():
+    if _known(x.shape[2]) and _known(x.shape[3]):
         return x.shape[2], x.shape[3]
     shape = paddle.shape(x)
     return shape[2], shape[3]
+
+
+def _known(length) -> bool:
+    return isinstance(length, int) and length >= 0  # open: -1, or a symbol while a layer is being translated
 
 
 def to_map(y, like):
@@ -126,7 +130,7 @@ def to_map(y, like):
 def mean_product(a, b):
     """``a b^T / L`` for ``a [N, A, L]``, ``b [N, B, L]``: ``[N, A, B]``, the same for an image and its tiling."""
     product = paddle.matmul(a, b, transpose_y=True)
-    if paddle.in_dynamic_mode():
+    if _known(a.shape[2]):
         return product / a.shape[2]
     return product / paddle.shape(a)[2].astype(product.dtype)
 
