@@ -1,0 +1,59 @@
+"""What is being accelerated on this thread, and the settings of a model."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+logger = logging.getLogger("paddleseg_lite")
+
+MODES = ("auto", "fp32", "bf16", "off")
+
+
+@dataclass
+class Policy:
+    """How one model is accelerated.
+
+    Attributes:
+        mode: ``auto`` (fp32, the faster of Paddle and oneDNN), ``fp32`` or ``bf16``.
+        eval_mode: the same for layers in eval mode.
+    """
+
+    mode: str
+    eval_mode: str
+    told: set[str] = field(default_factory=set)
+
+    def of(self, layer) -> str:
+        """The mode that applies to the layer as it is now."""
+        return self.mode if layer.training else self.eval_mode
+
+    def step_aside(self, what: str, why) -> None:
+        """Say once that something is left to Paddle."""
+        text = f"cpu_accel: {what} stays with Paddle: {why}."
+        if text not in self.told:
+            self.told.add(text)
+            logger.info(text)
+
+
+class _Active(threading.local):
+    policy: Policy | None = None
+
+
+_active = _Active()
+
+
+def current() -> Policy | None:
+    """The policy of the accelerated model whose forward is running on this thread."""
+    return _active.policy
+
+
+@contextmanager
+def running(policy: Policy | None):
+    """Mark the policy as current (``None``: nothing is accelerated)."""
+    before, _active.policy = _active.policy, policy
+    try:
+        yield
+    finally:
+        _active.policy = before

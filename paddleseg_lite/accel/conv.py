@@ -1,0 +1,256 @@
+"""Convolution and transposed convolution, forward and both backward passes, through oneDNN.
+
+Activations go in and out with adjacent channels (:mod:`.layout`); weights stay
+Paddle's and are repacked at each use, since an optimizer may have moved them.
+With ``math="bf16"`` activations and weights are rounded to bf16, products are
+summed in f32 and results are f32, so the layers between stay in f32.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import paddle
+from paddle.autograd import PyLayer
+
+from . import dnnl
+from .dnnl import Dims
+from .layout import bytes_buffer, empty_last, reorder, to_last
+from .primitive import Attributes, Primitive, cached, channels_last, desc, plain, vector
+
+_TYPES = {"fp32": ("float32", dnnl.F32), "bf16": ("bfloat16", dnnl.BF16)}
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Everything about one convolution but its numbers.
+
+    ``pads`` is (top, bottom, left, right); ``out`` is (H', W'). For a transposed
+    convolution ``channels`` are those that come in and ``out_channels`` those that go out.
+    """
+
+    batch: int
+    channels: int
+    size: tuple[int, int]
+    out_channels: int
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    pads: tuple[int, int, int, int]
+    dilation: tuple[int, int]
+    groups: int
+    out: tuple[int, int]
+    transposed: bool = False
+
+    @property
+    def weight_shape(self) -> tuple[int, ...]:
+        """Shape as oneDNN names it: ``[G,] O/G, I/G, kh, kw``."""
+        inner = (self.out_channels // self.groups, self.channels // self.groups, *self.kernel)
+        return (self.groups, *inner) if self.groups > 1 else inner
+
+    @property
+    def weight_strides(self) -> tuple[int, ...]:
+        """Where those axes lie in Paddle's parameter (``[O, I/G, ..]``, transposed ``[I, O/G, ..]``)."""
+        o, i = self.out_channels // self.groups, self.channels // self.groups
+        kh, kw = self.kernel
+        area = kh * kw
+        inner = (area, o * area, kw, 1) if self.transposed else (i * area, area, kw, 1)
+        return (o * i * area, *inner) if self.groups > 1 else inner
+
+    @property
+    def pads_after(self) -> tuple[int, int]:
+        """Padding at the bottom and right: less than ``pads`` by the output padding of a transposed convolution."""
+        if not self.transposed:
+            return self.pads[1], self.pads[3]
+        return tuple(
+            (side - 1) * s - before + d * (k - 1) + 1 - out
+            for side, s, before, d, k, out in zip(
+                self.size, self.stride, self.pads[::2], self.dilation, self.kernel, self.out
+            )
+        )
+
+
+def convolution(x, weight, *, stride, pads, dilation, groups) -> Geometry:
+    """Geometry of ``conv2d(x [N, C, H, W], weight [O, C/G, kh, kw])``."""
+    n, c, h, w = x.shape
+    o, _, kh, kw = weight.shape
+    out = tuple(
+        (side + before + after - d * (k - 1) - 1) // s + 1
+        for side, before, after, d, k, s in zip((h, w), pads[::2], pads[1::2], dilation, (kh, kw), stride)
+    )
+    return Geometry(n, c, (h, w), o, (kh, kw), tuple(stride), tuple(pads), tuple(dilation), groups, out)
+
+
+def transposed_convolution(x, weight, *, stride, pads, dilation, groups, output_padding=(0, 0)) -> Geometry:
+    """Geometry of ``conv2d_transpose(x [N, C, H, W], weight [C, O/G, kh, kw])``."""
+    n, c, h, w = x.shape
+    _, o, kh, kw = weight.shape
+    out = tuple(
+        (side - 1) * s - before - after + d * (k - 1) + 1 + extra
+        for side, before, after, d, k, s, extra in zip(
+            (h, w), pads[::2], pads[1::2], dilation, (kh, kw), stride, output_padding
+        )
+    )
+    return Geometry(n, c, (h, w), o * groups, (kh, kw), tuple(stride), tuple(pads), tuple(dilation), groups, out, True)
+
+
+class Plan:
+    """The compiled passes of one convolution, built when first needed.
+
+    Args:
+        math: ``"fp32"`` or ``"bf16"``.
+        affine, relu: fuse ``* scale[O] + shift[O]`` and ReLU behind the forward pass (inference).
+    """
+
+    def __init__(self, geometry: Geometry, math: str, *, bias: bool, affine: bool = False, relu: bool = False):
+        self.library, self.geometry, self.math, self.bias = dnnl.load(), geometry, math, bias
+        self.dtype, kind = _TYPES[math]
+        g, library = geometry, self.library
+        self.out_shape = (g.batch, g.out_channels, *g.out)
+        shape = (g.batch, g.channels, *g.size)
+        self._src, self._src32 = channels_last(library, shape, kind), channels_last(library, shape)
+        self._dst, self._dst32 = channels_last(library, self.out_shape, kind), channels_last(library, self.out_shape)
+        self._plain = desc(library, g.weight_shape, dnnl.F32, g.weight_strides)
+        self._packed, self._packed32 = desc(library, g.weight_shape, kind), desc(library, g.weight_shape, dnnl.F32)
+        self._vector = vector(library, g.out_channels)
+        d = g.dilation
+        self._window = (Dims(*g.stride), Dims(d[0] - 1, d[1] - 1), Dims(*g.pads[::2]), Dims(*g.pads_after))
+        self._algorithm = dnnl.DECONV_DIRECT if g.transposed else dnnl.CONV_DIRECT
+        self._attributes = Attributes(library)
+        self._forward = self._create_forward(affine, relu)
+        self._pack_forward = reorder(library, self._plain, self._forward.queried(dnnl.QUERY_WEIGHTS))
+        self._data = self._weights = None
+
+    def _creator(self, name: str):
+        prefix = "deconvolution" if self.geometry.transposed else "convolution"
+        return getattr(self.library, f"{prefix}_{name}_primitive_desc_create")
+
+    def _create_forward(self, affine: bool, relu: bool) -> Primitive:
+        channel = plain(self.library, (1, self.geometry.out_channels, 1, 1))
+        then = [("mul", channel), ("add", channel)] if affine else []
+        attributes = Attributes(self.library, then=then + ([("relu", None)] if relu else []))
+        bias = [(dnnl.BIAS, self._vector)] if self.bias else []
+        slots = [(dnnl.SRC, self._src), (dnnl.WEIGHTS, ("query", dnnl.QUERY_WEIGHTS)), *bias, (dnnl.DST, self._dst32)]
+        if affine:
+            slots += [(dnnl.POST_OP_BASE * (i + 1) | dnnl.SRC_1, channel) for i in range(2)]
+        arguments = (
+            self.library.engine, dnnl.FORWARD_TRAINING, self._algorithm, self._src, self._packed,
+            self._vector if self.bias else None, self._dst32, *self._window, attributes,
+        )
+        return Primitive(self.library, self._creator("forward"), arguments, slots)
+
+    def _backward_data(self) -> tuple[Primitive, Primitive]:
+        if self._data is None:
+            arguments = (
+                self.library.engine, self._algorithm, self._src32, self._packed, self._dst, *self._window,
+                self._forward.handle, self._attributes,
+            )
+            slots = [(dnnl.DIFF_DST, self._dst), (dnnl.WEIGHTS, ("query", dnnl.QUERY_WEIGHTS)),
+                     (dnnl.DIFF_SRC, self._src32)]
+            passed = Primitive(self.library, self._creator("backward_data"), arguments, slots)
+            self._data = passed, reorder(self.library, self._plain, passed.queried(dnnl.QUERY_WEIGHTS))
+        return self._data
+
+    def _backward_weights(self) -> tuple[Primitive, Primitive]:
+        if self._weights is None:
+            arguments = (
+                self.library.engine, self._algorithm, self._src, self._packed32, self._vector if self.bias else None,
+                self._dst, *self._window, self._forward.handle, self._attributes,
+            )
+            bias = [(dnnl.DIFF_BIAS, self._vector)] if self.bias else []
+            slots = [(dnnl.SRC, self._src), (dnnl.DIFF_DST, self._dst),
+                     (dnnl.DIFF_WEIGHTS, ("query", dnnl.QUERY_DIFF_WEIGHTS)), *bias]
+            passed = Primitive(self.library, self._creator("backward_weights"), arguments, slots)
+            self._weights = passed, reorder(self.library, passed.queried(dnnl.QUERY_DIFF_WEIGHTS), self._plain)
+        return self._weights
+
+    def prepare_backward(self) -> Plan:
+        """Compile both backward passes now; raises :class:`dnnl.Unimplemented` where one is missing."""
+        self._backward_data()
+        self._backward_weights()
+        return self
+
+    def implementations(self) -> list[str]:
+        """Names of the implementations compiled so far."""
+        passes = [self._forward] + [p[0] for p in (self._data, self._weights) if p]
+        return [p.implementation for p in passes]
+
+    def forward(self, x, weight, bias=None, affine=()):
+        """``x``: channels last, in the plan's type. Returns f32, channels last."""
+        y = empty_last(self.out_shape)
+        packed = bytes_buffer(self._forward.bytes(dnnl.QUERY_WEIGHTS))
+        self._pack_forward(weight.data_ptr(), packed.data_ptr())
+        tail = (bias.data_ptr(),) if self.bias else ()
+        fused = [v.data_ptr() for v in affine]
+        self._forward(x.data_ptr(), packed.data_ptr(), *tail, y.data_ptr(), *fused)
+        return y
+
+    def backward_data(self, dy, weight):
+        """Gradient of the input (f32) from ``dy`` in the plan's type."""
+        passed, pack = self._backward_data()
+        dx = empty_last((self.geometry.batch, self.geometry.channels, *self.geometry.size))
+        packed = bytes_buffer(passed.bytes(dnnl.QUERY_WEIGHTS))
+        pack(weight.data_ptr(), packed.data_ptr())
+        passed(dy.data_ptr(), packed.data_ptr(), dx.data_ptr())
+        return dx
+
+    def backward_weights(self, x, dy, weight):
+        """Gradients of weight and bias (``None`` without bias), both f32."""
+        passed, unpack = self._backward_weights()
+        packed = bytes_buffer(passed.bytes(dnnl.QUERY_DIFF_WEIGHTS))
+        dw = paddle.empty(weight.shape)
+        db = paddle.empty([self.geometry.out_channels]) if self.bias else None
+        passed(x.data_ptr(), dy.data_ptr(), packed.data_ptr(), *((db.data_ptr(),) if self.bias else ()))
+        unpack(packed.data_ptr(), dw.data_ptr())
+        return dw, db
+
+
+def plan(geometry: Geometry, math: str, *, bias: bool, affine: bool = False, relu: bool = False) -> Plan:
+    """This thread's plan for the geometry."""
+    key = ("conv", geometry, math, bias, affine, relu)
+    return cached(key, lambda: Plan(geometry, math, bias=bias, affine=affine, relu=relu))
+
+
+class _Convolve(PyLayer):
+    @staticmethod
+    def forward(ctx, x, weight, bias, geometry, math):
+        p = plan(geometry, math, bias=bias is not None)
+        xl = to_last(x, p.dtype)
+        ctx.geometry, ctx.math, ctx.has_bias = geometry, math, bias is not None
+        ctx.needs = [not t.stop_gradient for t in (x, weight, bias) if t is not None]
+        if xl is x:
+            ctx.converted = None
+            ctx.save_for_backward(x, weight)
+        else:  # keep the copy alone: in bf16 half the memory of the input
+            ctx.converted = xl
+            ctx.save_for_backward(weight)
+        return p.forward(xl, weight, bias)
+
+    @staticmethod
+    def backward(ctx, dy):
+        *kept, weight = ctx.saved_tensor()
+        x = kept[0] if kept else ctx.converted
+        p = plan(ctx.geometry, ctx.math, bias=ctx.has_bias)
+        dyl = to_last(dy, p.dtype)
+        dx = p.backward_data(dyl, weight) if ctx.needs[0] else None
+        dw = db = None
+        if any(ctx.needs[1:]):
+            dw, db = p.backward_weights(x, dyl, weight)
+        grads = (dx, dw, db) if ctx.has_bias else (dx, dw)
+        return tuple(g if needed else None for g, needed in zip(grads, ctx.needs))
+
+
+def convolve(x, weight, bias, geometry: Geometry, math: str = "fp32"):
+    """Differentiable convolution; ``[N, C, H, W]`` in, ``[N, O, H', W']`` out (channels last in memory)."""
+    tensors = [t for t in (x, weight, bias) if t is not None]
+    if paddle.is_grad_enabled() and not all(t.stop_gradient for t in tensors):
+        return _Convolve.apply(x, weight, bias, geometry, math)
+    with paddle.no_grad():
+        p = plan(geometry, math, bias=bias is not None)
+        return p.forward(to_last(x, p.dtype), weight, bias)
+
+
+@paddle.no_grad()
+def convolve_affine(x, weight, bias, geometry: Geometry, math: str, scale, shift, *, relu: bool):
+    """``convolve(...) * scale[O] + shift[O]``, then ReLU if asked, in one pass; for inference."""
+    p = plan(geometry, math, bias=bias is not None, affine=True, relu=relu)
+    return p.forward(to_last(x, p.dtype), weight, bias, (scale, shift))

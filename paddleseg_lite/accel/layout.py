@@ -1,0 +1,133 @@
+"""Paddle tensors as oneDNN sees them: which qualify, where their data is, and in which order.
+
+Accelerated layers hand each other tensors of shape ``[N, C, H, W]`` whose
+channels are adjacent in memory (the order oneDNN is fastest in). To Paddle
+these are ordinary tensors with unusual strides: any other operation accepts
+them and makes its own contiguous copy, so nothing in a network has to know.
+"""
+
+from __future__ import annotations
+
+import paddle
+from paddle.autograd import PyLayer
+
+from . import dnnl
+from .dnnl import Library
+from .primitive import Attributes, Primitive, cached, desc, row_major
+
+_TO_LAST, _TO_FIRST = [0, 2, 3, 1], [0, 3, 1, 2]
+
+
+def qualifies(*tensors) -> bool:
+    """Whether all are dense float32 tensors on the CPU, in eager mode."""
+    if not paddle.in_dynamic_mode():
+        return False
+    return all(t.dtype == paddle.float32 and t.place.is_cpu_place() and t.is_dense() for t in tensors)
+
+
+def is_channels_last(x) -> bool:
+    """Whether ``x [N, C, H, W]`` lies in memory as ``[N, H, W, C]`` without gaps."""
+    n, c, h, w = x.shape
+    expected = (h * w * c, 1, w * c, c)
+    return all(side == 1 or have == want for side, have, want in zip((n, c, h, w), x.strides, expected))
+
+
+def empty_last(shape, dtype="float32"):
+    """An uninitialised tensor of shape ``[N, C, H, W]`` with adjacent channels."""
+    n, c, h, w = shape
+    return paddle.empty([n, h, w, c], dtype=dtype).transpose(_TO_FIRST)
+
+
+def to_last(x, dtype: str = "float32"):
+    """``x`` with adjacent channels and the given type; ``x`` itself where it is so already. Not differentiable."""
+    source = {paddle.float32: dnnl.F32, paddle.bfloat16: dnnl.BF16}[x.dtype]
+    target = {"float32": dnnl.F32, "bfloat16": dnnl.BF16}[dtype]
+    last = is_channels_last(x)
+    if last and source == target:
+        return x
+    if min(x.strides) < 1:  # a broadcast view, which a memory descriptor cannot express
+        x, last = paddle.assign(x), False
+    shape = tuple(x.shape)
+    y = empty_last(shape, dtype)
+    if last:
+        count = shape[0] * shape[1] * shape[2] * shape[3]
+        convert(x.data_ptr(), y.data_ptr(), (count,), (1,), source, (1,), target)
+    else:
+        _, c, h, w = shape
+        convert(x.data_ptr(), y.data_ptr(), shape, tuple(x.strides), source, (h * w * c, 1, w * c, c), target)
+    return y
+
+
+def to_first(x):
+    """``x [N, C, H, W]`` as an ordinary contiguous tensor. Not differentiable."""
+    if x.is_contiguous():
+        return x
+    shape = tuple(x.shape)
+    y = paddle.empty(list(shape))
+    convert(x.data_ptr(), y.data_ptr(), shape, tuple(x.strides), dnnl.F32, tuple(row_major(shape)), dnnl.F32)
+    return y
+
+
+class _Relayout(PyLayer):
+    """The same values in the other order; gradients pass as they come, each operation orders them for itself."""
+
+    @staticmethod
+    def forward(ctx, x, function):
+        return function(x)
+
+    @staticmethod
+    def backward(ctx, dy):
+        return dy
+
+
+def _differentiable(function, x):
+    if paddle.is_grad_enabled() and not x.stop_gradient:
+        return _Relayout.apply(x, function)
+    with paddle.no_grad():
+        return function(x)
+
+
+def as_last(x):
+    """Differentiable :func:`to_last` in float32."""
+    return x if is_channels_last(x) else _differentiable(to_last, x)
+
+
+def as_first(x):
+    """Differentiable :func:`to_first` for feature maps with adjacent channels; anything else is returned as it is."""
+    if x.ndim != 4 or not qualifies(x) or x.is_contiguous() or not is_channels_last(x):
+        return x
+    return _differentiable(to_first, x)
+
+
+def convert(source: int, target: int, shape, strides, dtype, new_strides, new_dtype) -> None:
+    """Copy between two layouts and types, given addresses."""
+    library = dnnl.load()
+
+    def build():
+        old, new = desc(library, shape, dtype, strides), desc(library, shape, new_dtype, new_strides)
+        return reorder(library, old, new)
+
+    cached(("convert", shape, strides, dtype, new_strides, new_dtype), build)(source, target)
+
+
+def reorder(library: Library, source, target) -> Primitive:
+    """A copy from one description to the other."""
+    attributes = Attributes(library)
+    arguments = (source, library.engine, target, library.engine, attributes)
+    create = library.reorder_primitive_desc_create
+    return Primitive(library, create, arguments, [(dnnl.SRC, source), (dnnl.DST, target)], allow_reference=True)
+
+
+def last_view(x):
+    """``x [N, C, H, W]`` seen as ``[N, H, W, C]``: contiguous where the channels are adjacent. Differentiable."""
+    return x.transpose(_TO_LAST)
+
+
+def first_view(x):
+    """The inverse of :func:`last_view`."""
+    return x.transpose(_TO_FIRST)
+
+
+def bytes_buffer(size: int):
+    """An uninitialised buffer of ``size`` bytes as a Paddle tensor, so that Paddle's allocator owns it."""
+    return paddle.empty([max(int(size), 1)], dtype="uint8")

@@ -1,0 +1,145 @@
+"""Batch normalisation through oneDNN, with ReLU fused behind it.
+
+Conventions are Paddle's: ``momentum`` weighs the old running value, and the
+running variance takes the biased batch variance.
+"""
+
+from __future__ import annotations
+
+import paddle
+from paddle.autograd import PyLayer
+
+from . import dnnl
+from .layout import bytes_buffer, empty_last, to_last
+from .primitive import Attributes, Primitive, cached, channels_last, vector
+
+
+class Plan:
+    """Forward and backward of one batch normalisation ``[N, C, H, W]``.
+
+    Args:
+        fixed: use given statistics instead of the batch's.
+        affine: with scale and shift.
+        relu: fuse ReLU.
+    """
+
+    def __init__(self, shape, epsilon: float, *, fixed: bool, affine: bool, relu: bool, train: bool):
+        self.library, self.epsilon, self.affine = dnnl.load(), epsilon, affine
+        self.flags = (dnnl.GLOBAL_STATS * fixed) | ((dnnl.USE_SCALE | dnnl.USE_SHIFT) * affine) | dnnl.FUSE_RELU * relu
+        self._data, self._vector = channels_last(self.library, shape), vector(self.library, shape[1])
+        self._attributes = Attributes(self.library)
+        kind = dnnl.FORWARD_TRAINING if train else dnnl.FORWARD_INFERENCE
+        arguments = (self.library.engine, kind, self._data, self._data, epsilon, self.flags, self._attributes)
+        statistics = [(dnnl.MEAN, self._vector), (dnnl.VARIANCE, self._vector)] * (train or fixed)
+        scale = [(dnnl.SCALE, self._vector), (dnnl.SHIFT, self._vector)] * affine
+        workspace = [(dnnl.WORKSPACE, ("query", dnnl.QUERY_WORKSPACE))] * (relu and train)
+        self.forward = Primitive(
+            self.library, self.library.batch_normalization_forward_primitive_desc_create, arguments,
+            [(dnnl.SRC, self._data), (dnnl.DST, self._data), *statistics, *scale, *workspace], allow_reference=True,
+        )
+        self.workspace_bytes = self.forward.bytes(dnnl.QUERY_WORKSPACE) if workspace else 0
+        self._backward: Primitive | None = None
+
+    @property
+    def backward(self) -> Primitive:
+        """Called with x, dy, dx, mean, variance, (scale, dscale, dshift), (workspace)."""
+        if self._backward is None:
+            arguments = (
+                self.library.engine, dnnl.BACKWARD, self._data, self._data, self._data, self.epsilon, self.flags,
+                self.forward.handle, self._attributes,
+            )
+            slots = [(dnnl.SRC, self._data), (dnnl.DIFF_DST, self._data), (dnnl.DIFF_SRC, self._data),
+                     (dnnl.MEAN, self._vector), (dnnl.VARIANCE, self._vector)]
+            if self.affine:
+                slots += [(n, self._vector) for n in (dnnl.SCALE, dnnl.DIFF_SCALE, dnnl.DIFF_SHIFT)]
+            if self.workspace_bytes:
+                slots.append((dnnl.WORKSPACE, ("query", dnnl.QUERY_WORKSPACE)))
+            create = self.library.batch_normalization_backward_primitive_desc_create
+            self._backward = Primitive(self.library, create, arguments, slots, allow_reference=True)
+        return self._backward
+
+
+def plan(shape, epsilon: float, **options) -> Plan:
+    """This thread's plan."""
+    key = ("norm", tuple(shape), epsilon, *sorted(options.items()))
+    return cached(key, lambda: Plan(shape, epsilon, **options))
+
+
+def _pointers(*tensors):
+    return [t.data_ptr() for t in tensors if t is not None]
+
+
+class _Running:
+    """Running statistics on their way into a PyLayer, which must not take them for inputs."""
+
+    def __init__(self, mean, variance, momentum: float):
+        self.mean, self.variance, self.momentum = mean, variance, momentum
+
+    @paddle.no_grad()
+    def move(self, mean, variance) -> None:
+        for running, new in ((self.mean, mean), (self.variance, variance)):
+            running.scale_(self.momentum).add_(new.scale(1.0 - self.momentum))
+
+
+def _forward(x, weight, bias, running: _Running, epsilon: float, options: dict):
+    """Run the forward pass; returns x in its right layout, y, the statistics used and the workspace."""
+    p = plan(x.shape, epsilon, **options)
+    xl, y = to_last(x), empty_last(x.shape)
+    mean, variance = running.mean, running.variance
+    if not options["fixed"]:
+        mean, variance = paddle.empty([x.shape[1]]), paddle.empty([x.shape[1]])
+    workspace = bytes_buffer(p.workspace_bytes) if p.workspace_bytes else None
+    p.forward(*_pointers(xl, y, mean, variance, weight, bias, workspace))
+    if not options["fixed"]:
+        running.move(mean, variance)
+    return xl, y, (mean, variance), workspace
+
+
+class _Normalise(PyLayer):
+    @staticmethod
+    def forward(ctx, x, weight, bias, running, epsilon, options):
+        xl, y, ctx.statistics, ctx.workspace = _forward(x, weight, bias, running, epsilon, options)
+        ctx.epsilon, ctx.options, ctx.affine = epsilon, options, weight is not None
+        ctx.needs = [not t.stop_gradient for t in (x, weight, bias) if t is not None]
+        ctx.converted = None if xl is x else xl
+        ctx.save_for_backward(*([x] if xl is x else []), *([weight] if weight is not None else []))
+        return y
+
+    @staticmethod
+    def backward(ctx, dy):
+        saved = list(ctx.saved_tensor())
+        x = saved.pop(0) if ctx.converted is None else ctx.converted
+        weight = saved[0] if ctx.affine else None
+        p = plan(x.shape, ctx.epsilon, **ctx.options)
+        dyl, dx = to_last(dy), empty_last(x.shape)
+        dscale, dshift = (paddle.empty(weight.shape), paddle.empty(weight.shape)) if ctx.affine else (None, None)
+        p.backward(*_pointers(x, dyl, dx, *ctx.statistics, weight, dscale, dshift, ctx.workspace))
+        grads = [dx, dscale, dshift] if ctx.affine else [dx]
+        return tuple(g if needed else None for g, needed in zip(grads, ctx.needs))
+
+
+def batch_norm(x, weight, bias, running_mean, running_variance, *, momentum: float, epsilon: float,
+               training: bool, use_global_stats: bool | None = None, relu: bool = False):
+    """``F.batch_norm`` of ``[N, C, H, W]``, then ReLU if asked; channels last in memory.
+
+    In train mode the running statistics are updated in place.
+    """
+    fixed = (not training) if use_global_stats is None else use_global_stats
+    tensors = [t for t in (x, weight, bias) if t is not None]
+    grad = paddle.is_grad_enabled() and not all(t.stop_gradient for t in tensors)
+    options = {"fixed": fixed, "affine": weight is not None, "relu": relu, "train": grad or not fixed}
+    running = _Running(running_mean, running_variance, momentum)
+    if grad:
+        return _Normalise.apply(x, weight, bias, running, epsilon, options)
+    with paddle.no_grad():
+        return _forward(x, weight, bias, running, epsilon, options)[1]
+
+
+@paddle.no_grad()
+def as_affine(weight, bias, mean, variance, epsilon: float):
+    """Scale and shift ``[C]`` that normalise with fixed statistics."""
+    scale = paddle.rsqrt(variance + epsilon)
+    if weight is not None:
+        scale = scale * weight
+    shift = -mean * scale
+    return scale, shift if bias is None else shift + bias
