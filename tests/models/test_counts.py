@@ -133,6 +133,21 @@ def test_published_figures_of_paddleseg(spec, millions, giga):
     assert (summary.macs + aux_macs) / 1e9 == pytest.approx(giga, rel=0.005)
 
 
+TORCHVISION = [  # "_ops" of its weight metadata: G for one 520 x 520 image, the auxiliary head included
+    (net("FCN", "ResNet50", aux=True), 152.717),
+    (net("FCN", "ResNet101", aux=True), 232.738),
+    (net("DeepLabV3", "ResNet50", style="torchvision", aux=True), 178.722),
+    (net("DeepLabV3", "ResNet101", style="torchvision", aux=True), 258.743),
+]
+
+
+@pytest.mark.parametrize(("spec", "giga"), TORCHVISION, ids=label)
+def test_published_figures_of_torchvision(spec, giga):
+    model = lazy_model(spec, num_classes=21)
+    macs = summarize(model, (1, 3, 520, 520)).macs + auxiliary_macs(model, 65, 65)
+    assert macs / 1e9 == pytest.approx(giga, abs=0.0006)
+
+
 def auxiliary_macs(model, height, width):
     head = getattr(model, "aux_head", None)
     convs = [] if head is None else [c for c in head.sublayers() if isinstance(c, nn.Conv2D)]
