@@ -2,7 +2,17 @@
 
 from .base import Backbone
 from .mobilenet import MobileNetV1
-from .resnet import ResNet, ResNet18, ResNet34, ResNet50, ResNet50_vd, ResNet101, ResNet101_vd
+from .resnet import (
+    ResNet,
+    ResNet18,
+    ResNet18_vd,
+    ResNet34,
+    ResNet34_vd,
+    ResNet50,
+    ResNet50_vd,
+    ResNet101,
+    ResNet101_vd,
+)
 from .vgg import VGG16, VGG16BN
 
 __all__ = [
@@ -12,7 +22,9 @@ __all__ = [
     "MobileNetV1",
     "ResNet",
     "ResNet18",
+    "ResNet18_vd",
     "ResNet34",
+    "ResNet34_vd",
     "ResNet50",
     "ResNet50_vd",
     "ResNet101",

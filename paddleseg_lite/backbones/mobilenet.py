@@ -31,11 +31,12 @@ class MobileNetV1(Backbone):
         output_stride: 8, 16 or 32.
         tf_padding: pad strided convolutions by one at the bottom and right only, as
             Keras' weights expect, instead of by one on all sides.
+        act: ``"relu6"`` (Keras, the course), or ``"relu"`` (``paddle.vision``'s weights).
         epsilon, momentum: of every batch normalisation (Keras: 1e-3, 0.99).
     """
 
-    def __init__(self, *, in_channels=3, alpha=1.0, width=1.0, output_stride=32, tf_padding=False, epsilon=1e-5,
-                 momentum=0.9):
+    def __init__(self, *, in_channels=3, alpha=1.0, width=1.0, output_stride=32, tf_padding=False, act="relu6",
+                 epsilon=1e-5, momentum=0.9):
         super().__init__()
         if output_stride not in (8, 16, 32):
             raise ConfigError(f"MobileNetV1 output_stride {output_stride} is not possible; one of 8, 16, 32.")
@@ -46,7 +47,7 @@ class MobileNetV1(Backbone):
 
         channels, stride, dilation = scaled(32), 2, 1
         self.stem = nn.Sequential(
-            pad(), ConvBNAct(in_channels, channels, 3, stride=2, padding=padding, act="relu6", **norm)
+            pad(), ConvBNAct(in_channels, channels, 3, stride=2, padding=padding, act=act, **norm)
         )
         stages, self.out_channels, self.strides = [], [], []
         for index, (width_out, count) in enumerate(STAGES):
@@ -60,7 +61,7 @@ class MobileNetV1(Backbone):
                 if step == 2 and tf_padding:
                     blocks.append(PadBottomRight())
                 blocks.append(SeparableConv(
-                    channels, scaled(width_out), stride=step, dilation=rate, act="relu6", depthwise_act="relu6",
+                    channels, scaled(width_out), stride=step, dilation=rate, act=act, depthwise_act=act,
                     padding=0 if step == 2 and tf_padding else None, **norm,
                 ))
                 channels = scaled(width_out)

@@ -18,6 +18,7 @@ Where implementations disagree there is an argument:
     stride_on_1x1          stride on the first 1x1 (Caffe) and not on the 3x3 (torchvision, PaddleSeg)
     ceil_mode              of the stem's pooling (Caffe): 129 and not 128 for 512
     avg_down               average-pool 2x2 before a strided shortcut's 1x1, which then has stride 1 (vd)
+    project_first          a 1x1 on the shortcut of stage 1's first unit also where shapes agree (18 and 34 of vd)
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ class ResNet(Backbone):
     def __init__(self, *, in_channels=3, output_stride=32, multi_grid: Sequence[int] = (1, 1, 1),
                  dilations: Sequence[int] | None = None, width=1.0, deep_stem: Sequence[int] | None = None,
                  avg_down=False, stride_on_1x1=False, first_block_dilation="same", ceil_mode=False, cascade=0,
-                 cascade_projection=False, epsilon=1e-5, momentum=0.9):
+                 cascade_projection=False, project_first=False, epsilon=1e-5, momentum=0.9):
         super().__init__()
         check_choices(self.depth, output_stride, multi_grid, first_block_dilation, cascade)
         conv = partial(ConvBNAct, epsilon=epsilon, momentum=momentum)
@@ -78,12 +79,13 @@ class ResNet(Backbone):
             if dilations is not None:
                 dilation = dilations[index]
             first = {"same": dilation, "previous": previous, "one": 1}[first_block_dilation]
+            project = project_first if index == 0 else index > 3 and cascade_projection
             units = []
             for i in range(DEPTHS[self.depth][min(index, 3)]):
                 rate = (first if i == 0 else dilation) * (multi_grid[i] if index >= 3 else 1)
                 units.append(unit(
                     channels, scaled(PLANES[min(index, 3)]), stride=step if i == 0 else 1, dilation=rate, conv=conv,
-                    avg_down=avg_down, projection=i == 0 and index > 3 and cascade_projection,
+                    avg_down=avg_down, projection=i == 0 and project,
                 ))
                 channels = units[-1].out_channels
             stages.append(nn.Sequential(*units))
@@ -191,6 +193,23 @@ class ResNet101(ResNet):
     """As ResNet-50 with 3, 4, 23, 3 units a stage; 42,500,160 parameters."""
 
     depth = 101
+
+
+class ShallowVd:
+    """Mixed into ResNet-18 and -34: the vd form as PaddleSeg builds it, with a projection in stage 1 too."""
+
+    def __init__(self, *, deep_stem=(32, 32, 64), avg_down=True, project_first=True, **kwargs):
+        super().__init__(deep_stem=deep_stem, avg_down=avg_down, project_first=project_first, **kwargs)
+
+
+@BACKBONES.register
+class ResNet18_vd(ShallowVd, ResNet18):
+    """ResNet-18-D as PaddleSeg builds it."""
+
+
+@BACKBONES.register
+class ResNet34_vd(ShallowVd, ResNet34):
+    """ResNet-34-D as PaddleSeg builds it."""
 
 
 @BACKBONES.register

@@ -8,21 +8,23 @@ from .conv import ConvBNAct
 
 
 class FCNHead(nn.Layer):
-    """3x3 convolution, BN, ReLU, dropout, 1x1 classifier; ``[N, C, H, W] -> [N, K, H, W]``.
+    """Convolution, BN, ReLU, dropout, 1x1 classifier; ``[N, C, H, W] -> [N, K, H, W]``.
 
     Args:
         in_channels: C.
         num_classes: K.
-        width: of the 3x3 convolution; ``C // 4`` unless told.
-        bias: bias on the 3x3 convolution (PaddleSeg).
+        width: of the first convolution; ``C // 4`` unless told.
+        kernel_size: of the first convolution: 3 (torchvision), 1 (PaddleSeg's FCN).
+        bias: bias on the first convolution (PaddleSeg).
         dropout: rate.
         channelwise: drop whole maps (Dropout2D) and not single values.
     """
 
-    def __init__(self, in_channels, num_classes, *, width=None, bias=False, dropout=0.1, channelwise=False):
+    def __init__(self, in_channels, num_classes, *, width=None, kernel_size=3, bias=False, dropout=0.1,
+                 channelwise=False):
         super().__init__()
         width = width or max(1, in_channels // 4)
-        self.conv = ConvBNAct(in_channels, width, 3, bias=bias)
+        self.conv = ConvBNAct(in_channels, width, kernel_size, bias=bias)
         self.dropout = make_dropout(dropout, channelwise)
         self.classifier = nn.Conv2D(width, num_classes, 1)
 

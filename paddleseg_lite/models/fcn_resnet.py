@@ -1,4 +1,4 @@
-"""FCN on a dilated ResNet, as torchvision builds it.
+"""FCN on a dilated ResNet, as torchvision or PaddleSeg builds it.
 
 Long, Shelhamer, Darrell, CVPR 2015, arXiv:1411.4038, with the backbone of
 Yu, Koltun, Funkhouser, CVPR 2017, arXiv:1705.09914.
@@ -8,35 +8,58 @@ Yu, Koltun, Funkhouser, CVPR 2017, arXiv:1705.09914.
     aux         the same on stage 3, in training
 
 There is no skip fusion and no deconvolution: dilation keeps the resolution that
-the VGG networks of :mod:`.fcn` recover with them.
+the VGG networks of :mod:`.fcn` recover with them. ``style="paddleseg"``: vd ResNet,
+head 1x1 C4 -> C4 with bias, no dropout; the first unit of a dilated stage has
+the stage's own dilation.
 """
 
 from __future__ import annotations
 
+from ..errors import ConfigError
 from ..layers import FCNHead
 from ..registry import MODELS
 from .base import Segmentor
 
+STYLES = {
+    "torchvision": {
+        "backbone": "ResNet50", "first_block_dilation": "previous", "full_width": False,
+        "head": {"kernel_size": 3, "bias": False}, "dropout": 0.1,
+    },
+    "paddleseg": {
+        "backbone": "ResNet50_vd", "first_block_dilation": "same", "full_width": True,
+        "head": {"kernel_size": 1, "bias": True}, "dropout": 0.0,
+    },
+}
+
 
 @MODELS.register
 class FCN(Segmentor):
-    """FCN with torchvision's head.
+    """FCN for K classes.
 
     Args:
-        backbone: ResNet at output stride 8; as torchvision has it, the first unit of
-            a dilated stage keeps the previous stage's dilation.
-        head_channels: width of the head; a quarter of the deep map's channels.
+        style: ``"torchvision"`` (the first unit of a dilated stage keeps the previous
+            stage's dilation) or ``"paddleseg"``.
+        backbone: ResNet at output stride 8 unless it says otherwise.
+        head_channels: width of the head; by default a quarter of the deep map's
+            channels (torchvision), or all (PaddleSeg).
         aux: an auxiliary head on stage 3.
-        dropout: in both heads.
+        dropout: in both heads; the style's unless given.
     """
 
-    def __init__(self, *, num_classes, backbone="ResNet50", in_channels=3, head_channels=None, aux=False, dropout=0.1,
-                 align_corners=False, context=None, pretrained=None):
+    def __init__(self, *, num_classes, backbone=None, in_channels=3, style="torchvision", head_channels=None,
+                 aux=False, dropout=None, align_corners=False, context=None, pretrained=None):
         super().__init__(
             num_classes=num_classes, in_channels=in_channels, align_corners=align_corners, pretrained=pretrained
         )
-        self.build_encoder(backbone, context, output_stride=8, first_block_dilation="previous")
-        self.head = FCNHead(self.deep_channels, num_classes, width=head_channels, dropout=dropout)
+        if style not in STYLES:
+            raise ConfigError(f"FCN style '{style}' is unknown; one of {', '.join(STYLES)}.")
+        s = STYLES[style]
+        dropout = s["dropout"] if dropout is None else dropout
+        self.build_encoder(
+            backbone or s["backbone"], context, output_stride=8, first_block_dilation=s["first_block_dilation"]
+        )
+        width = head_channels or (self.deep_channels if s["full_width"] else None)
+        self.head = FCNHead(self.deep_channels, num_classes, width=width, dropout=dropout, **s["head"])
         self.aux_head = FCNHead(self.backbone.out_channels[-2], num_classes, dropout=dropout) if aux else None
 
     def decode(self, features, x):

@@ -40,7 +40,7 @@ class Style:
     deep_stem: tuple | None = None
     align_corners: bool = False
     order: str = "input_first"
-    branch_share: int = 4  # a branch has C / branch_share channels
+    branch_share: int | None = 4  # a branch has C / branch_share channels; None: C / number of bins
     conv_bias: bool = False
     head_channels: int = 512
     head_kernel: int = 3
@@ -54,7 +54,8 @@ STYLES = {
     "paper": Style(),
     "semseg": Style(deep_stem=(64, 64, 128), align_corners=True),
     "paddleseg": Style(
-        backbone="ResNet50_vd", order="reversed", conv_bias=True, head_channels=1024, channelwise=False
+        backbone="ResNet50_vd", order="reversed", branch_share=None, conv_bias=True, head_channels=1024,
+        channelwise=False,
     ),
     "mobilenet": Style(
         backbone="MobileNetV1", output_stride=32, branch_share=2, head_kernel=1, classifier_kernel=3, dropout=0.0,
@@ -96,7 +97,7 @@ class PSPNet(Segmentor):
         self.build_encoder(backbone or s.backbone, context, output_stride=s.output_stride, **stem)
         channels, width = self.deep_channels, head_channels or s.head_channels
         self.pyramid = PyramidPooling(
-            channels, branch_channels=max(1, channels // s.branch_share), bins=bins, order=s.order,
+            channels, branch_channels=max(1, channels // (s.branch_share or len(bins))), bins=bins, order=s.order,
             conv_bias=s.conv_bias, pool_type=pool_type, se=se, align_corners=align_corners,
         )
         self.head = ConvBNAct(self.pyramid.out_channels, width, s.head_kernel, bias=s.conv_bias)

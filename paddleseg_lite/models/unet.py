@@ -17,6 +17,7 @@ Variants (``variant=``), with what differs from the paper:
     course      as `same` with conv bias, ceil pooling and two 1x1 convolutions at level 4
     paddleseg   64-128-256-512-512, conv bias + BN, bilinear to the skip's size,
                 concat [up, skip], 3x3 classifier
+    paddleseg_deconv    as `paddleseg`, 2x2 deconvolution to half of the level's output width
 """
 
 from __future__ import annotations
@@ -46,7 +47,8 @@ class Variant:
     ceil_pool: bool = False
     mid_kernel: int = 3
     classifier_kernel: int = 1
-    align_corners: bool | None = None  # of the bilinear upsampling; None: the model's
+    align_corners: bool | None = None  # of the bilinear upsampling; None: the model's, to the skip's size
+    half_up: bool = False  # the deconvolution gives half of the level's output width, not the skip's
 
 
 VARIANTS = {
@@ -55,6 +57,9 @@ VARIANTS = {
     "bilinear": Variant(bilinear=True, halve_deep=True, align_corners=True),
     "course": Variant(conv_bias=True, ceil_pool=True, mid_kernel=1),
     "paddleseg": Variant(conv_bias=True, bilinear=True, halve_deep=True, skip_first=False, classifier_kernel=3),
+    "paddleseg_deconv": Variant(
+        conv_bias=True, halve_deep=True, skip_first=False, classifier_kernel=3, half_up=True
+    ),
 }
 
 
@@ -131,23 +136,24 @@ class Up(nn.Layer):
     def __init__(self, in_channels, skip_channels, out_channels, variant, align_corners):
         super().__init__()
         self.variant = variant
-        self.align_corners = align_corners if variant.align_corners is None else variant.align_corners
+        self.align_corners = align_corners
         if variant.bilinear:
             joined = in_channels + skip_channels
             middle = joined // 2 if variant.align_corners else out_channels
             self.conv = double_conv(joined, out_channels, variant, middle=middle)
         else:
-            self.up = nn.Conv2DTranspose(in_channels, skip_channels, 2, stride=2)
-            self.conv = double_conv(2 * skip_channels, out_channels, variant)
+            up_channels = out_channels // 2 if variant.half_up else skip_channels
+            self.up = nn.Conv2DTranspose(in_channels, up_channels, 2, stride=2)
+            self.conv = double_conv(up_channels + skip_channels, out_channels, variant)
 
     def forward(self, x, skip):
         v = self.variant
         if not v.bilinear:
             x = self.up(x)
-        elif self.align_corners:
+        elif v.align_corners:
             x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
         else:
-            x = resize(x, skip.shape[2:])
+            x = resize(x, skip.shape[2:], align_corners=self.align_corners)
         if v.valid:
             skip = fit_to(skip, x)  # centre crop
         else:

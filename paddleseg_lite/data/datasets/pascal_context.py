@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ...errors import ConfigError
 from ...registry import DATASETS
-from ..palette import stuff_palette
+from ..palette import stuff_palette, voc_palette
 from .base import expand
 from .files import FileDataset, need_folder, read_lines
 
@@ -46,3 +46,10 @@ class PascalContext(FileDataset):
         path = root / "ImageSets" / "Segmentation" / f"{mode}_context.txt"
         names = [line for _, line in read_lines(path, "PascalContext")]
         self.set_items(((root / "JPEGImages" / f"{n}.jpg", root / "Context" / f"{n}.png") for n in names), str(path))
+
+
+@DATASETS.register
+class PascalContext60(PascalContext):
+    """PASCAL-Context as PaddleSeg has it: labels 0..59, the background (everything else) as class 0."""
+
+    fixed_names, fixed_palette = ("background", *PASCAL_CONTEXT_CLASSES), voc_palette(60)
