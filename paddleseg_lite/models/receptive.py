@@ -27,23 +27,23 @@ class Field(NamedTuple):
 
 
 class ReceptiveFields:
-    """Fields of tensors; they are kept on the tensors themselves."""
+    """Fields of tensors, by the unique name that Paddle gives every tensor."""
 
     def __init__(self, input_height: int):
         self.input_height = input_height
+        self.known: dict[str, Field] = {}
         self.largest = Field(1, 1)
 
     def start(self, image) -> None:
-        image.receptive_field = Field(1, 1)
+        self.known[image.name] = Field(1, 1)
 
     def of(self, x) -> Field:
         """The field of ``x``, remembered or inferred."""
-        known = getattr(x, "receptive_field", None)
-        if known is None:
+        if x.name not in self.known:
             ratio = self.input_height / int(x.shape[2])
             jump = 2.0 ** round(math.log2(ratio)) if ratio > 1 else 1.0  # odd sizes: 33 from 513 is stride 16
-            known = x.receptive_field = Field(self.largest.size, jump)
-        return known
+            self.known[x.name] = Field(self.largest.size, jump)
+        return self.known[x.name]
 
     def through(self, layer, x, y, *, first: bool) -> Field:
         """Record and return the field of ``y = layer(x)``; shared weights count on their first call."""
@@ -55,7 +55,7 @@ class ReceptiveFields:
             size, jump = size + (kernel - 1) * dilation * jump, jump * stride
         seen = Field(size, jump)
         if y is not x:
-            y.receptive_field = seen
+            self.known[y.name] = seen
         if first and size > self.largest.size:
             self.largest = seen
         return seen
