@@ -2,6 +2,7 @@
 
 from .base import Backbone
 from .mobilenet import MobileNetV1
+from .plain import PlainCNN
 from .resnet import (
     ResNet,
     ResNet18,
@@ -20,6 +21,7 @@ __all__ = [
     "VGG16BN",
     "Backbone",
     "MobileNetV1",
+    "PlainCNN",
     "ResNet",
     "ResNet18",
     "ResNet18_vd",

@@ -10,9 +10,6 @@ Each takes ``match``, the unit it is the control of, as written in YAML.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import paddle
 import paddle.nn.functional as F
 from paddle import nn
@@ -20,53 +17,8 @@ from paddle import nn
 from ..errors import ConfigError
 from ..layers import BatchNorm, ConvBNAct, resize
 from ..registry import CONTEXTS
-from .base import ContextUnit, NodeUnit, count_parameters
-
-TOLERANCE = 0.01  # of the parameter count
-Match = Mapping[str, Any] | str
-
-
-def build_matched(match: Match, in_channels: int, num_classes: int | None, **extra: Any) -> ContextUnit:
-    """Build the unit a control stands against."""
-    spec = {"type": match} if isinstance(match, str) else dict(match)
-    offered = {"in_channels": in_channels, "num_classes": num_classes}
-    return CONTEXTS.build({**spec, **extra}, offered={k: v for k, v in offered.items() if v is not None})
-
-
-def matched_widths(target: int, channels: int, cost) -> tuple[int, int]:
-    """Two hidden widths of C -> h1 -> h2 -> C whose parameters come within 1 % of ``target``.
-
-    Of the pairs within 0.2 % (or failing that, 1 %) the most balanced one.
-
-    Args:
-        cost: ``f(h1, h2)``, the parameter count.
-
-    Raises:
-        ConfigError: no pair comes close enough.
-    """
-    options = []
-    for h1 in range(1, target // channels + 2):
-        per_width = cost(h1, 2) - cost(h1, 1)
-        h2 = max(1, round((target - cost(h1, 1)) / per_width) + 1)
-        options.append((abs(cost(h1, h2) - target) / target, max(h1, h2) / min(h1, h2), h1, h2))
-    for limit in (TOLERANCE / 5, TOLERANCE):
-        close = [(ratio, h1, h2) for error, ratio, h1, h2 in options if error <= limit]
-        if close:
-            _, h1, h2 = min(close)
-            return h1, h2
-    raise ConfigError(
-        f"no block of {channels} channels has {target:,} parameters (+-1 %): the matched unit is too small; "
-        "give it more nodes or states, or narrow the feature map with 'reduce'."
-    )
-
-
-def matched_target(match: Match, in_channels: int, num_classes: int | None) -> int:
-    """Trainable parameters of the matched unit; leaves the random state as it was."""
-    state = paddle.get_rng_state()
-    try:
-        return count_parameters(build_matched(match, in_channels, num_classes))
-    finally:
-        paddle.set_rng_state(state)
+from .base import ContextUnit, NodeUnit
+from .matching import Match, build_matched, matched_target, matched_widths
 
 
 @CONTEXTS.register

@@ -1,0 +1,85 @@
+"""Room in a picture: placing rectangles apart from each other, cutting a picture into regions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+MIN_PLACES = 150  # positions a cue must have to choose from
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle: rows top..top + height - 1; ``value`` is a class, ``group`` a region or a pair."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+    value: int
+    group: int = 0
+
+
+def place_objects(rng, areas, counts):
+    """``counts[i]`` objects inside area i, apart from each other; None where there is no room."""
+    objects: list[Box] = []
+    for group, (area, count) in enumerate(zip(areas, counts)):
+        for _ in range(count):
+            height, width = int(rng.integers(9, 13)), int(rng.integers(11, 16))
+            box = place(rng, area & free(area.shape, objects, 2), height, width, minimum=1)
+            if box is None:
+                return None
+            objects.append(replace(box, group=group))
+    return objects
+
+
+def place(rng, room, height, width, minimum=MIN_PLACES):
+    """A box somewhere in ``room`` (bool [H, W]); None where it has fewer than ``minimum`` positions."""
+    places = fits(room, height, width)
+    return Box(*draw(rng, places), height, width, 0) if places.sum() >= minimum else None
+
+
+def draw(rng, places):
+    """One of the True positions, evenly: (row, column)."""
+    chosen = np.flatnonzero(places)[rng.integers(int(places.sum()))]
+    return int(chosen // places.shape[1]), int(chosen % places.shape[1])
+
+
+def free(size, boxes, distance):
+    """Pixels at least ``distance`` away (Chebyshev) from every box."""
+    room = np.ones(size, bool)
+    for b in boxes:
+        rows = slice(max(0, b.top - distance), b.top + b.height + distance)
+        room[rows, max(0, b.left - distance) : b.left + b.width + distance] = False
+    return room
+
+
+def fits(room, height, width):
+    """Top-left corners at which a height x width box lies in ``room`` altogether, a pixel off the border."""
+    inner = room.copy()
+    inner[0] = inner[-1] = inner[:, 0] = inner[:, -1] = False
+    total = np.zeros((room.shape[0] + 1, room.shape[1] + 1), int)
+    total[1:, 1:] = inner.cumsum(0).cumsum(1)
+    h, w = room.shape[0] - height + 1, room.shape[1] - width + 1
+    places = np.zeros(room.shape, bool)
+    inside = total[height:, width:] - total[:h, width:] - total[height:, :w] + total[:h, :w]
+    places[:h, :w] = inside == height * width
+    return places
+
+
+def split(rng, size, count):
+    """Region of each pixel: 2 halves, a half and 2 quarters, or 4 quarters; cuts moved a little, turned at random."""
+    height, width = size
+    jitter = lambda length: length // 2 + int(rng.integers(-length // 24, length // 24 + 1))  # noqa: E731
+    rows, columns = np.arange(height)[:, None], np.arange(width)[None, :]
+    below, right = rows >= jitter(height), columns >= jitter(width)
+    if count == 2:
+        regions = below | (columns < 0) if rng.integers(2) else right | (rows < 0)
+        return regions.astype(int)
+    if count == 4:
+        return 2 * below + right
+    kept = int(rng.integers(4))  # the half that stays whole: top, bottom, left, right
+    first, second = (below, right) if kept < 2 else (right, below)
+    whole = first if kept % 2 else ~first
+    return np.where(whole, 0, 1 + second)

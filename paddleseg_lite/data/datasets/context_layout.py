@@ -1,0 +1,189 @@
+"""Where things stand in a context scene, and which class follows from it (docs/context_scenes.md).
+
+Every draw that an object's surroundings could show is made before, and
+independently of, the classes; what decides a class is drawn afterwards and stands
+at least ``distance`` pixels away. So nothing within that distance of an object
+says anything about its class.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from ...errors import ConfigError
+from .context_geometry import MIN_PLACES, Box, draw, fits, free, place, place_objects, split
+
+KINDS = ("prior", "semantic", "semantic_hard", "spatial")
+CUE = 11  # side of a cue
+TRIES = 500
+SIDE_GAP = 6  # columns between an object's centre and its partner's, at least
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One scene before it is painted.
+
+    Attributes:
+        kind: one of KINDS.
+        size: (height, width).
+        regions: int ``[H, W]``, region of each pixel.
+        hues: hue in degrees of each region (semantic_hard) or pair (spatial).
+        objects: ``value`` is the class, 1 or 2.
+        cues: prior, semantic_hard: ``value`` is the class it stands for; spatial: the partners.
+        distractors: marks that mean nothing.
+        ground: semantic: class of the ground all over the scene, else 0.
+        truth: class that context says for each object; differs from ``value`` only where ``reliability < 1``.
+    """
+
+    kind: str
+    size: tuple[int, int]
+    regions: np.ndarray
+    hues: tuple[float, ...]
+    objects: tuple[Box, ...]
+    cues: tuple[Box, ...]
+    truth: tuple[int, ...]
+    distractors: tuple[Box, ...] = ()
+    ground: int = 0
+    choices: tuple = field(default=(), repr=False)  # spatial: where each partner could stand, left and right
+
+
+def make_layout(rng: np.random.Generator, kind: str, size: tuple[int, int], distance: int, difficulty: float,
+                reliability: float = 1.0) -> Layout:
+    """Draw a layout.
+
+    Raises:
+        ConfigError: the picture is too small for that distance.
+    """
+    make = {"prior": _prior, "semantic": _semantic, "semantic_hard": _semantic_hard, "spatial": _spatial}[kind]
+    count = _COUNTS[kind](rng, difficulty)  # before any try: what fits less easily must not come less often
+    for _ in range(TRIES):
+        layout = make(rng, size, distance, difficulty, count)
+        if layout is not None:
+            break
+    else:
+        raise ConfigError(
+            f"ContextScenes '{kind}' at {size[0]} x {size[1]} has no room for a distance of {distance} pixels between "
+            "object and cue: make the pictures larger, or cue_distance or difficulty smaller."
+        )
+    if reliability < 1:
+        lies = rng.random(len(layout.objects)) >= reliability
+        objects = [replace(o, value=3 - o.value) if lie else o for o, lie in zip(layout.objects, lies)]
+        layout = replace(layout, objects=tuple(objects))
+    return layout
+
+
+_COUNTS = {  # objects, or regions, or pairs
+    "prior": lambda rng, difficulty: int(rng.integers(1, 3 + round(difficulty))),
+    "semantic": lambda rng, difficulty: int(rng.integers(1, 2 + round(difficulty))),
+    "semantic_hard": lambda rng, difficulty: int(rng.integers(2, 3 + round(2 * difficulty))),
+    "spatial": lambda rng, difficulty: 1 + round(2 * difficulty),
+}
+
+
+def counterfactual(layout: Layout, rng: np.random.Generator) -> Layout:
+    """The same objects with the opposite context, hence the opposite classes; only cues differ."""
+    swapped = {
+        "objects": tuple(replace(o, value=3 - o.value) for o in layout.objects),
+        "truth": tuple(3 - t for t in layout.truth),
+        "ground": 3 - layout.ground if layout.ground else 0,
+    }
+    if layout.kind == "spatial":
+        cues = _partners(rng, layout.choices, swapped["truth"])
+        return None if cues is None else replace(layout, cues=cues, **swapped)
+    return replace(layout, cues=tuple(replace(c, value=3 - c.value) for c in layout.cues), **swapped)
+
+
+def _prior(rng, size, distance, difficulty, count):
+    regions = np.zeros(size, int)
+    objects = place_objects(rng, [regions == 0], [count])
+    cue = place(rng, free(size, objects, distance), CUE, CUE) if objects else None
+    if cue is None:
+        return None
+    marks = []
+    for _ in range(round(4 * difficulty)):
+        mark = place(rng, free(size, [*objects, cue, *marks], 3), CUE, CUE, minimum=1)
+        marks += [mark] if mark else []
+    truth = int(rng.integers(1, 3))
+    objects = tuple(replace(o, value=truth) for o in objects)
+    return Layout("prior", size, regions, (), objects, (replace(cue, value=truth),), (truth,) * len(objects),
+                  distractors=tuple(marks))
+
+
+def _semantic(rng, size, distance, difficulty, count):
+    regions = np.zeros(size, int)
+    objects = place_objects(rng, [regions == 0], [count])
+    if not objects or free(size, objects, distance).mean() < 0.35 - 0.25 * difficulty:
+        return None
+    truth = int(rng.integers(1, 3))
+    objects = tuple(replace(o, value=truth) for o in objects)
+    return Layout("semantic", size, regions, (), objects, (), (truth,) * len(objects), ground=truth)
+
+
+def _semantic_hard(rng, size, distance, difficulty, count):
+    regions = split(rng, size, count)
+    objects = place_objects(rng, [regions == r for r in range(count)], [max(1, 4 // count)] * count)
+    if not objects:
+        return None
+    room, cues = free(size, objects, distance), []
+    for r in range(count):
+        cue = place(rng, room & (regions == r), CUE, CUE, minimum=20)
+        if cue is None:
+            return None
+        cues.append(replace(cue, group=r))
+    truth = tuple(int(t) for t in rng.integers(1, 3, count))
+    objects = tuple(replace(o, value=truth[o.group]) for o in objects)
+    cues = tuple(replace(c, value=truth[c.group]) for c in cues)
+    return Layout("semantic_hard", size, regions, _hues(rng, count), objects, cues, tuple(o.value for o in objects))
+
+
+def _spatial(rng, size, distance, difficulty, count):
+    regions = np.zeros(size, int)
+    objects = place_objects(rng, [regions == 0], [count])
+    if not objects:
+        return None
+    objects = [replace(o, group=i) for i, o in enumerate(objects)]
+    room = fits(free(size, objects, distance), CUE, CUE)
+    columns = np.arange(size[1])[None, :] + CUE // 2
+    choices = []
+    for o in objects:
+        middle = o.left + o.width // 2
+        sides = room & (columns <= middle - SIDE_GAP), room & (columns >= middle + SIDE_GAP)
+        if min(side.sum() for side in sides) < MIN_PLACES:  # asked of both sides alike: no side is favoured
+            return None
+        choices.append(sides)
+    truth = _balanced(rng, count)
+    cues = _partners(rng, choices, truth)
+    if cues is None:
+        return None
+    objects = tuple(replace(o, value=t) for o, t in zip(objects, truth))
+    return Layout("spatial", size, regions, _hues(rng, count), objects, cues, truth, choices=tuple(choices))
+
+
+def _partners(rng, choices, truth):
+    """Partner i stands left (class 1) or right (class 2) of object i, clear of the other partners."""
+    for _ in range(50):  # again for the same classes: giving up must not favour any
+        cues: list[Box] = []
+        for i, (sides, t) in enumerate(zip(choices, truth)):
+            places = sides[t - 1] & fits(free(sides[0].shape, cues, 1), CUE, CUE)
+            if not places.any():
+                break
+            cues.append(Box(*draw(rng, places), CUE, CUE, 0, i))
+        else:
+            return tuple(cues)
+    return None
+
+
+def _balanced(rng, count):
+    """Classes 1 and 2 in equal numbers (one more of a random one where odd), in random order."""
+    classes = np.array([1 + i % 2 for i in range(count)])
+    if rng.integers(2):
+        classes = 3 - classes
+    return tuple(int(c) for c in rng.permutation(classes))
+
+
+def _hues(rng, count):
+    """Hues spread over the circle, each at least 216 / count degrees from the next."""
+    gaps = 216 / count + 144 * rng.dirichlet(np.ones(count))
+    return tuple(float(h) for h in rng.permutation((rng.random() * 360 + gaps.cumsum()) % 360))

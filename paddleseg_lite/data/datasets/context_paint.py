@@ -1,0 +1,84 @@
+"""Paints the layouts of :mod:`.context_layout`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .context_geometry import Box
+from .context_layout import Layout
+from .scene_canvas import smooth_noise
+
+WATER, ROAD, APRON = (70, 130, 170), (110, 104, 100), (150, 150, 140)
+DARK, LIGHT = 20, 235
+
+
+def paint(layout: Layout, noise: np.random.Generator, distance: int, difficulty: float):
+    """Draw a layout: uint8 RGB ``[H, W, 3]`` and uint8 ids ``[H, W]``.
+
+    The noise does not depend on the layout, so that two layouts with the same
+    generator differ only where what they show differs.
+    """
+    height, width = layout.size
+    strength = 6 + round(16 * difficulty)
+    grain = noise.integers(-strength, strength + 1, (height, width, 3))
+    blotches = smooth_noise(noise, height, width, 6) * strength // 96
+    image = _ground(layout, distance) + grain + blotches[..., None]
+    label = np.zeros((height, width), np.uint8)
+    for mark in layout.distractors:
+        _mark(image, mark, (200, 60, 60), 120)
+    for cue in layout.cues:
+        if layout.kind == "spatial":
+            _mark(image, cue, hue_colour(layout.hues[cue.group]), LIGHT)
+        else:
+            face = LIGHT if cue.value == 1 else DARK
+            _mark(image, cue, (face,) * 3, LIGHT + DARK - face)
+    for box in layout.objects:
+        _vehicle(image, box, hue_colour(layout.hues[box.group]) if layout.kind == "spatial" else (60, 60, 70))
+        label[box.top : box.top + box.height, box.left : box.left + box.width] = box.value
+    return image.clip(0, 255).astype(np.uint8), label
+
+
+def hue_colour(degrees: float) -> tuple[int, int, int]:
+    """A colour of that hue with the same saturation and lightness for all."""
+    angle = np.deg2rad(degrees - np.array([0.0, 120.0, 240.0]))
+    return tuple(int(v) for v in 128 + 80 * np.cos(angle))
+
+
+def _ground(layout: Layout, distance: int) -> np.ndarray:
+    height, width = layout.size
+    image = np.zeros((height, width, 3), int)
+    if layout.kind == "semantic_hard":
+        return np.array([hue_colour(h) for h in layout.hues])[layout.regions]
+    if layout.kind == "spatial":  # light from the left is red, from above green: a pixel's colour tells its place
+        image[..., 0] = np.linspace(60, 200, width).astype(int)[None, :]
+        image[..., 1] = np.linspace(60, 200, height).astype(int)[:, None]
+        image[..., 2] = 110
+        return image
+    if layout.kind == "prior":
+        image[:] = (112, 124, 116)
+        return image
+    rows, columns = np.arange(height)[:, None], np.arange(width)[None, :]
+    if layout.ground == 1:
+        image[:] = WATER
+        image += (np.where((rows + columns // 4) % 6 < 2, 24, -8))[..., None]  # waves
+    else:
+        image[:] = ROAD
+        image += (np.where((rows % 16 < 2) & (columns % 12 < 7), 90, 0))[..., None]  # lane marks
+    for box in layout.objects:
+        top, left = max(0, box.top - distance), max(0, box.left - distance)
+        image[top : box.top + box.height + distance, left : box.left + box.width + distance] = APRON
+    return image
+
+
+def _mark(image, box: Box, face, rim) -> None:
+    image[box.top : box.top + box.height, box.left : box.left + box.width] = rim
+    image[box.top + 1 : box.top + box.height - 1, box.left + 1 : box.left + box.width - 1] = face
+
+
+def _vehicle(image, box: Box, cabin) -> None:
+    """A pale body with a dark rim and a cabin; nothing of it depends on the class."""
+    h, w = box.height, box.width
+    patch = image[box.top : box.top + h, box.left : box.left + w]
+    patch[:] = 40
+    patch[1:-1, 1:-1] = (222, 214, 196)
+    patch[h // 4 : h - h // 4, w // 4 : w - w // 4] = cabin
