@@ -78,6 +78,14 @@ class _NodeControl(NodeUnit):
             raise ConfigError(f"{type(self).__name__}: 'match' must be a unit with nodes, not {type(unit).__name__}.")
         self.unit, self.num_nodes = unit, unit.num_nodes
 
+    @property
+    def init(self):
+        return getattr(self.unit, "init", None)
+
+    def init_from_features(self, features, iters: int = 10, seed: int = 0) -> None:
+        """As the unit's own (GCU)."""
+        self.unit.init_from_features(features, iters, seed)
+
     def assign(self, x):
         return self.unit.assign(x)
 

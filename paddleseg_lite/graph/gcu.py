@@ -76,11 +76,16 @@ class GCUGraph(nn.Layer):
         return F.relu(z).squeeze(-1).transpose([0, 2, 1])
 
     def init_from_features(self, features: np.ndarray, iters: int = 10, seed: int = 0) -> None:
-        """Anchors at the k-means centres of ``features [M, C]``, spreads from those of the clusters."""
+        """Anchors at the k-means centres of ``features [M, C]``, spreads from those inside the clusters.
+
+        All nodes start with the same spread: with each cluster's own, the widest
+        node is the nearest to almost every pixel and the others hold none.
+        """
         centres, std = kmeans(features, self.num_nodes, iters=iters, seed=seed)
         sigma = np.clip(std / max(float(std.max()), 1e-12), 0.05, 0.95)
         self.anchors.set_value(centres.astype("float32"))
-        self.raw_sigma.set_value(np.log(sigma / (1.0 - sigma)).astype("float32"))
+        raw = np.log(sigma / (1.0 - sigma))
+        self.raw_sigma.set_value(np.tile(raw, [self.num_nodes, 1]).astype("float32"))
 
 
 @CONTEXTS.register

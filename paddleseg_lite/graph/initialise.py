@@ -31,10 +31,11 @@ def initialise_contexts(model: nn.Layer, batches: Iterable, *, max_pixels: int =
     Raises:
         ConfigError: units ask for it and ``batches`` is empty.
     """
-    units = {
-        name: layer for name, layer in model.named_sublayers(include_self=True)
-        if getattr(layer, "init", None) == "kmeans" and hasattr(layer, "init_from_features")
-    }
+    units: dict[str, nn.Layer] = {}
+    for name, layer in model.named_sublayers(include_self=True):
+        inside = any(name.startswith(f"{outer}.") for outer in units)  # the unit of a control: features reach that
+        if getattr(layer, "init", None) == "kmeans" and hasattr(layer, "init_from_features") and not inside:
+            units[name] = layer
     if not units:
         return []
     seen: dict[str, list[np.ndarray]] = {name: [] for name in units}

@@ -13,7 +13,7 @@ def kmeans(points: np.ndarray, k: int, *, iters: int = 10, seed: int = 0) -> tup
     mean with the spread of the data, so that no two centres coincide.
 
     Returns:
-        Centres ``[k, C]`` and the standard deviations inside each cluster ``[k, C]``.
+        Centres ``[k, C]``, and the standard deviation of points around their centre ``[C]``, over all clusters.
 
     Raises:
         ValueError: no points, or points that are not finite.
@@ -35,9 +35,7 @@ def kmeans(points: np.ndarray, k: int, *, iters: int = 10, seed: int = 0) -> tup
                 farthest = closest.argmax()
                 centres[j], closest[farthest] = points[farthest], 0.0
     owner = _distances(points, centres).argmin(1)
-    overall = points.std(0)
-    std = np.stack([points[owner == j].std(0) if (owner == j).sum() > 1 else overall for j in range(k)])
-    return centres, std
+    return centres, np.sqrt(((points - centres[owner]) ** 2).mean(0))
 
 
 def _seed(points: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:

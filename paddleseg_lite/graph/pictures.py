@@ -106,7 +106,8 @@ def _draw_owner(image, maps, groups) -> np.ndarray:
         _over(axis, image, maps[start : start + size].argmax(0), cmap=colours.resampled(max(size, 2)), vmin=-0.5,
               vmax=max(size, 2) - 0.5, alpha=0.6)
         axis.set_title("node that holds most of each pixel" if len(groups) == 1 else f"graph {number + 1}", fontsize=9)
-        figure.colorbar(axis.images[-1], ax=axis, shrink=0.8, label="node")
+        ticks = list(range(0, size, max(1, size // 10)))
+        figure.colorbar(axis.images[-1], ax=axis, shrink=0.8, label="node", ticks=ticks)
     return _pixels(canvas)
 
 

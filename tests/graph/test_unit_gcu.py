@@ -152,7 +152,7 @@ def test_kmeans_finds_the_clusters_and_their_spread():
 @pytest.mark.parametrize("points", [np.ones([5, 3]), np.zeros([1, 3]), np.arange(6.0).reshape(2, 3)])
 def test_kmeans_with_fewer_points_than_clusters(points):
     centres, std = kmeans(points, 4)
-    assert np.isfinite(centres).all() and np.isfinite(std).all() and centres.shape == (4, 3)
+    assert np.isfinite(centres).all() and np.isfinite(std).all() and centres.shape == (4, 3) and std.shape == (3,)
     assert len(np.unique(centres, axis=0)) == 4
     with pytest.raises(ValueError, match="finite points"):
         kmeans(np.full([3, 2], np.nan), 2)
@@ -172,10 +172,13 @@ def test_init_from_features_lowers_the_quantisation_error():
         unit.init_from_features(points[:, :3])
 
 
-def test_initialise_contexts_reaches_the_unit_and_leaves_the_rest():
+@pytest.mark.parametrize("control", [None, "ShuffledAssignment", "IdentityGraph"])
+def test_initialise_contexts_reaches_the_unit_and_leaves_the_rest(control):
+    spec = {"type": "GCU", "num_nodes": 4, "init": "kmeans"}
+    unit = build({"type": control, "match": spec} if control else spec)
+    inner, path = (unit.unit, "net.4.unit") if control else (unit, "net.4")
     net = paddle.nn.Sequential(
-        paddle.nn.Conv2D(3, C, 3), paddle.nn.BatchNorm2D(C), paddle.nn.ReLU(), paddle.nn.Dropout(0.5),
-        GCU(in_channels=C, num_nodes=4, init="kmeans"),
+        paddle.nn.Conv2D(3, C, 3), paddle.nn.BatchNorm2D(C), paddle.nn.ReLU(), paddle.nn.Dropout(0.5), unit
     )
     seen = []
     net[4].register_forward_pre_hook(lambda layer, inputs: seen.append(inputs[0].numpy()))
@@ -195,12 +198,12 @@ def test_initialise_contexts_reaches_the_unit_and_leaves_the_rest():
     images = [paddle.randn([2, 3, 8, 8]) for _ in range(2)]
     assert initialise_contexts(model, images) == ["net.4"]
     changed = {k for k, v in model.state_dict().items() if not np.array_equal(v.numpy(), state[k])}
-    assert changed == {"net.4.graphs.0.anchors", "net.4.graphs.0.raw_sigma"}
+    assert changed == {f"{path}.graphs.0.anchors", f"{path}.graphs.0.raw_sigma"}
     assert all(layer.training for layer in model.sublayers())
     rows = np.concatenate([s.transpose(0, 2, 3, 1).reshape(-1, C) for s in seen])
     assert abs(rows.std() - 0.58) < 0.1  # batch statistics were used, as in the first training step
     centres, _ = kmeans(rows, 4)
-    np.testing.assert_allclose(net[4].graphs[0].anchors.numpy(), centres, atol=1e-5)
+    np.testing.assert_allclose(inner.graphs[0].anchors.numpy(), centres, atol=1e-5)
     assert initialise_contexts(paddle.nn.Linear(2, 2), images) == []
 
 
