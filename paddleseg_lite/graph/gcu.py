@@ -11,10 +11,9 @@ Pixels x_i in R^C; node k has an anchor w_k and a spread sigma_k = sigmoid(s_k),
 Several graphs (2, 4, 8 and 32 nodes in the public re-implementation) stand side
 by side; their maps are concatenated with X and fused by 1x1, BN, ReLU.
 
-Not settled by the paper text we have: A as it is (``adj_norm="none"``, the
-formula) or its row-softmax (``"softmax"``, the default, stable for any V); the
-BN over nodes has no scale and shift of its own. No N x V x C x L tensor is ever
-built: the squares are expanded.
+Not settled by what we could read of the paper: A as it is (``adj_norm="none"``)
+or its row-softmax (``"softmax"``, the default, stable for any V). No
+N x V x C x L tensor is ever built: the squares are expanded.
 """
 
 from __future__ import annotations
@@ -48,7 +47,9 @@ class GCUGraph(nn.Layer):
         self.anchors = self.create_parameter([num_nodes, channels], default_initializer=init)  # w
         self.raw_sigma = self.create_parameter([num_nodes, channels], default_initializer=nn.initializer.Constant(0.0))
         self.gcn = GCNLayer(channels, channels)
-        self.norm = BatchNorm(channels, weight_attr=False, bias_attr=False)
+        # Scale 1 and shift 0, fixed: converters to other engines expect the two tensors.
+        fixed = [paddle.ParamAttr(initializer=nn.initializer.Constant(v), trainable=False) for v in (1.0, 0.0)]
+        self.norm = BatchNorm(channels, weight_attr=fixed[0], bias_attr=fixed[1])
 
     def assign(self, x):
         """q ``[N, V, L]`` of pixels ``[N, C, L]``; sums to 1 over V."""
@@ -67,23 +68,19 @@ class GCUGraph(nn.Layer):
     def reason(self, z):
         """Z~ ``[N, V, C]``."""
         adjacency = paddle.matmul(z, z, transpose_y=True)
-        if not self.messages:
-            z = self.gcn.linear(z)
-        else:
-            a = F.softmax(adjacency, axis=-1) if self.adj_norm == "softmax" else adjacency
-            z = self.gcn(z, a, normalize=None, add_self=False)
+        a = F.softmax(adjacency, axis=-1) if self.adj_norm == "softmax" else adjacency
+        z = self.gcn(z, a, normalize=None, add_self=False) if self.messages else self.gcn.linear(z)
         z = self.norm(z.transpose([0, 2, 1]).unsqueeze(-1))  # [N, C, V, 1]
         return F.relu(z).squeeze(-1).transpose([0, 2, 1])
 
     def init_from_features(self, features: np.ndarray, iters: int = 10, seed: int = 0) -> None:
         """Anchors at the k-means centres of ``features [M, C]``, spreads from those inside the clusters.
 
-        All nodes start with the same spread: with each cluster's own, the widest
-        node is the nearest to almost every pixel and the others hold none.
+        All nodes start with the same: with its own, the widest node takes nearly every pixel.
         """
         centres, std = kmeans(features, self.num_nodes, iters=iters, seed=seed)
-        sigma = np.clip(std / max(float(std.max()), 1e-12), 0.05, 0.95)
         self.anchors.set_value(centres.astype("float32"))
+        sigma = np.clip(std / max(float(std.max()), 1e-12), 0.05, 0.95)
         raw = np.log(sigma / (1.0 - sigma))
         self.raw_sigma.set_value(np.tile(raw, [self.num_nodes, 1]).astype("float32"))
 
@@ -93,7 +90,7 @@ class GCU(NodeUnit):
     """Graph convolutional unit(s), ``[N, C, H, W] -> [N, C, H, W]``.
 
     Args:
-        in_channels: C; the features should come from BN and ReLU, so that sigma in (0, 1) is on their scale.
+        in_channels: C; of features after BN and ReLU, so that sigma in (0, 1) is on their scale.
         num_nodes: V, or one V per graph.
         adj_norm: ``"softmax"`` or ``"none"``.
         fusion: ``"concat"`` [X, X~...] -> 1x1 C, BN, ReLU; ``"residual"`` X + BN(1x1 [X~...]), the identity at first.

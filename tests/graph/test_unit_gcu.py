@@ -4,7 +4,7 @@ import numpy as np
 import paddle
 import pytest
 from graph_helpers import C, build, features, randomise
-from graph_reference import as_rows, gcu, parameters, softmax
+from graph_reference import as_rows, batch_norm, gcu, parameters, softmax
 
 from paddleseg_lite.graph import GCU, initialise_contexts
 from paddleseg_lite.graph.gcu import GCUGraph
@@ -125,7 +125,7 @@ def test_adjacency_as_in_the_formula():
     z = graph.gather(*(lambda x: (x, graph.assign(x)))(features(1, 5, 6).flatten(2)))
     p = parameters(graph)
     plain = z.numpy()[0] @ z.numpy()[0].T @ z.numpy()[0] @ p["gcn.linear.weight"]
-    expected = np.maximum((plain - p["norm._mean"]) / np.sqrt(p["norm._variance"] + 1e-5), 0)
+    expected = np.maximum(batch_norm(plain, p, "norm"), 0)
     np.testing.assert_allclose(graph.reason(z).numpy()[0], expected, atol=1e-5)
     assert not np.allclose(softmax(z.numpy()[0] @ z.numpy()[0].T, 1), z.numpy()[0] @ z.numpy()[0].T)
 
