@@ -52,11 +52,11 @@ def build(config):
     return classes, count
 
 
-def first_reason(error):
-    """One line of an error: its first listed key, without the file's name, and how many more there are."""
+def first_reason(error, folder):
+    """One line of an error: its first listed key, without folders, and how many more there are."""
     lines = [line.strip() for line in str(error).splitlines() if line.startswith("  ")] or [str(error).splitlines()[0]]
     more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
-    text = lines[0].split(".yml: ", 1)[-1].strip("'\" ")
+    text = lines[0].split(".yml: ", 1)[-1].replace(f"{folder}/", "")
     return (text if len(text) < 200 else text[:197] + "...") + more
 
 
@@ -72,7 +72,7 @@ def main():
         try:
             tree, _ = read_tree(path)
         except UserError as e:
-            rows.append((name, "?", "no", first_reason(e)))
+            rows.append((name, "?", "no", first_reason(e, folder)))
             continue
         if "model" in tree:
             specs.append((json.dumps(tree["model"], sort_keys=True), name, path, tree["model"].get("type", "?")))
@@ -81,7 +81,7 @@ def main():
             classes, count = build(load_config(path))
             rows.append((name, kind, "yes", f"K = {classes}, {count:,} trainable values"))
         except UserError as e:
-            rows.append((name, kind, "no", first_reason(e)))
+            rows.append((name, kind, "no", first_reason(e, folder)))
         print(*rows[-1], sep=" | ", flush=True)
     write(rows, Path(args.output))
 

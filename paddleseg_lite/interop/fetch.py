@@ -10,6 +10,7 @@ and the weights in them kept.
 from __future__ import annotations
 
 import contextlib
+import gzip
 import hashlib
 import http.client
 import logging
@@ -22,6 +23,7 @@ import urllib.parse
 import urllib.request
 import uuid
 import zipfile
+import zlib
 from pathlib import Path
 
 from ..errors import CheckpointError, EnvironmentProblem
@@ -54,20 +56,21 @@ def fetch(address: str, *, folder: str | os.PathLike | None = None, timeout: flo
     folder = cache_folder() if folder is None else Path(folder).expanduser()
     kept = folder / f"{hashlib.sha256(url.encode()).hexdigest()[:12]}-{name}"
     weights = kept.with_name(kept.name + ".pdparams") if _is_archive(name) else kept
-    if not (weights.is_file() and kept.is_file() and _agrees(kept, checksum)):
+    if not (kept.is_file() and _agrees(kept, checksum)):
+        weights.unlink(missing_ok=True)
         with _partial(kept) as temporary:
-            _download(url, temporary, timeout, max_bytes, weights)
+            _download(url, temporary, timeout, max_bytes, kept)
             if not _agrees(temporary, checksum):
                 raise CheckpointError(
-                    f"{address}: the download does not have the checksum {checksum[0]} {checksum[1]}: it was changed on "
-                    "the way or at its source. Nothing was kept."
+                    f"{address}: the download does not have the checksum {checksum[0]} {checksum[1]}: it was changed "
+                    "on the way or at its source. Nothing was kept."
                 )
             os.replace(temporary, kept)
-        if weights != kept:
-            with _partial(weights) as temporary:
-                _unpack(kept, temporary, address, max_bytes)
-                os.replace(temporary, weights)
-        logger.info("%s: kept as %s", url, weights)
+            logger.info("%s: kept as %s", url, kept)
+    if not weights.is_file():
+        with _partial(weights) as temporary:
+            _unpack(kept, temporary, address, max_bytes)
+            os.replace(temporary, weights)
     return str(weights)
 
 
@@ -111,7 +114,7 @@ def _partial(target: Path):
         temporary.unlink(missing_ok=True)
 
 
-def _download(url: str, target: Path, timeout: float, max_bytes: int, weights: Path) -> None:
+def _download(url: str, target: Path, timeout: float, max_bytes: int, kept: Path) -> None:
     logger.info("downloading %s", url)
     request = urllib.request.Request(url, headers={"User-Agent": "paddleseg_lite"})
     try:
@@ -119,19 +122,19 @@ def _download(url: str, target: Path, timeout: float, max_bytes: int, weights: P
             announced = int(answer.headers.get("Content-Length") or 0)
             done = _copy(answer, f, max_bytes, url)
     except urllib.error.HTTPError as e:
-        raise EnvironmentProblem(f"{url}: the server answers {e.code} {e.reason}. {_instead(weights)}") from None
+        raise EnvironmentProblem(f"{url}: the server answers {e.code} {e.reason}. {_instead(kept)}") from None
     except (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException, ValueError) as e:
         reason = getattr(e, "reason", None) or e
-        raise EnvironmentProblem(f"{url}: cannot be downloaded ({reason}). {_instead(weights)}") from None
+        raise EnvironmentProblem(f"{url}: cannot be downloaded ({reason}). {_instead(kept)}") from None
     if announced and done != announced:
         raise CheckpointError(f"{url}: the download was cut off after {done} of {announced} bytes. Try again.")
 
 
-def _instead(weights: Path) -> str:
+def _instead(kept: Path) -> str:
     return (
-        "Without a connection, bring the file from elsewhere and name it: --opts model.pretrained=FILE; or train from "
-        "scratch: --opts model.pretrained=null model.backbone.pretrained=null. "
-        f"(A copy at {weights} would be used.)" if not weights.name.endswith(".pdparams.pdparams") else ""
+        "Without a connection, bring the file from another machine and name it with --opts model.pretrained=FILE, "
+        f"or put it at {kept}. To train from scratch: --opts model.pretrained=null, and in a PaddleSeg config "
+        "model.backbone.pretrained=null."
     )
 
 
@@ -167,7 +170,7 @@ def _unpack(archive: Path, target: Path, address: str, max_bytes: int) -> None:
                 raise CheckpointError(f"{address}: the archive holds {len(best)} weights files; one is needed.")
             with stack.enter_context(open_member(members[best[0]])) as source, open(target, "wb") as f:
                 shutil.copyfileobj(_Bounded(source, max_bytes, address), f, _CHUNK)
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError) as e:
+    except (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError) as e:
         archive.unlink(missing_ok=True)
         raise CheckpointError(f"{address}: the archive is damaged ({e}). Try again.") from e
 

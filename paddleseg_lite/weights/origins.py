@@ -2,11 +2,13 @@
 
 An origin is registered with a ``detect`` function and, where one exists, a
 converter. The signatures below know the common origins by their names alone; the module
-that can convert one registers its converter under the same name.
+that can convert one registers its converter under the same name. Those of
+:mod:`paddleseg_lite.interop` are imported when they are first needed.
 """
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ Detect = Callable[[Mapping[str, Any]], bool]
 Convert = Callable[[Mapping[str, np.ndarray], Any], dict]
 
 NATIVE = "native"
+CONVERTERS = "paddleseg_lite.interop.converters"
 
 
 @dataclass
@@ -52,6 +55,11 @@ def register(name: str, detect: Detect | None = None, convert: Convert | None = 
         ORIGINS[name] = Origin(name, detect, convert)
 
 
+def plug_in() -> None:
+    """Import the converters; they need the networks, which need this package."""
+    importlib.import_module(CONVERTERS)
+
+
 def detect_origin(state: Mapping[str, Any], expected: Mapping[str, Any] | None = None) -> str:
     """Name of the origin that a state dictionary looks like.
 
@@ -70,6 +78,7 @@ def detect_origin(state: Mapping[str, Any], expected: Mapping[str, Any] | None =
             return NATIVE
     if _has(state, r"^(backbone\.)?stages\.\d"):
         return NATIVE
+    plug_in()
     for origin in ORIGINS.values():
         if origin.detect(state):
             return origin.name

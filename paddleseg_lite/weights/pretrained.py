@@ -17,7 +17,7 @@ _fetcher: Callable[[str], str] | None = None
 
 
 def set_fetcher(fetch: Callable[[str], str] | None) -> None:
-    """Set the function that turns an address into the path of a local copy."""
+    """Set the function that turns an address into the path of a local copy (None: the downloader)."""
     global _fetcher
     _fetcher = fetch
 
@@ -84,9 +84,8 @@ def _without(prefix: str, state: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _fetch(address: str) -> str:
-    if _fetcher is None:
-        raise CheckpointError(
-            f"{address}: is an address, and weights are read from local files. Download it "
-            "(curl -LO, or a browser) and give the path of the file as `pretrained`."
-        )
-    return _fetcher(address)
+    if _fetcher is not None:
+        return _fetcher(address)
+    from ..interop.fetch import fetch  # needed by few, and it brings the network modules
+
+    return fetch(address)
