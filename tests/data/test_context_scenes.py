@@ -49,7 +49,7 @@ def test_classes_are_even_and_do_not_follow_from_the_place(kind):
             counts.append(len(layout.objects))
             value.append(b.value == 2)
     left, top, counts, value = map(np.array, (left, top, counts, value))
-    groups = [left < 32, (left >= 32) & (left < 64), left >= 64, top < 48, top >= 48]
+    groups = [left < 40, left < 48, left >= 48, left >= 56, top < 48, top >= 48]
     groups += [counts == c for c in np.unique(counts)]
     for group in groups:
         # Objects of one picture share their class in two kinds: count pictures, not objects.
@@ -71,7 +71,9 @@ def test_the_class_follows_the_context():
         for b in layout.objects:
             partner = layout.cues[b.group]
             shift = partner.left + partner.width // 2 - (b.left + b.width // 2)
-            assert abs(shift) >= 6 and (1 if shift < 0 else 2) == b.value
+            assert abs(shift) >= 6 and (1 if shift < 0 else 2) == b.value == partner.value
+        if len(layout.objects) == 2:
+            assert {(o.value, o.group) for o in layout.objects} == {(c.value, c.group) for c in layout.cues}
 
 
 def test_hard_scenes_come_with_two_to_four_regions_and_hues_apart():
@@ -116,9 +118,10 @@ def test_bounds(kind):
         assert bounds["cues_only"] == best
 
 
-def test_pooled_cues_reach_three_quarters_with_two_regions():
+@pytest.mark.parametrize("kind", ["semantic_hard", "spatial"])
+def test_pooled_cues_reach_three_quarters_with_two_regions_or_pairs(kind):
     """Half the pictures show two equal cues (1 right), half two different ones (1/2): 3/4."""
-    bound = bayes_optimal("semantic_hard", difficulty=0.0, samples=600)["cues_only"]["object_accuracy"]
+    bound = bayes_optimal(kind, difficulty=0.0, samples=600)["cues_only"]["object_accuracy"]
     assert bound == pytest.approx(0.75, abs=0.04)
 
 

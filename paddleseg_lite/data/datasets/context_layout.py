@@ -18,7 +18,7 @@ from .context_geometry import MIN_PLACES, Box, draw, fits, free, place, place_ob
 KINDS = ("prior", "semantic", "semantic_hard", "spatial")
 CUE = 11  # side of a cue
 TRIES = 500
-SIDE_GAP = 6  # columns between an object's centre and its partner's, at least
+SIDE_GAP = 6  # columns between any object's centre and any partner's, at least
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Layout:
         regions: int ``[H, W]``, region of each pixel.
         hues: hue in degrees of each region (semantic_hard) or pair (spatial).
         objects: ``value`` is the class, 1 or 2.
-        cues: prior, semantic_hard: ``value`` is the class it stands for; spatial: the partners.
+        cues: ``value`` is the class it stands for; in spatial they are the partners.
         distractors: marks that mean nothing.
         ground: semantic: class of the ground all over the scene, else 0.
         truth: class that context says for each object; differs from ``value`` only where ``reliability < 1``.
@@ -46,7 +46,7 @@ class Layout:
     truth: tuple[int, ...]
     distractors: tuple[Box, ...] = ()
     ground: int = 0
-    choices: tuple = field(default=(), repr=False)  # spatial: where each partner could stand, left and right
+    sides: tuple = field(default=(), repr=False)  # spatial: where partners may stand, left and right
 
 
 def make_layout(rng: np.random.Generator, kind: str, size: tuple[int, int], distance: int, difficulty: float,
@@ -78,7 +78,7 @@ _COUNTS = {  # objects, or regions, or pairs
     "prior": lambda rng, difficulty: int(rng.integers(1, 3 + round(difficulty))),
     "semantic": lambda rng, difficulty: int(rng.integers(1, 2 + round(difficulty))),
     "semantic_hard": lambda rng, difficulty: int(rng.integers(2, 3 + round(2 * difficulty))),
-    "spatial": lambda rng, difficulty: 1 + round(2 * difficulty),
+    "spatial": lambda rng, difficulty: int(rng.integers(2, 3 + round(2 * difficulty))),
 }
 
 
@@ -90,7 +90,7 @@ def counterfactual(layout: Layout, rng: np.random.Generator) -> Layout:
         "ground": 3 - layout.ground if layout.ground else 0,
     }
     if layout.kind == "spatial":
-        cues = _partners(rng, layout.choices, swapped["truth"])
+        cues = _partners(rng, layout.sides, swapped["truth"])
         return None if cues is None else replace(layout, cues=cues, **swapped)
     return replace(layout, cues=tuple(replace(c, value=3 - c.value) for c in layout.cues), **swapped)
 
@@ -139,48 +139,38 @@ def _semantic_hard(rng, size, distance, difficulty, count):
 
 
 def _spatial(rng, size, distance, difficulty, count):
-    regions = np.zeros(size, int)
-    objects = place_objects(rng, [regions == 0], [count])
+    columns = np.arange(size[1])[None, :] + np.zeros(size, int)
+    band = 16 + round(max(0.0, 2 * difficulty - 1) * (size[1] // 2 - 36))  # half of it; wider above 0.5
+    objects = place_objects(rng, [np.abs(columns - size[1] // 2) <= band], [count])
     if not objects:
         return None
     objects = [replace(o, group=i) for i, o in enumerate(objects)]
-    room = fits(free(size, objects, distance), CUE, CUE)
-    columns = np.arange(size[1])[None, :] + CUE // 2
-    choices = []
-    for o in objects:
-        middle = o.left + o.width // 2
-        sides = room & (columns <= middle - SIDE_GAP), room & (columns >= middle + SIDE_GAP)
-        if min(side.sum() for side in sides) < MIN_PLACES:  # asked of both sides alike: no side is favoured
-            return None
-        choices.append(sides)
-    truth = _balanced(rng, count)
-    cues = _partners(rng, choices, truth)
+    middles = [o.left + o.width // 2 for o in objects]
+    room, centres = fits(free(size, objects, distance), CUE, CUE), columns + CUE // 2
+    # Left or right of all objects, so that no order of theirs betrays whose partner stands where.
+    sides = room & (centres <= min(middles) - SIDE_GAP), room & (centres >= max(middles) + SIDE_GAP)
+    if min(side.sum() for side in sides) < count * MIN_PLACES:  # asked of both sides alike: none is favoured
+        return None
+    truth = tuple(int(t) for t in rng.integers(1, 3, count))
+    cues = _partners(rng, sides, truth)
     if cues is None:
         return None
     objects = tuple(replace(o, value=t) for o, t in zip(objects, truth))
-    return Layout("spatial", size, regions, _hues(rng, count), objects, cues, truth, choices=tuple(choices))
+    return Layout("spatial", size, np.zeros(size, int), _hues(rng, count), objects, cues, truth, sides=sides)
 
 
-def _partners(rng, choices, truth):
-    """Partner i stands left (class 1) or right (class 2) of object i, clear of the other partners."""
+def _partners(rng, sides, truth):
+    """Partner i stands on the left (class 1) or on the right (class 2), clear of the other partners."""
     for _ in range(50):  # again for the same classes: giving up must not favour any
         cues: list[Box] = []
-        for i, (sides, t) in enumerate(zip(choices, truth)):
+        for i, t in enumerate(truth):
             places = sides[t - 1] & fits(free(sides[0].shape, cues, 1), CUE, CUE)
             if not places.any():
                 break
-            cues.append(Box(*draw(rng, places), CUE, CUE, 0, i))
+            cues.append(Box(*draw(rng, places), CUE, CUE, t, i))
         else:
             return tuple(cues)
     return None
-
-
-def _balanced(rng, count):
-    """Classes 1 and 2 in equal numbers (one more of a random one where odd), in random order."""
-    classes = np.array([1 + i % 2 for i in range(count)])
-    if rng.integers(2):
-        classes = 3 - classes
-    return tuple(int(c) for c in rng.permutation(classes))
 
 
 def _hues(rng, count):

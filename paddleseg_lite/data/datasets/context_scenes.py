@@ -44,7 +44,7 @@ class ContextScenes(SegDataset):
         num_samples: how many.
         size: (height, width), each at least 64.
         seed: of the whole set.
-        difficulty: 0 to 1: noise, objects, distracting marks; regions (2 to 4), pairs (1 to 3).
+        difficulty: 0 to 1: noise, objects, distracting marks; regions and pairs (2 to 4).
         cue_distance: pixels between any object and any cue, at least; take one
             beyond the reach of the network that shall not solve it.
         reliability: share of objects whose class follows the context.
@@ -123,8 +123,8 @@ def bayes_optimal(kind: str, *, size=(96, 96), difficulty: float = 0.5, cue_dist
 
     * ``without_context``: sees only what lies within ``cue_distance``. Both classes are
       equally likely; naming half the pixels each is best for mIoU (1/3 over objects);
-    * ``cues_only`` (not for spatial): knows which cues the picture has, not whose they
-      are: names the more frequent class (a tie: half each);
+    * ``cues_only``: knows which cues the picture has (spatial: how many partners stand
+      on each side), not whose they are: names the more frequent class (a tie: half each);
     * ``with_context``: knows everything.
 
     Returns:
@@ -143,8 +143,6 @@ def bayes_optimal(kind: str, *, size=(96, 96), difficulty: float = 0.5, cue_dist
             second_share = {"without_context": 0.5, "cues_only": 0.5 + lead / 2, "with_context": truth - 1.0}
             for name, second in second_share.items():
                 confusion[name][box.value - 1] += area * np.array([1.0 - second, second])
-    if kind == "spatial":
-        del confusion["cues_only"]  # partners carry no class of their own
     return {name: _scores(matrix) for name, matrix in confusion.items()}
 
 
