@@ -8,10 +8,13 @@ the map itself are still added by Paddle: the sum is complete either way.
 
 from __future__ import annotations
 
+from math import prod
+
 import paddle
 from paddle.autograd import PyLayer
 
-from .layout import first_view, is_channels_last, last_view
+from .layout import is_channels_last, to_last
+from .pointwise import mark, marked, total
 
 SMALLEST = 1 << 16  # elements; below, Paddle's own sum costs less than a twin
 
@@ -27,14 +30,14 @@ class _Twins(PyLayer):
     def backward(ctx, first, rest):
         if first is None or rest is None:
             return rest if first is None else first
-        if is_channels_last(first) and is_channels_last(rest):
-            return first_view(last_view(first) + last_view(rest))
+        if is_channels_last(first) or is_channels_last(rest):
+            return total(to_last(first), to_last(rest))
         return first + rest
 
 
 def take(x):
     """A tensor equal to ``x`` for one consumer of it."""
-    if x.stop_gradient or x.is_leaf or x.size < SMALLEST or not paddle.is_grad_enabled():
+    if x.stop_gradient or x.is_leaf or not paddle.is_grad_enabled() or prod(x.shape) < SMALLEST:
         return x
     rest = getattr(x, "_accel_rest", None)
     twin, rest = _Twins.apply(x if rest is None else rest)
@@ -42,4 +45,4 @@ def take(x):
         x._accel_rest = rest
     except AttributeError:  # Paddle 2.6: tensors take no attributes
         return x
-    return twin
+    return mark(twin) if marked(x) else twin

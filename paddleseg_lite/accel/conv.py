@@ -13,12 +13,13 @@ from dataclasses import dataclass
 import paddle
 from paddle.autograd import PyLayer
 
-from . import dnnl
+from . import dnnl, taps
 from .dnnl import Dims
-from .layout import bytes_buffer, empty_last, reorder, to_last
+from .layout import bytes_buffer, empty, empty_last, last_view, reorder, to_last
+from .pointwise import mark
 from .primitive import Attributes, Primitive, cached, channels_last, desc, plain, vector
 
-_TYPES = {"fp32": ("float32", dnnl.F32), "bf16": ("bfloat16", dnnl.BF16)}
+_TYPES = {"fp32": (paddle.float32, dnnl.F32), "bf16": (paddle.bfloat16, dnnl.BF16)}
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,11 @@ class Geometry:
         return (o * i * area, *inner) if self.groups > 1 else inner
 
     @property
+    def gaps(self) -> bool:
+        """Whether strided windows leave places between them that get nothing from a transposed pass."""
+        return any(s > d * (k - 1) + 1 for s, d, k in zip(self.stride, self.dilation, self.kernel))
+
+    @property
     def pads_after(self) -> tuple[int, int]:
         """Padding at the bottom and right: less than ``pads`` by the output padding of a transposed convolution."""
         if not self.transposed:
@@ -77,7 +83,7 @@ def convolution(x, weight, *, stride, pads, dilation, groups) -> Geometry:
         (side + before + after - d * (k - 1) - 1) // s + 1
         for side, before, after, d, k, s in zip((h, w), pads[::2], pads[1::2], dilation, (kh, kw), stride)
     )
-    return Geometry(n, c, (h, w), o, (kh, kw), tuple(stride), tuple(pads), tuple(dilation), groups, out)
+    return Geometry(n, c, (h, w), o, (kh, kw), tuple(stride), tuple(pads), _spread(dilation, kh, kw), groups, out)
 
 
 def transposed_convolution(x, weight, *, stride, pads, dilation, groups, output_padding=(0, 0)) -> Geometry:
@@ -90,7 +96,14 @@ def transposed_convolution(x, weight, *, stride, pads, dilation, groups, output_
             (h, w), pads[::2], pads[1::2], dilation, (kh, kw), stride, output_padding
         )
     )
-    return Geometry(n, c, (h, w), o * groups, (kh, kw), tuple(stride), tuple(pads), tuple(dilation), groups, out, True)
+    return Geometry(
+        n, c, (h, w), o * groups, (kh, kw), tuple(stride), tuple(pads), _spread(dilation, kh, kw), groups, out, True
+    )
+
+
+def _spread(dilation, kh: int, kw: int) -> tuple[int, int]:
+    """Dilation with 1 where a side of the kernel is 1 and it has no effect (oneDNN then has better choices)."""
+    return (dilation[0] if kh > 1 else 1, dilation[1] if kw > 1 else 1)
 
 
 class Plan:
@@ -119,6 +132,7 @@ class Plan:
         self._forward = self._create_forward(affine, relu)
         self._pack_forward = reorder(library, self._plain, self._forward.queried(dnnl.QUERY_WEIGHTS))
         self._data = self._weights = None
+        self._taps = taps.TapGradient(g, kind) if taps.suits(g) else None
 
     def _creator(self, name: str):
         prefix = "deconvolution" if self.geometry.transposed else "convolution"
@@ -166,7 +180,8 @@ class Plan:
     def prepare_backward(self) -> Plan:
         """Compile both backward passes now; raises :class:`dnnl.Unimplemented` where one is missing."""
         self._backward_data()
-        self._backward_weights()
+        if self._taps is None:
+            self._backward_weights()
         return self
 
     def implementations(self) -> list[str]:
@@ -176,7 +191,7 @@ class Plan:
 
     def forward(self, x, weight, bias=None, affine=()):
         """``x``: channels last, in the plan's type. Returns f32, channels last."""
-        y = empty_last(self.out_shape)
+        y = _blank(self.out_shape, self.geometry.transposed and self.geometry.gaps)
         packed = bytes_buffer(self._forward.bytes(dnnl.QUERY_WEIGHTS))
         self._pack_forward(weight.data_ptr(), packed.data_ptr())
         tail = (bias.data_ptr(),) if self.bias else ()
@@ -187,7 +202,8 @@ class Plan:
     def backward_data(self, dy, weight):
         """Gradient of the input (f32) from ``dy`` in the plan's type."""
         passed, pack = self._backward_data()
-        dx = empty_last((self.geometry.batch, self.geometry.channels, *self.geometry.size))
+        g = self.geometry
+        dx = _blank((g.batch, g.channels, *g.size), g.gaps and not g.transposed)
         packed = bytes_buffer(passed.bytes(dnnl.QUERY_WEIGHTS))
         pack(weight.data_ptr(), packed.data_ptr())
         passed(dy.data_ptr(), packed.data_ptr(), dx.data_ptr())
@@ -195,13 +211,26 @@ class Plan:
 
     def backward_weights(self, x, dy, weight):
         """Gradients of weight and bias (``None`` without bias), both f32."""
+        dw = empty(weight.shape)
+        db = empty([self.geometry.out_channels]) if self.bias else None
+        if self._taps is not None:
+            self._taps(x, dy, dw)
+            if self.bias:
+                self._taps.bias(dy, db)
+            return dw, db
         passed, unpack = self._backward_weights()
         packed = bytes_buffer(passed.bytes(dnnl.QUERY_DIFF_WEIGHTS))
-        dw = paddle.empty(weight.shape)
-        db = paddle.empty([self.geometry.out_channels]) if self.bias else None
         passed(x.data_ptr(), dy.data_ptr(), packed.data_ptr(), *((db.data_ptr(),) if self.bias else ()))
         unpack(packed.data_ptr(), dw.data_ptr())
         return dw, db
+
+
+def _blank(shape, zeros: bool):
+    """Memory for a result; zeroed where not every implementation of oneDNN writes the gaps."""
+    y = empty_last(shape)
+    if zeros:
+        last_view(y).zero_()
+    return y
 
 
 def plan(geometry: Geometry, math: str, *, bias: bool, affine: bool = False, relu: bool = False) -> Plan:
@@ -243,7 +272,7 @@ def convolve(x, weight, bias, geometry: Geometry, math: str = "fp32"):
     """Differentiable convolution; ``[N, C, H, W]`` in, ``[N, O, H', W']`` out (channels last in memory)."""
     tensors = [t for t in (x, weight, bias) if t is not None]
     if paddle.is_grad_enabled() and not all(t.stop_gradient for t in tensors):
-        return _Convolve.apply(x, weight, bias, geometry, math)
+        return mark(_Convolve.apply(x, weight, bias, geometry, math))
     with paddle.no_grad():
         p = plan(geometry, math, bias=bias is not None)
         return p.forward(to_last(x, p.dtype), weight, bias)

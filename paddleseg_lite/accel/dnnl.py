@@ -106,6 +106,7 @@ _PROTOTYPES = {
     "reorder_primitive_desc_create": (_out, _H, _H, _H, _H, _H),
     "concat_primitive_desc_create": (_out, _H, _H, _int, _int, _handles, _H),
     "binary_primitive_desc_create": (_out, _H, _int, _H, _H, _H, _H),
+    "matmul_primitive_desc_create": (_out, *[_H] * 6),
     "convolution_forward_primitive_desc_create": (_out, _H, _int, _int, *[_H] * 4, *[_dims] * 4, _H),
     "convolution_backward_data_primitive_desc_create": (_out, _H, _int, *[_H] * 3, *[_dims] * 4, _H, _H),
     "convolution_backward_weights_primitive_desc_create": (_out, _H, _int, *[_H] * 4, *[_dims] * 4, _H, _H),

@@ -30,7 +30,8 @@ def install() -> None:
         return
     places = [
         (paddle, "concat", _concat), (F, "interpolate", _interpolate), (F, "relu", _relu),
-        (F, "max_pool2d", _max_pool2d), (F, "max_unpool2d", _max_unpool2d), (paddle.Tensor, "__add__", _add),
+        (F, "max_pool2d", _max_pool2d), (F, "max_unpool2d", _max_unpool2d),
+        (paddle, "mean", _mean), (paddle.Tensor, "mean", _mean), (paddle.Tensor, "__add__", _add),
     ]
     for owner, name, stand_in in places:
         own = getattr(owner, name)
@@ -124,3 +125,10 @@ def _max_unpool2d(x, indices, kernel_size, stride=None, padding=0, data_format="
     if not same or [int(s) for s in output_size][-2:] != list(winners.shape[2:]):
         return None
     return unpool.max_unpool(take(x), winners)
+
+
+def _mean(x, axis=None, keepdim=False, name=None):
+    if not isinstance(axis, (list, tuple)) or sorted(axis) != [2, 3] or not _is_map(x) or not pointwise.worth_it(x):
+        return None
+    y = pool.mean(take(x))
+    return y if keepdim else y.flatten(1)

@@ -146,7 +146,7 @@ def relu(self, x):
 
 def prelu(self, x):
     """``nn.PReLU.forward``, one slope or one a channel."""
-    policy, slopes = self._accel, self._weight.size
+    policy, slopes = self._accel, self._weight.shape[0]
     usable = (
         policy.of(self) != "off" and x.ndim == 4 and 0 not in x.shape and qualifies(x, self._weight)
         and slopes in (1, x.shape[1]) and self._data_format == "NCHW"

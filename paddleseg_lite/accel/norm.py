@@ -6,11 +6,14 @@ running variance takes the biased batch variance.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import paddle
 from paddle.autograd import PyLayer
 
 from . import dnnl
-from .layout import bytes_buffer, empty_last, to_last
+from .layout import bytes_buffer, empty, empty_last, to_last
+from .pointwise import mark
 from .primitive import Attributes, Primitive, cached, channels_last, vector
 
 
@@ -69,6 +72,11 @@ def _pointers(*tensors):
     return [t.data_ptr() for t in tensors if t is not None]
 
 
+@lru_cache(maxsize=32)
+def _constant(value: float):
+    return paddle.to_tensor(value, place=paddle.CPUPlace())
+
+
 class _Running:
     """Running statistics on their way into a PyLayer, which must not take them for inputs."""
 
@@ -78,7 +86,7 @@ class _Running:
     @paddle.no_grad()
     def move(self, mean, variance) -> None:
         for running, new in ((self.mean, mean), (self.variance, variance)):
-            running.scale_(self.momentum).add_(new.scale(1.0 - self.momentum))
+            running.lerp_(new, _constant(1.0 - self.momentum))
 
 
 def _forward(x, weight, bias, running: _Running, epsilon: float, options: dict):
@@ -87,7 +95,7 @@ def _forward(x, weight, bias, running: _Running, epsilon: float, options: dict):
     xl, y = to_last(x), empty_last(x.shape)
     mean, variance = running.mean, running.variance
     if not options["fixed"]:
-        mean, variance = paddle.empty([x.shape[1]]), paddle.empty([x.shape[1]])
+        mean, variance = empty([x.shape[1]]), empty([x.shape[1]])
     workspace = bytes_buffer(p.workspace_bytes) if p.workspace_bytes else None
     p.forward(*_pointers(xl, y, mean, variance, weight, bias, workspace))
     if not options["fixed"]:
@@ -112,7 +120,7 @@ class _Normalise(PyLayer):
         weight = saved[0] if ctx.affine else None
         p = plan(x.shape, ctx.epsilon, **ctx.options)
         dyl, dx = to_last(dy), empty_last(x.shape)
-        dscale, dshift = (paddle.empty(weight.shape), paddle.empty(weight.shape)) if ctx.affine else (None, None)
+        dscale, dshift = (empty(weight.shape), empty(weight.shape)) if ctx.affine else (None, None)
         p.backward(*_pointers(x, dyl, dx, *ctx.statistics, weight, dscale, dshift, ctx.workspace))
         grads = [dx, dscale, dshift] if ctx.affine else [dx]
         return tuple(g if needed else None for g, needed in zip(grads, ctx.needs))
@@ -130,7 +138,7 @@ def batch_norm(x, weight, bias, running_mean, running_variance, *, momentum: flo
     options = {"fixed": fixed, "affine": weight is not None, "relu": relu, "train": grad or not fixed}
     running = _Running(running_mean, running_variance, momentum)
     if grad:
-        return _Normalise.apply(x, weight, bias, running, epsilon, options)
+        return mark(_Normalise.apply(x, weight, bias, running, epsilon, options))
     with paddle.no_grad():
         return _forward(x, weight, bias, running, epsilon, options)[1]
 

@@ -149,3 +149,50 @@ def max_pool(x, kernel, stride, pads, *, ceil_mode: bool = False, return_mask: b
         with suppress(AttributeError):  # Paddle 2.6: tensors take no attributes
             result[1]._accel_winners = kept
     return result
+
+
+class MeanPlan:
+    """Forward and backward of the mean over all places."""
+
+    def __init__(self, shape):
+        library, (n, c, h, w) = dnnl.load(), shape
+        src, dst = channels_last(library, shape), channels_last(library, (n, c, 1, 1))
+        window, attributes = (Dims(1, 1), Dims(h, w), Dims(0, 0), Dims(0, 0), Dims(0, 0)), Attributes(library)
+        kind = dnnl.POOL_AVERAGE_WITH_PADDING
+        arguments = (library.engine, dnnl.FORWARD_TRAINING, kind, src, dst, *window, attributes)
+        self.forward = Primitive(library, library.pooling_forward_primitive_desc_create, arguments,
+                                 [(dnnl.SRC, src), (dnnl.DST, dst)])
+        arguments = (library.engine, kind, src, dst, *window, self.forward.handle, attributes)
+        self.backward = Primitive(library, library.pooling_backward_primitive_desc_create, arguments,
+                                  [(dnnl.DIFF_DST, dst), (dnnl.DIFF_SRC, src)])
+
+
+def _mean_plan(shape) -> MeanPlan:
+    return cached(("mean", tuple(shape)), lambda: MeanPlan(tuple(shape)))
+
+
+def _mean(x):
+    xl, y = to_last(x), empty_last((*x.shape[:2], 1, 1))
+    _mean_plan(x.shape).forward(xl.data_ptr(), y.data_ptr())
+    return y
+
+
+class _Mean(PyLayer):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.shape = tuple(x.shape)
+        return _mean(x)
+
+    @staticmethod
+    def backward(ctx, dy):
+        dyl, dx = to_last(dy), empty_last(ctx.shape)
+        _mean_plan(ctx.shape).backward(dyl.data_ptr(), dx.data_ptr())
+        return dx
+
+
+def mean(x):
+    """Mean over all places: ``[N, C, H, W] -> [N, C, 1, 1]``."""
+    if paddle.is_grad_enabled() and not x.stop_gradient:
+        return _Mean.apply(x)
+    with paddle.no_grad():
+        return _mean(x)

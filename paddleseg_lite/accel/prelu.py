@@ -6,7 +6,7 @@ import paddle
 from paddle.autograd import PyLayer
 
 from . import dnnl
-from .layout import empty_last, to_last
+from .layout import empty, empty_last, to_last
 from .primitive import Attributes, Primitive, cached, channels_last
 
 
@@ -36,7 +36,7 @@ def plan(shape) -> Plan:
 
 
 def _slopes(x, weight):
-    return weight if weight.size == x.shape[1] else paddle.expand(weight, [x.shape[1]]).contiguous()
+    return weight if weight.shape == [x.shape[1]] else paddle.expand(weight, [x.shape[1]]).contiguous()
 
 
 def _forward(x, weight):
@@ -59,9 +59,9 @@ class _PReLU(PyLayer):
         *kept, weight = ctx.saved_tensor()
         x = kept[0] if kept else ctx.converted
         dyl, dx, slopes = to_last(dy), empty_last(x.shape), _slopes(x, weight)
-        dw = paddle.empty(slopes.shape)
+        dw = empty(slopes.shape)
         plan(x.shape).backward(*(t.data_ptr() for t in (x, slopes, dyl, dx, dw)))
-        if weight.size != slopes.size:
+        if weight.shape != slopes.shape:
             dw = dw.sum(keepdim=True)
         return tuple(g if needed else None for g, needed in zip((dx, dw), ctx.needs))
 
