@@ -43,13 +43,14 @@ def train(folder: Path, flags: list[str], *more: str) -> subprocess.Popen:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
-def equal(a: Path, b: Path) -> bool:
-    """Whether two runs ended with the same bits: weights, averages, optimizer, counters."""
+def differences(a: Path, b: Path) -> list[str]:
+    """What differs between the last checkpoints of two runs: weights, averages, optimizer, counters."""
     first, second = (load_checkpoint(p / f"iter_{ITERS}") for p in (a, b))
     states = [(first.model_state, second.model_state), (first.ema_state or {}, second.ema_state or {}),
               (first.optimizer_state.tensors, second.optimizer_state.tensors)]
-    same = all(x.keys() == y.keys() and all(np.array_equal(x[k], y[k]) for k in x) for x, y in states)
-    return same and first.state == second.state
+    found = [k for x, y in states for k in x.keys() | y.keys()
+             if k not in x or k not in y or not np.array_equal(x[k], y[k])]
+    return found + [k for k in first.state.keys() | second.state.keys() if first.state.get(k) != second.state.get(k)]
 
 
 def scenario(name: str, flags: list[str], kills: int, folder: Path, rng: random.Random) -> list:
@@ -79,7 +80,10 @@ def scenario(name: str, flags: list[str], kills: int, folder: Path, rng: random.
         if process.returncode:
             raise SystemExit(f"{name}: a resumed run ended with status {process.returncode}")
         finished += 1
-        good += equal(whole, parts)
+        different = differences(whole, parts)
+        good += not different
+        if different:
+            print(f"{name}: {len(different)} values differ, e.g. {sorted(different)[:8]}", flush=True)
         shutil.rmtree(parts)
     print(f"{name}: {done} kills ({during_save} in a save), {good} of {finished} runs bit-identical", flush=True)
     return [name, done, during_save, finished, good]
