@@ -145,9 +145,9 @@ def main():
         f"Made by `benchmarks/peer_parity.py` (paddleseg_lite {__version__}, Paddle {paddle.__version__}, fp32, CPU). "
         "Random weights and batch-norm statistics, drawn and saved by the origin, converted here. Each entry of the "
         f"last column: largest difference of an output, and its largest value; the limit is {TOLERANCE:g} (of values "
-        "up to 1, relative beyond). `heads`: train mode with running statistics; `train`: with the batch's, in "
-        "float64. Dropout is off. \"Left out\" are tensors of the file that are not needed (UNet's classifier is in "
-        "PaddleSeg's files twice; ImageNet classifiers; torch's batch counters).",
+        "up to 1, relative beyond). `heads`: train mode with running statistics; `train`: with the batch's, for "
+        "torchvision in float64. Dropout is off. \"Left out\" are tensors of the file that are not needed (UNet's "
+        "classifier is in PaddleSeg's files twice; ImageNet classifiers; torch's batch counters).",
         "",
         markdown_table(
             ["network", "origin", "images", "trainable values there", "here", "left out", "differences"], rows

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..config import Config, TestConfig
-from ..data import take_census
-from ..errors import ConfigError
+from ..data import parse_palette, take_census, voc_palette
+from ..errors import ConfigError, DataError
 from ..losses import Criterion, build_criterion
 from ..models import Segmentor, build_model
 from ..registry import DATASETS
@@ -35,6 +35,39 @@ def build_datasets(config: Config) -> tuple[Any, Any]:
             f"train_dataset has {train.num_classes} classes but val_dataset has {val.num_classes}; they must agree."
         )
     return train, val
+
+
+def describe_classes(spec: dict[str, Any] | None, num_classes: int | None = None) -> dict[str, Any]:
+    """``class_names``, ``palette``, ``num_classes`` and ``ignore_index`` of a dataset.
+
+    Where its files are not on this machine, what its description tells: prediction needs no more.
+
+    Args:
+        spec: of the dataset; may be None.
+        num_classes: used where the dataset does not tell.
+
+    Raises:
+        ConfigError: the number of classes is nowhere.
+    """
+    names = palette = None
+    if spec is not None:
+        try:
+            found = build_dataset(spec, mode="val")
+            return {key: getattr(found, key) for key in ("class_names", "palette", "num_classes", "ignore_index")}
+        except DataError as e:
+            logger.info("the dataset is not here, its classes are taken from the recipe (%s)", e)
+        entry = DATASETS.get(spec["type"])
+        names, palette = getattr(entry, "fixed_names", None), getattr(entry, "fixed_palette", None)
+        names = spec["class_names"] if isinstance(spec.get("class_names"), list) else names
+        palette = spec.get("palette", palette)
+        num_classes = spec.get("num_classes") or (len(names) if names else num_classes)
+    if not num_classes:
+        raise ConfigError("the number of classes is unknown: give model.num_classes, or a dataset that has it.")
+    return {
+        "class_names": list(names or (f"class_{i}" for i in range(num_classes))), "num_classes": num_classes,
+        "palette": voc_palette(num_classes) if palette is None else parse_palette(palette, num_classes),
+        "ignore_index": (spec or {}).get("ignore_index", 255),
+    }
 
 
 def build_network(config: Config, num_classes: int) -> Segmentor:

@@ -14,8 +14,8 @@ from ..config import Config, load_config
 from ..data import Compose, read_image
 from ..errors import CheckpointError, ConfigError
 from ..models import build_model
-from ..weights import load_strict, read_weights
-from .builder import build_dataset, inference_options
+from ..weights import in_names_of, load_strict, read_weights
+from .builder import describe_classes, inference_options
 from .checkpoint import load_checkpoint, newest_good
 from .inference import InferenceOptions, predict_labels
 from .precision import accelerate
@@ -76,8 +76,8 @@ def load(path: str | Path, *, config: str | Path | Config | None = None) -> Load
 
     Args:
         path: a run folder (its best checkpoint, else the newest), a checkpoint
-            folder, or a weight file in any supported format.
-        config: the recipe; needed only for a bare weight file.
+            folder, or a weight file in any supported format, also of PaddleSeg or torchvision.
+        config: the recipe, ours or PaddleSeg's; needed only for a bare weight file.
 
     Raises:
         CheckpointError: not found, damaged, or it does not fit the network.
@@ -94,15 +94,14 @@ def load(path: str | Path, *, config: str | Path | Config | None = None) -> Load
         config = load_config(config)
     dataset_spec = config.val_dataset or config.train_dataset
     if not meta:
-        dataset = build_dataset(dataset_spec, mode="val")
-        meta = {"class_names": dataset.class_names, "palette": dataset.palette, "num_classes": dataset.num_classes,
-                "ignore_index": dataset.ignore_index}
+        meta = describe_classes(dataset_spec, config.model.get("num_classes"))
     spec = {k: v for k, v in config.model.items() if k != "pretrained"}  # the checkpoint has every weight
     model = build_model(spec, num_classes=meta["num_classes"])
     if folder is not None:
         checkpoint.load_model(model)
     else:
-        load_strict(model, read_weights(weights_file), source=str(weights_file))
+        state = in_names_of(model, read_weights(weights_file), str(weights_file))  # PaddleSeg's own files, too
+        load_strict(model, state, source=str(weights_file))
     model.eval()
     accelerate(model, config.precision, config.cpu_accel)
     return Loaded(

@@ -10,8 +10,8 @@ saved to ``save_weights``. ``output`` becomes an ``.npz`` of the number of value
 
     eval_0        eval mode
     heads_0, ...  train mode, whose auxiliary heads speak, with the running statistics of batch norm
-    train_0, ...  train mode with the batch's statistics, in float64: rounding, which a deep network's
-                  statistics of few pixels amplify a thousandfold, shall not hide a difference or look like one
+    train_0, ...  train mode with the batch's statistics; for torchvision in float64, since a deep network's
+                  statistics of few pixels amplify rounding, which differs between libraries, a thousandfold
 
 Nothing of paddleseg_lite is imported: the interpreter need not have it.
 """
@@ -98,8 +98,6 @@ class Paddle:
         for layer in self.model.sublayers():
             if frozen(layer, mode):
                 layer.eval()
-        if mode == "train":
-            self.model.to(dtype="float64")
         with self.paddle.no_grad():
             result = self.model(self.paddle.to_tensor(x))
         return [r.numpy() for r in (result if isinstance(result, (list, tuple)) else [result])]
@@ -166,7 +164,8 @@ def main(path: str) -> None:
     x = np.load(job["input"])
     found = dict(network.counts)
     for mode in MODES:
-        outputs = network.outputs(x.astype("float64") if mode == "train" else x, mode)
+        double = mode == "train" and job["origin"] == "torchvision"
+        outputs = network.outputs(x.astype("float64") if double else x, mode)
         outputs = outputs[:1] if mode == "eval" else outputs  # some give auxiliary outputs in eval mode too
         found.update({f"{mode}_{i}": value for i, value in enumerate(outputs)})
     np.savez(job["output"], **found)

@@ -73,14 +73,12 @@ def run_origin(job: Mapping[str, Any], *, python: str | None = None, timeout: fl
 
 
 def our_outputs(model: Any, x: np.ndarray, mode: str) -> list[tuple[str, np.ndarray]]:
-    """Outputs of a network of ours by name, the main one first."""
+    """Outputs of a network of ours by name, the main one first; computed in the dtype of ``x``."""
     model.eval() if mode == "eval" else model.train()
     for layer in model.sublayers():
         if origin_outputs.frozen(layer, mode):
             layer.eval()
-    if mode == "train":
-        model.to(dtype="float64")
-        x = x.astype("float64")
+    model.to(dtype=str(x.dtype))
     with paddle.no_grad():
         outputs = model(paddle.to_tensor(x))
     return [(name, outputs[name].numpy()) for name in sorted(outputs, key=lambda n: (n != "out", n))]
@@ -91,8 +89,8 @@ def compare_outputs(model: Any, x: np.ndarray, origin: Mapping[str, np.ndarray])
     differences = {}
     state = {name: value.numpy() for name, value in model.state_dict().items()}
     for mode in origin_outputs.MODES:
-        outputs = our_outputs(model, x, mode)
         theirs = [origin[f"{mode}_{i}"] for i in range(sum(name.startswith(f"{mode}_") for name in origin))]
+        outputs = our_outputs(model, x.astype(theirs[0].dtype), mode)
         for (name, ours), their in zip(outputs, theirs):
             same = ours.shape == their.shape
             gap = float(np.abs(ours - their).max()) if same else float("inf")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from . import origins
 from .match import Match, compare, load_pretrained, load_strict
 from .origins import ORIGINS, detect_origin
-from .pretrained import apply_pretrained, set_fetcher
+from .pretrained import apply_pretrained, in_names_of, set_fetcher
 from .readers import read_object, read_weights, sniff
 from .writers import write_pdparams, write_safetensors
 
 __all__ = [
-    "ORIGINS", "Match", "apply_pretrained", "compare", "detect_origin", "load_pretrained", "load_strict", "origins",
-    "read_object", "read_weights", "set_fetcher", "sniff", "write_pdparams", "write_safetensors",
+    "ORIGINS", "Match", "apply_pretrained", "compare", "detect_origin", "in_names_of", "load_pretrained",
+    "load_strict", "origins", "read_object", "read_weights", "set_fetcher", "sniff", "write_pdparams",
+    "write_safetensors",
 ]

@@ -102,6 +102,9 @@ def convert_from(name: str, state: Mapping[str, np.ndarray], layer: Any, *, sour
 
 def convert_hint(name: str) -> str:
     """The remedy for weights of another origin."""
+    if name not in ORIGINS or ORIGINS[name].convert is None:
+        known = ", ".join(origin.name for origin in ORIGINS.values() if origin.convert)
+        return f"There is no converter for them (there is for {known}): save their arrays under our names, as .npz."
     return f"Convert them first: tools/convert.py --from {name}."
 
 

@@ -52,7 +52,7 @@ def apply_pretrained(model: Any, path: str, *, min_match: float = MIN_MATCH) -> 
     own_names = set(part.state_dict()) <= set(model.state_dict())
     for layer, prefix in ((model, ""), (part, ""), (part, _name_of(part, model)), (backbone, "")):
         try:
-            fitted = _in_names_of(layer, _without(prefix, state), source)
+            fitted = in_names_of(layer, _without(prefix, state), source)
         except CheckpointError as e:
             refusals.append(e)
             continue
@@ -68,7 +68,12 @@ def apply_pretrained(model: Any, path: str, *, min_match: float = MIN_MATCH) -> 
     return load_pretrained(best[1], best[2], source=source, min_match=min_match)  # raises, with the lists
 
 
-def _in_names_of(layer: Any, state: Mapping[str, Any], source: str) -> Mapping[str, Any]:
+def in_names_of(layer: Any, state: Mapping[str, Any], source: str) -> Mapping[str, Any]:
+    """``state`` by the names of ``layer``: as it is, or converted where it is of another origin.
+
+    Raises:
+        CheckpointError: of an origin that cannot be converted.
+    """
     origin = detect_origin(state, layer.state_dict())
     return state if origin == NATIVE else convert_from(origin, state, layer, source=source)
 
