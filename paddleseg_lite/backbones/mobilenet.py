@@ -72,7 +72,7 @@ class MobileNetV1(Backbone):
         kaiming_fan_out(self)
 
     def forward(self, x, after_stage=None):
-        return super().forward(self.stem(x), after_stage)
+        return Backbone.forward(self, self.stem(x), after_stage)  # zero-argument super() loops in static graphs
 
 
 class PadBottomRight(nn.Layer):

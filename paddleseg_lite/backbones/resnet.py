@@ -96,7 +96,7 @@ class ResNet(Backbone):
         kaiming_fan_out(self)
 
     def forward(self, x, after_stage=None):
-        return super().forward(self.stem(x), after_stage)
+        return Backbone.forward(self, self.stem(x), after_stage)  # zero-argument super() loops in static graphs
 
 
 class Bottleneck(nn.Layer):

@@ -19,6 +19,7 @@ from tests.models.checks import (
     check_context,
     check_gradients,
     check_save_load,
+    check_static,
     total_loss,
 )
 
@@ -149,6 +150,11 @@ def test_a_unit_on_the_deepest_map(name):
         out = model(paddle.randn([1, 3, 33, 47]))["out"]
     assert list(out.shape) == [1, 3, 33, 47]
     assert bool(paddle.isfinite(out).all())
+
+
+@pytest.mark.parametrize("name", ["FCN", "PSPNet", "PSPNetProgressive", "DeepLabV3P", "GloRe", "GINet jpu"])
+def test_static_graph_equals_the_network(name):
+    check_static(build_model(SPECS[name], num_classes=3))
 
 
 def scenes(size):
