@@ -1,4 +1,4 @@
-"""Room in a picture: placing rectangles apart from each other, cutting a picture into regions."""
+"""Room in a picture: placing rectangles apart from each other, a mosaic of regions."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 MIN_PLACES = 150  # positions a cue must have to choose from
+TILE = 24
 
 
 @dataclass(frozen=True)
@@ -68,18 +69,17 @@ def fits(room, height, width):
     return places
 
 
-def split(rng, size, count):
-    """Region of each pixel: 2 halves, a half and 2 quarters, or 4 quarters; cuts moved a little, turned at random."""
-    height, width = size
-    jitter = lambda length: length // 2 + int(rng.integers(-length // 24, length // 24 + 1))  # noqa: E731
-    rows, columns = np.arange(height)[:, None], np.arange(width)[None, :]
-    below, right = rows >= jitter(height), columns >= jitter(width)
-    if count == 2:
-        regions = below | (columns < 0) if rng.integers(2) else right | (rows < 0)
-        return regions.astype(int)
-    if count == 4:
-        return 2 * below + right
-    kept = int(rng.integers(4))  # the half that stays whole: top, bottom, left, right
-    first, second = (below, right) if kept < 2 else (right, below)
-    whole = first if kept % 2 else ~first
-    return np.where(whole, 0, 1 + second)
+def mosaic(rng, size, count):
+    """Region of each pixel: tiles of about 24 pixels, dealt out evenly to ``count`` regions.
+
+    A region is scattered over the picture, so that what is near in the picture
+    is no more likely to be of the same region.
+    """
+    cuts = []
+    for length in size:
+        tiles = max(3, length // TILE)
+        edges = np.arange(1, tiles) * length // tiles + rng.integers(-1, 2, tiles - 1)
+        cuts.append((np.searchsorted(edges, np.arange(length), side="right"), tiles))
+    (rows, down), (columns, across) = cuts
+    owner = rng.permutation(np.arange(down * across) % count).reshape(down, across)
+    return owner[rows[:, None], columns[None, :]]

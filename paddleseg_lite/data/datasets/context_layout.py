@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ...errors import ConfigError
-from .context_geometry import MIN_PLACES, Box, draw, fits, free, place, place_objects, split
+from .context_geometry import MIN_PLACES, Box, draw, fits, free, mosaic, place, place_objects
 
 KINDS = ("prior", "semantic", "semantic_hard", "spatial")
 CUE = 11  # side of a cue
@@ -122,16 +122,16 @@ def _semantic(rng, size, distance, difficulty, count):
 
 
 def _semantic_hard(rng, size, distance, difficulty, count):
-    regions = split(rng, size, count)
-    objects = place_objects(rng, [regions == r for r in range(count)], [max(1, 4 // count)] * count)
-    if not objects:
-        return None
-    room, cues = free(size, objects, distance), []
+    regions, cues = mosaic(rng, size, count), []
     for r in range(count):
-        cue = place(rng, room & (regions == r), CUE, CUE, minimum=20)
+        cue = place(rng, regions == r, CUE, CUE, minimum=1)
         if cue is None:
             return None
         cues.append(replace(cue, group=r))
+    room = free(size, cues, distance)
+    objects = place_objects(rng, [room & (regions == r) for r in range(count)], [max(1, 4 // count)] * count)
+    if not objects:
+        return None
     truth = tuple(int(t) for t in rng.integers(1, 3, count))
     objects = tuple(replace(o, value=truth[o.group]) for o in objects)
     cues = tuple(replace(c, value=truth[c.group]) for c in cues)
