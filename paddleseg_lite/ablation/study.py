@@ -147,6 +147,7 @@ def _expand(study: Study, base: Path, opts: list[str]) -> list[Run]:
     from ..config_file import set_option
 
     variants = [dict(zip(study.factors, names)) for names in itertools.product(*study.factors.values())]
+    variants.sort(key=lambda levels: levels[study.compare] != study.baseline)
     runs, checked = [], {}
     for seed in study.seeds:
         for levels in variants:

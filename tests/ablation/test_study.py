@@ -1,0 +1,188 @@
+"""Studies: expansion, execution, survival, holes, the report."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import yaml
+
+from paddleseg_lite.ablation.report import collect, write_report
+from paddleseg_lite.ablation.runner import read_result, run_folder, run_study
+from paddleseg_lite.ablation.study import load_study
+from paddleseg_lite.ablation.worker import write_result
+from paddleseg_lite.errors import ConfigError
+
+SCENES = {"type": "Scenes", "size": [32, 32], "num_classes": 6, "transforms": [{"type": "Normalize"}]}
+BASE = {
+    "model": {"type": "UNet", "base_channels": 4}, "batch_size": 2, "iters": 2, "save_interval": 1, "log_iters": 1,
+    "train_dataset": {**SCENES, "num_samples": 4, "mode": "train"},
+    "val_dataset": {**SCENES, "num_samples": 2, "mode": "val"},
+}
+STUDY = {
+    "base": "base.yml",
+    "factors": {
+        "unit": {"path": "model.context", "values": {"GloRe": {"type": "GloRe", "num_nodes": 4}, "none": None}},
+    },
+    "compare": "unit", "baseline": "none", "seeds": [0, 1],
+}
+
+
+@pytest.fixture
+def write(tmp_path):
+    def _write(study=None, base=None):
+        (tmp_path / "base.yml").write_text(yaml.safe_dump(base or BASE, sort_keys=False))
+        (tmp_path / "study.yml").write_text(yaml.safe_dump({**STUDY, **(study or {})}, sort_keys=False))
+        return tmp_path / "study.yml"
+
+    return _write
+
+
+def test_expansion(write):
+    study = load_study(write())
+    assert [(r.levels["unit"], r.seed) for r in study.runs] == [("none", 0), ("GloRe", 0), ("none", 1), ("GloRe", 1)]
+    assert len({r.key for r in study.runs}) == 4
+    assert study.runs[1].config.model["context"] == {"type": "GloRe", "num_nodes": 4}
+    assert study.runs[2].config.seed == 1
+
+
+def test_factors_may_set_several_paths_and_make_groups(write):
+    factors = {**STUDY["factors"], "size": {"values": {
+        "small": {"train_dataset.size": [32, 32], "val_dataset.size": [32, 32]},
+        "large": {"train_dataset.size": [48, 48], "val_dataset.size": [48, 48]},
+    }}}
+    study = load_study(write({"factors": factors}))
+    assert len(study.runs) == 8
+    assert study.groups() == [{"size": "small"}, {"size": "large"}]
+    run = study.find({"unit": "GloRe", "size": "large"}, 1)
+    assert run.config.val_dataset["size"] == [48, 48]
+
+
+def test_the_same_configuration_is_one_run(write):
+    factors = {"unit": {"path": "model.context", "values": {"none": None, "also_none": None}}}
+    study = load_study(write({"factors": factors}))
+    assert len({r.key for r in study.runs}) == 2  # two seeds, whatever the values are called
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"factor": {}}, "no key 'factor'. Did you mean 'factors'"),
+        ({"baseline": "nothing"}, "has no value 'nothing'"),
+        ({"compare": "units"}, "Did you mean 'unit'"),
+        ({"seeds": [1, 1]}, "seeds repeat"),
+        ({"seeds": "many"}, "list of whole numbers"),
+        ({"factors": {"unit": {"path": "modle.context", "values": {"none": None}}}}, "unknown key 'modle'"),
+        ({"factors": {"unit": {"values": {"none": 3}}}}, "must map config paths to values"),
+        ({"base": "nowhere.yml"}, "does not exist"),
+    ],
+)
+def test_mistakes_in_a_study(write, change, message):
+    with pytest.raises(ConfigError) as error:
+        load_study(write(change))
+    assert message in str(error.value)
+
+
+def test_a_variant_that_cannot_be_built_is_a_hole_among_others(write, tmp_path):
+    values = {"none": None, "wrong": {"type": "GloRe", "nodes": 4}}
+    study = load_study(write({"factors": {"unit": {"path": "model.context", "values": values}}, "seeds": [0]}))
+    errors = [r.error for r in study.runs]
+    assert errors[0] is None
+    result = read_result(tmp_path, study.runs[1]) if errors[1] else None
+    assert result is None or (result["status"] == "failed" and "nodes" in result["reason"])
+
+
+@pytest.fixture
+def finished(write, tmp_path):
+    """A study whose results are written by hand: the report's arithmetic without training."""
+    study = load_study(write({"seeds": [0, 1, 2]}))
+    folder = tmp_path / "out"
+    numbers = {"none": [0.50, 0.52, 0.51], "GloRe": [0.60, 0.63, 0.61]}
+    for run in study.runs:
+        target = run_folder(folder, run)
+        target.mkdir(parents=True)
+        value = numbers[run.levels["unit"]][run.seed]
+        write_result(target, {
+            "status": "done", "seconds": 1.0, "parameters": 1000, "gmacs": 0.1, "latency_ms": 2.0,
+            "train_images_per_s": 30.0, "peak_memory_mb": 100.0,
+            "metrics": {"mIoU": value, "classes": {"sky": {"IoU": value}, "road": {"IoU": value - 0.1}}},
+        })
+    return study, folder
+
+
+def test_the_report_states_the_paired_difference(finished):
+    study, folder = finished
+    page = write_report(study, folder)
+    ((_, rows),) = collect(study, folder)
+    assert rows[1].comparison.difference == pytest.approx(np.mean([0.10, 0.11, 0.10]))
+    assert rows[1].verdict == "better"
+    text = (folder / "report.md").read_text()
+    assert "GloRe is better than none: +0.1033 mIoU" in text and "3 seeds" in text
+    html = page.read_text()
+    assert "data:image/png;base64" in html and "http" not in html.split("</style>")[1]
+    content = json.loads((folder / "report.json").read_text())
+    assert content[0]["variants"][1]["class_iou"]["sky"] == pytest.approx(np.mean([0.60, 0.63, 0.61]))
+    assert (folder / "report.csv").read_text().count("\n") == 3
+
+
+def test_failed_and_missing_runs_show_as_holes(finished):
+    study, folder = finished
+    write_result(run_folder(folder, study.find({"unit": "GloRe"}, 1)), {"status": "failed", "reason": "it diverged"})
+    (run_folder(folder, study.find({"unit": "GloRe"}, 2)) / "result.json").unlink()
+    write_report(study, folder)
+    text = (folder / "report.md").read_text()
+    assert "1 failed; 1 not run" in text and "GloRe, seed 1: it diverged" in text
+    assert "too few finished seeds" in text
+
+
+def test_a_study_runs_skips_and_reports(write, tmp_path):
+    study, folder, said = load_study(write({"seeds": [0]})), tmp_path / "out", []
+    run_study(study, folder, jobs=2, progress=said.append)
+    results = [read_result(folder, run) for run in study.runs]
+    assert [r["status"] for r in results] == ["done", "done"], results
+    assert results[0]["parameters"] < results[1]["parameters"] and results[0]["gmacs"] > 0
+    assert not list(run_folder(folder, study.runs[0]).glob("iter_*"))  # weights of finished runs are dropped
+    stamps = [(run_folder(folder, r) / "result.json").stat().st_mtime_ns for r in study.runs]
+    run_study(study, folder, progress=said.append)
+    assert stamps == [(run_folder(folder, r) / "result.json").stat().st_mtime_ns for r in study.runs]
+    assert "2 runs, 2 finished, 0 to do" in said[-1]
+
+
+def test_shards_split_the_runs(write, tmp_path):
+    study = load_study(write())
+    done = {"status": "done", "seconds": 1, "metrics": {"mIoU": 0.5, "classes": {}}}
+    for run in study.runs[0::2]:
+        run_folder(tmp_path / "out", run).mkdir(parents=True)
+        write_result(run_folder(tmp_path / "out", run), done)
+    said = []
+    run_study(study, tmp_path / "out", shard=(1, 2), progress=said.append)
+    assert "2 runs, 2 finished, 0 to do" in said[-1]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX")
+def test_a_killed_study_leaves_no_orphan_and_completes(root, write, tmp_path):
+    base = {**BASE, "iters": 12, "save_interval": 3}
+    path = write({"seeds": [0]}, base)
+    tool = str(root / "tools" / "ablate.py")
+    command = [sys.executable, tool, "--config", str(path), "--save_dir", str(tmp_path / "o")]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not list((tmp_path / "o").glob("runs/*/iter_*/manifest.json")):
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    time.sleep(2.5)
+    workers = subprocess.run(["pgrep", "-f", f"ablation.worker {tmp_path}"], capture_output=True, text=True).stdout
+    assert workers == ""
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    undisturbed = subprocess.run([*command[:-1], str(tmp_path / "u")], capture_output=True, text=True, timeout=300)
+    assert undisturbed.returncode == 0
+    values = [[v["values"] for v in json.loads((tmp_path / name / "report.json").read_text())[0]["variants"]]
+              for name in ("o", "u")]
+    assert values[0] == values[1]
