@@ -98,6 +98,12 @@ class ResNet(Backbone):
     def forward(self, x, after_stage=None):
         return Backbone.forward(self, self.stem(x), after_stage)  # zero-argument super() loops in static graphs
 
+    def imagenet_part(self) -> nn.Layer:
+        """Stem and stages 1 to 4 under the names they have here: what ImageNet weights can fill."""
+        part = nn.Layer()
+        part.stem, part.stages = self.stem, nn.LayerList(list(self.stages)[:4])
+        return part
+
 
 class Bottleneck(nn.Layer):
     """1x1 reduce, 3x3, 1x1 expand to four times the width; added to the shortcut."""

@@ -115,6 +115,7 @@ class DeepLabV3(Segmentor):
             channels = aspp_channels
         self.head = nn.Sequential(*layers)
         self.classifier = nn.Conv2D(channels, num_classes, 1, bias_attr=None if classifier_bias else False)
+        self.cascade = cascade
         self.aux_stage = len(self.backbone.out_channels) - 2 - cascade
         self.aux_head = FCNHead(self.backbone.out_channels[self.aux_stage], num_classes) if aux else None
 
@@ -123,6 +124,9 @@ class DeepLabV3(Segmentor):
         if self.training and self.aux_head is not None:
             outputs["aux"] = self.aux_head(features[self.aux_stage])
         return outputs
+
+    def pretrained_part(self):
+        return self.backbone.imagenet_part() if self.cascade else self.backbone
 
 
 def scaled_rates(output_stride):

@@ -7,6 +7,7 @@ from paddle import nn
 from paddleseg_lite.errors import ConfigError
 from paddleseg_lite.layers import BatchNorm, freeze_bn
 from paddleseg_lite.models import build_model
+from paddleseg_lite.registry import BACKBONES
 from tests.models.checks import lazy_model
 
 R18 = {"type": "ResNet18", "width": 0.125}
@@ -52,6 +53,16 @@ def test_cascade():
     assert block(strided, 7) == [1, 2, 1]
     with pytest.raises(ConfigError, match="output_stride 128 is not possible"):
         lazy_model(at(128), num_classes=21)
+
+
+def test_cascade_takes_the_weights_of_a_plain_backbone(tmp_path):
+    plain = BACKBONES.build(R50)
+    paddle.save(plain.state_dict(), str(tmp_path / "resnet50.pdparams"))
+    model = build_model({**SMALL, "cascade": 1, "pretrained": str(tmp_path / "resnet50.pdparams")}, num_classes=4)
+    own = model.backbone.state_dict()
+    assert all(bool((own[name] == value).all()) for name, value in plain.state_dict().items())
+    slow = {id(p) for g in model.parameter_groups() if g["learning_rate"] == 1.0 for p in g["params"]}
+    assert slow == {id(p) for p in model.backbone.imagenet_part().parameters() if not p.stop_gradient}
 
 
 def test_course_hybrid():
