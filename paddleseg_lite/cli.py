@@ -48,14 +48,30 @@ def add_test_flags(p: argparse.ArgumentParser, aug: str) -> None:
     p.add_argument("--scales", nargs="+", type=float, help="scales to average over")
     p.add_argument("--flip_horizontal", action="store_true", default=None, help="average with the mirrored image")
     p.add_argument("--flip_vertical", action="store_true", default=None, help="average with the image upside down")
+    p.add_argument("--crf", nargs="?", const="default", metavar="PRESET",
+                   help="refine predictions by the fully connected CRF: the recipe's own, or that of a DeepLab model "
+                        "(deeplab_v1, deeplab_v1_largefov, ..., deeplab_v2_resnet101); none: leave the recipe's out")
 
 
+DEFAULT_CRF = "deeplab_v2_resnet101"  # of the two DeepLab papers the later one's
 TEST_FLAGS = ("is_slide", "crop_size", "stride", "aug_eval", "scales", "flip_horizontal", "flip_vertical")
 
 
 def test_overrides(args: argparse.Namespace) -> dict[str, Any]:
     """The flags of :func:`add_test_flags` as config overrides."""
     return {f"test_config.{name}": getattr(args, name) for name in TEST_FLAGS}
+
+
+def read_test_config(args: argparse.Namespace, overrides: dict[str, Any] | None = None):
+    """:func:`read_config` with the flags of :func:`add_test_flags`."""
+    config = read_config(args, {**test_overrides(args), **(overrides or {})})
+    if args.crf == "none":
+        config.test_config.crf = None
+    elif args.crf == "default":
+        config.test_config.crf = config.test_config.crf or DEFAULT_CRF
+    elif args.crf is not None:
+        config.test_config.crf = args.crf
+    return config
 
 
 def start(args: argparse.Namespace, *, seed: int | None = None) -> runtime.Runtime:

@@ -42,7 +42,7 @@ class TestConfig:
     scales: Union[float, list] = 1.0
     flip_horizontal: bool = False
     flip_vertical: bool = False
-    crf: Optional[dict] = None
+    crf: Union[dict, str, None] = None  # a preset's name, or the arguments of postprocess.DenseCRF
 
 
 @dataclass
@@ -173,6 +173,7 @@ def fill_registries() -> None:
 
 def check_components(config: Config, *, origins: Mapping[str, str] | None = None, source: str = "config") -> None:
     """Check every component against its registry without building it."""
+    from .postprocess import build_crf
     from .registry import DATASETS, LOSSES, MODELS, OPTIMIZERS, SCHEDULERS, TRANSFORMS
 
     fill_registries()
@@ -196,6 +197,10 @@ def check_components(config: Config, *, origins: Mapping[str, str] | None = None
         check(LOSSES, {k: v for k, v in spec.items() if k not in ("coef", "label_fit")}, f"loss.{name}")
     check(OPTIMIZERS, config.optimizer, "optimizer", parameters=None, learning_rate=0.1, model=None, lr_scheduler=None)
     check(SCHEDULERS, config.lr_scheduler, "lr_scheduler", iters=1)
+    try:
+        build_crf(config.test_config.crf)
+    except (ConfigError, TypeError) as e:
+        raise ConfigError(f"{where('test_config.crf')}: test_config.crf: {e}") from None
 
 
 def translate_loss(loss: Any, where: str = "loss") -> dict[str, Spec]:

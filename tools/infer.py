@@ -1,4 +1,4 @@
-"""Segment images: ``python tools/infer.py --model_path output/unet_scenes --image_path photos/``."""
+"""Segment images and videos: ``python tools/infer.py --model_path output/unet_scenes --image_path photos/``."""
 
 import sys
 from pathlib import Path
@@ -13,11 +13,12 @@ def build_parser():
     p = cli.parser(__doc__)
     cli.add_config_flags(p)
     p.add_argument("--model_path", required=True, help="run folder, checkpoint folder or weight file")
-    p.add_argument("--image_path", required=True, help="image, folder, glob, or a .txt list of images")
+    p.add_argument("--image_path", required=True, help="image, video, folder, glob, or a .txt list")
     p.add_argument("--save_dir", default="output/infer", help="where the pictures go")
     p.add_argument("--opacity", type=float, default=0.6, help="of the colours in added_prediction")
     p.add_argument("--contours", action="store_true", help="draw the borders between classes")
     p.add_argument("--custom_color", nargs="+", type=int, metavar="R G B", help="palette, three numbers a class")
+    p.add_argument("--explain", action="store_true", help="also show what the nodes of the graph unit look at")
     cli.add_test_flags(p, "--aug_pred")
     return p
 
@@ -30,9 +31,9 @@ def main(argv=None):
     from paddleseg_lite.engine.predictor import find_config, load
 
     args.config = args.config or find_config(args.model_path)
-    loaded = load(args.model_path, config=cli.read_config(args, cli.test_overrides(args)))
+    loaded = load(args.model_path, config=cli.read_test_config(args))
     painter = Painter(loaded, opacity=args.opacity, contours=args.contours, custom_color=args.custom_color)
-    return run_prediction(loaded, args.image_path, args.save_dir, painter)
+    return run_prediction(loaded, args.image_path, args.save_dir, painter, explain=args.explain)
 
 
 if __name__ == "__main__":

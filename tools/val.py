@@ -29,8 +29,8 @@ def main(argv=None):
     from paddleseg_lite.engine.predictor import find_config, load
 
     args.config = args.config or find_config(args.model_path)
-    overrides = {**cli.test_overrides(args), "miou_convention": args.miou_convention}
-    loaded = load(args.model_path, config=cli.read_config(args, overrides))
+    overrides = {"miou_convention": args.miou_convention}
+    loaded = load(args.model_path, config=cli.read_test_config(args, overrides))
     return run_validation(loaded, num_workers=args.num_workers, json_path=args.json, report=args.report)
 
 

@@ -74,7 +74,7 @@ def run_comparison(first, second, *, save_dir: str, num_workers: int = 0) -> int
         sections.append(f"<h2>{title}</h2><p class='dim'>input, truth, prediction, errors; the second run below</p>")
         for change, i in chosen:
             runs = ((first, data_a), (second, data_b))
-            pair = [worst_panel(data, i, run.predict_sample(data.get(i))) for run, data in runs]
+            pair = [worst_panel(data, i, run.predict_index(data, i)) for run, data in runs]
             sections.append(figure(np.concatenate(pair), f"{Path(paths[i]).name}: mIoU {change:+.3f}"))
     (folder / "index.html").write_text(page("Comparison", *sections), encoding="utf-8")
     print(text)

@@ -1,68 +1,25 @@
-"""What ``tools/infer.py`` does: find the images, segment each, write the pictures, go on past broken files."""
+"""What ``tools/infer.py`` does: segment what ``--image_path`` names, write the pictures, go on past broken files."""
 
 from __future__ import annotations
 
-import glob
 import logging
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ..cli import make_folder
-from ..data import write_png
+from ..data import colorize, write_png
+from ..data.io import write_bytes
 from ..engine import pictures
 from ..engine.predictor import Loaded, Prediction
 from ..errors import ConfigError, DataError
+from .explanation import Explainer
+from .progress import Progress
+from .sources import Source, find_sources
+from .video import predict_video
 
 logger = logging.getLogger("paddleseg_lite")
-
-IMAGE_ENDINGS = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm"}
-
-
-@dataclass(frozen=True)
-class Source:
-    """An image and the name its results go under (sub-folders kept)."""
-
-    path: Path
-    name: Path
-
-
-def find_images(pattern: str) -> list[Source]:
-    """Expand an image, a folder (with sub-folders), a glob or a ``.txt`` list.
-
-    Raises:
-        DataError: nothing is there, or no image among it.
-    """
-    path = Path(pattern)
-    if path.is_dir():
-        found = sorted(p for p in path.rglob("*") if p.suffix.lower() in IMAGE_ENDINGS and p.is_file())
-        sources = [Source(p, p.relative_to(path).with_suffix("")) for p in found]
-    elif path.suffix.lower() in {".txt", ".lst"} and path.is_file():
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-        listed = [line.split("\t")[0].split(",")[0].strip() for line in lines if line.strip()]
-        sources = [Source(path.parent / line, Path(Path(line).name).with_suffix("")) for line in listed]
-    elif path.is_file():
-        sources = [Source(path, Path(path.stem))]
-    else:
-        sources = [Source(Path(p), Path(Path(p).stem)) for p in sorted(glob.glob(pattern, recursive=True))]
-    if not sources:
-        raise DataError(
-            f"--image_path {pattern}: no image found. Give an image, a folder, a glob in quotes, or a .txt list."
-        )
-    return unique_names(sources)
-
-
-def unique_names(sources: list[Source]) -> list[Source]:
-    """Keep results apart where two images share a name (``a.jpg`` and ``a.png``)."""
-    seen: dict[Path, int] = {}
-    result = []
-    for source in sources:
-        count = seen[source.name] = seen.get(source.name, 0) + 1
-        name = source.name if count == 1 else source.name.with_name(f"{source.name.name}_{count}")
-        result.append(Source(source.path, name))
-    return result
 
 
 class Painter:
@@ -97,13 +54,25 @@ class Painter:
     def write(self, prediction: Prediction, folder: Path, name: Path) -> None:
         """``added_prediction/``, ``pseudo_color_prediction/`` (palette PNG) and ``id_prediction/`` (raw ids)."""
         write_png(folder / "added_prediction" / f"{name}.png", self.added(prediction))
-        write_png(folder / "pseudo_color_prediction" / f"{name}.png", prediction.labels, palette=self.palette)
-        write_png(folder / "id_prediction" / f"{name}.png", prediction.labels)
+        ids, target = prediction.labels, folder / "pseudo_color_prediction" / f"{name}.png"
+        if ids.dtype == np.uint8:
+            write_png(target, ids, palette=self.palette)
+        else:  # above 256 classes: no palette holds them
+            write_png(target, colorize(ids, self.palette, ignore_index=None))
+            ids = ids.astype(np.uint16)
+        write_png(folder / "id_prediction" / f"{name}.png", ids)
+
+    def legend(self, *, height: int | None = None) -> np.ndarray:
+        """A colour and a name for every class, in as many columns as ``height`` pixels need."""
+        count = len(self.loaded.class_names)
+        rows = 40 if height is None else max(1, (height - 8) // 22)
+        return pictures.legend(self.loaded.class_names, self.palette, columns=-(-count // rows))
 
     def write_legend(self, folder: Path) -> None:
-        """``legend.png``: a colour and a name for every class."""
-        columns = 1 + len(self.loaded.class_names) // 40
-        write_png(folder / "legend.png", pictures.legend(self.loaded.class_names, self.palette, columns=columns))
+        """``legend.png``, and ``legend.txt`` (UTF-8: id, colour, name)."""
+        write_png(folder / "legend.png", self.legend())
+        text = pictures.legend_text(self.loaded.class_names, self.palette)
+        write_bytes(folder / "legend.txt", text.encode("utf-8"))
 
 
 def as_rgb(image: np.ndarray) -> np.ndarray:
@@ -111,27 +80,57 @@ def as_rgb(image: np.ndarray) -> np.ndarray:
     return np.repeat(image[..., :1], 3, axis=2) if image.shape[2] < 3 else image[..., :3]
 
 
-def run_prediction(loaded: Loaded, pattern: str, save_dir: str | Path, painter: Painter) -> int:
+def run_prediction(
+    loaded: Loaded, pattern: str, save_dir: str | Path, painter: Painter, *, explain: bool = False
+) -> int:
     """Segment everything ``pattern`` names.
+
+    Args:
+        loaded: the network.
+        pattern: see :func:`~.sources.find_sources`.
+        save_dir: where the results go.
+        painter: writes them.
+        explain: also write what the nodes of the network's graph unit look at (``explain/``).
 
     Returns:
         0, or 1 when some files could not be read (they are listed at the end).
+
+    Raises:
+        ConfigError: ``explain``, and the network has no unit with nodes.
     """
-    sources = find_images(pattern)
+    explainer = Explainer(loaded) if explain else None
+    sources = find_sources(pattern)
     folder = make_folder(save_dir)
     painter.write_legend(folder)
     broken: list[str] = []
+    images = 0
     started = time.perf_counter()
-    for source in sources:
-        try:
-            painter.write(loaded.predict(source.path), folder, source.name)
-        except DataError as e:
-            broken.append(str(e))
-            logger.warning("skipped: %s", e)
-    done = len(sources) - len(broken)
-    seconds = time.perf_counter() - started
-    rate = done / seconds
-    logger.info("%d images in %.1f s (%.1f images/s) with %s -> %s", done, seconds, rate, loaded.engine, folder)
+
+    def one_image(source: Source) -> None:
+        nonlocal images
+        prediction = loaded.predict(source.path)
+        painter.write(prediction, folder, source.name)
+        if explainer is not None:
+            explainer.write(prediction.image, folder / "explain" / source.name)
+        images += 1
+
+    with Progress(len(sources), "images") as progress:
+        for source in sources:
+            try:
+                if source.is_video:
+                    predict_video(loaded, source.path, folder / f"{source.name}.mp4", painter)
+                else:
+                    one_image(source)
+            except DataError as e:
+                broken.append(str(e))
+                logger.warning("skipped: %s", e)
+            progress.step(note=f"{len(broken)} broken" if broken else "")
+    if images:
+        seconds = time.perf_counter() - started
+        how = loaded.engine + (", CRF" if loaded.crf is not None else "")
+        logger.info("%d images in %.1f s (%.1f images/s) with %s -> %s", images, seconds, images / seconds, how, folder)
+    if explainer is not None:
+        explainer.close(folder / "explain")
     if broken:
         logger.error("%d of %d files could not be read:\n  %s", len(broken), len(sources), "\n  ".join(broken))
     return 1 if broken else 0

@@ -14,6 +14,7 @@ from ..data import write_png
 from ..doctor import diagnose
 from ..engine import callbacks as cb
 from ..engine.checkpoint import list_checkpoints
+from ..engine.node_log import NodeLog
 from ..engine.pictures import legend
 from ..engine.trainer import Trainer
 from ..errors import ConfigError, UserError
@@ -78,7 +79,8 @@ def default_callbacks(config: Config, folder: Path, *, use_vdl: bool, profile: s
     if config.do_eval and config.val_dataset:
         chosen.append(SamplePictures(folder / "samples"))
     if use_vdl:
-        chosen.append(cb.VisualDLLog(folder / "vdl"))
+        vdl = cb.VisualDLLog(folder / "vdl")
+        chosen += [vdl, NodeLog(vdl)]
     if config.early_stop_intervals:
         chosen.append(cb.EarlyStop(config.early_stop_intervals))
     if profile:

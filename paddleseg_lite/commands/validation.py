@@ -43,7 +43,7 @@ def validate_loaded(
     evaluation = evaluate(
         loaded.forward or loaded.model, dataset, options=loaded.options, loss=criterion.main, num_workers=num_workers,
         convention=config.miou_convention, keep_images=keep_images, engine=loaded.engine,
-        observers=(measures,) if measures else (),
+        observers=(measures,) if measures else (), crf=loaded.crf,
     )
     return evaluation, dataset, measures
 
@@ -62,19 +62,28 @@ def run_validation(
         "mIoU %.6f (%s), cross-entropy %.4f, %.1f images/s", evaluation.scores.mIoU, loaded.config.miou_convention,
         evaluation.loss, evaluation.images_per_second,
     )
+    if evaluation.unrefined is not None:
+        logger.info("with the CRF; mIoU without it, as validation during training has it: %.6f (%+.6f by the CRF)",
+                    evaluation.unrefined.mIoU, evaluation.scores.mIoU - evaluation.unrefined.mIoU)
     if json_path:
         write_json(
             Path(json_path),
             {
                 "source": str(loaded.source), "images": evaluation.images, "engine": evaluation.engine,
                 "miou_convention": loaded.config.miou_convention, "loss": evaluation.loss,
-                "images_per_s": evaluation.images_per_second, **evaluation.scores.as_dict(dataset.class_names),
+                "images_per_s": evaluation.images_per_second, **before_crf(evaluation),
+                **evaluation.scores.as_dict(dataset.class_names),
             },
         )
     if folder is not None:
         page = write_evaluation_report(
             folder, evaluation, measures, dataset, title=f"{loaded.config.model['type']}: {loaded.source}",
-            convention=loaded.config.miou_convention, predict_index=lambda i: loaded.predict_sample(dataset.get(i)),
+            convention=loaded.config.miou_convention, predict_index=lambda i: loaded.predict_index(dataset, i),
         )
         logger.info("report: %s", page)
     return 0
+
+
+def before_crf(evaluation: Evaluation) -> dict[str, float]:
+    """``mIoU_without_crf`` where a CRF was used."""
+    return {} if evaluation.unrefined is None else {"mIoU_without_crf": float(evaluation.unrefined.mIoU)}

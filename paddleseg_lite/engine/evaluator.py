@@ -17,6 +17,7 @@ import paddle
 from ..data import eval_batches, restore
 from ..metrics import ConfusionMatrix, Scores
 from .inference import InferenceOptions, predict_logits
+from .refine import refine
 
 
 @dataclass
@@ -38,6 +39,7 @@ class Evaluation:
     loss: float | None = None
     engine: str = "dygraph fp32"
     per_image: list[ImageResult] = field(default_factory=list)
+    unrefined: Scores | None = None  # before the CRF, where there is one
 
     @property
     def images_per_second(self) -> float:
@@ -58,6 +60,7 @@ def evaluate(
     rank: int = 0,
     world_size: int = 1,
     engine: str = "dygraph fp32",
+    crf: Callable | None = None,
 ) -> Evaluation:
     """Score ``model`` on ``dataset`` at the labels' own size.
 
@@ -74,12 +77,15 @@ def evaluate(
             for measures beyond the confusion matrix.
         rank, world_size: this process scores every ``world_size``-th image;
             merge the matrices afterwards.
+        crf: refines each prediction with its raw image; everything reported is then the
+            refined prediction's, and ``unrefined`` has the scores before it.
     """
     options = options or InferenceOptions()
     was_training = getattr(model, "training", False)
     if isinstance(model, paddle.nn.Layer):
         model.eval()
     matrix = ConfusionMatrix(dataset.num_classes, ignore_index=dataset.ignore_index)
+    before = ConfusionMatrix(dataset.num_classes, ignore_index=dataset.ignore_index)
     losses: list[Any] = []
     per_image: list[ImageResult] = []
     count, started = 0, time.perf_counter()
@@ -87,6 +93,9 @@ def evaluate(
         logits = predict_logits(model, batch["image"], options=options)
         for i, (label, meta) in enumerate(zip(batch["label"], batch["meta"])):
             own = restore(logits[i : i + 1], meta["trans_info"])
+            if crf is not None:
+                before.update(own.argmax(axis=1).numpy()[0], label)
+                own = refine(crf, own, dataset.load(meta["index"])["image"])
             prediction = own.argmax(axis=1).numpy()[0]
             if keep_images:
                 one = ConfusionMatrix(dataset.num_classes, ignore_index=dataset.ignore_index)
@@ -110,4 +119,5 @@ def evaluate(
         loss=float(np.mean([float(v) for v in losses])) if losses else None,
         engine=engine,
         per_image=per_image,
+        unrefined=None if crf is None else before.compute(convention),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +11,18 @@ import numpy as np
 import paddle
 
 from ..config import Config, load_config
-from ..data import Compose, read_image
+from ..data import Compose, read_image, restore
+from ..data.transforms.normalize import Normalize
 from ..errors import CheckpointError, ConfigError
 from ..models import build_model
+from ..postprocess import DenseCRF, build_crf
 from ..weights import in_names_of, load_strict, read_weights
 from .builder import describe_classes, inference_options
 from .checkpoint import load_checkpoint, newest_good
-from .inference import InferenceOptions, predict_labels
+from .inference import InferenceOptions, predict_labels, predict_logits, predict_picture
+from .labels import argmax_labels
 from .precision import accelerate
+from .refine import refine
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class Loaded:
     Attributes:
         model: in eval mode.
         forward: what computes logits: the model, or a faster engine.
+        crf: what refines predictions at the image's own size, where the recipe asks for it.
     """
 
     model: Any
@@ -49,26 +54,58 @@ class Loaded:
     source: Path
     forward: Callable | None = None
     engine: str = "dygraph fp32"
+    crf: DenseCRF | None = None
+
+    def predict(self, image: str | Path | np.ndarray) -> Prediction:
+        """Segment one image (a path, or RGB uint8 ``[H, W, 3]``) of any size.
+
+        What does not fit in memory as a whole is cut into windows; where the
+        transforms allow it (they only normalise), also the normalised copy is
+        made window by window.
+        """
+        path = None if isinstance(image, np.ndarray) else str(image)
+        pixels = image if path is None else read_image(path, channels=self.model.in_channels)
+        options = replace(self.options, is_slide=self.options.is_slide or None)  # None: by the image's size
+        if self.crf is None and all(isinstance(t, Normalize) for t in self.transforms):
+            labels = predict_picture(self.forward or self.model, pixels, self._normalise, options=options)
+        else:
+            labels = self.predict_sample(self._transformed(pixels, path), pixels, options=options)
+        return Prediction(labels=labels, image=pixels, path=path)
 
     def sample(self, image: str | Path | np.ndarray) -> tuple[dict[str, Any], np.ndarray]:
         """The network's input for an image, and the image as read (RGB uint8)."""
         path = None if isinstance(image, np.ndarray) else str(image)
-        channels = self.model.in_channels
-        pixels = image if path is None else read_image(path, channels=channels)
+        pixels = image if path is None else read_image(path, channels=self.model.in_channels)
+        return self._transformed(pixels, path), pixels
+
+    def predict_sample(self, sample: dict[str, Any], image: np.ndarray | None = None, *,
+                       options: InferenceOptions | None = None) -> np.ndarray:
+        """Class ids ``[H, W]``, at the original size, of a sample that is already transformed.
+
+        Args:
+            sample: with ``image`` float32 ``[h, w, C]`` and ``meta["trans_info"]``.
+            image: as read; the CRF compares its colours and is left out without it.
+            options: instead of the recipe's.
+        """
+        batch = paddle.to_tensor(np.ascontiguousarray(sample["image"].transpose(2, 0, 1))[None])
+        forward, info = self.forward or self.model, sample["meta"]["trans_info"]
+        options = options or self.options
+        if self.crf is None or image is None:
+            return predict_labels(forward, batch, options=options, trans_info=info)[0]
+        logits = restore(predict_logits(forward, batch, options=options), info)
+        return argmax_labels(refine(self.crf, logits, image).numpy())[0]
+
+    def predict_index(self, dataset, index: int) -> np.ndarray:
+        """Class ids ``[H, W]`` of a dataset's sample, with all that the recipe asks for."""
+        return self.predict_sample(dataset.get(index), dataset.load(index)["image"] if self.crf else None)
+
+    def _transformed(self, pixels: np.ndarray, path: str | None = None) -> dict[str, Any]:
         meta = {"path": path, "size": pixels.shape[:2], "trans_info": []}
         rng = np.random.default_rng(0)  # inference transforms draw nothing; the contract wants one
-        return self.transforms({"image": pixels, "meta": meta}, rng), pixels
+        return self.transforms({"image": pixels, "meta": meta}, rng)
 
-    def predict(self, image: str | Path | np.ndarray) -> Prediction:
-        """Segment one image (a path, or RGB uint8 ``[H, W, 3]``)."""
-        sample, pixels = self.sample(image)
-        return Prediction(labels=self.predict_sample(sample), image=pixels, path=sample["meta"]["path"])
-
-    def predict_sample(self, sample: dict[str, Any]) -> np.ndarray:
-        """Class ids ``[H, W]``, at the original size, of a sample that is already transformed."""
-        batch = paddle.to_tensor(np.ascontiguousarray(sample["image"].transpose(2, 0, 1))[None])
-        info = sample["meta"]["trans_info"]
-        return predict_labels(self.forward or self.model, batch, options=self.options, trans_info=info)[0]
+    def _normalise(self, pixels: np.ndarray) -> np.ndarray:
+        return self._transformed(pixels)["image"]
 
 
 def load(path: str | Path, *, config: str | Path | Config | None = None) -> Loaded:
@@ -109,6 +146,7 @@ def load(path: str | Path, *, config: str | Path | Config | None = None) -> Load
         palette=np.asarray(meta["palette"], dtype=np.uint8), ignore_index=int(meta["ignore_index"]),
         transforms=Compose((dataset_spec or {}).get("transforms") or [{"type": "Normalize"}]),
         options=inference_options(config.test_config), source=folder or weights_file,
+        crf=build_crf(config.test_config.crf),
     )
 
 

@@ -118,7 +118,7 @@ def test_infer_list_glob_and_single_image(run_folder, tool, photos, tmp_path):
     for pattern, count in ((photos / "list.txt", 2), (f"{photos}/*.png", 1), (photos / "a.jpg", 1)):
         target = tmp_path / str(count) / os.path.basename(str(pattern)).replace("*", "x")
         assert tool("infer", "--model_path", run_folder, "--image_path", pattern, "--save_dir", target)[0] == 0
-        assert len(list((target / "id_prediction").glob("*.png"))) == count
+        assert len(list((target / "id_prediction").rglob("*.png"))) == count
 
 
 def test_custom_colours_reach_the_palette(run_folder, tool, photos, tmp_path):
