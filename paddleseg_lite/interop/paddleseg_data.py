@@ -16,6 +16,7 @@ from .findings import Findings
 SAME = ("Cityscapes", "PascalVOC", "ADE20K", "Dataset")
 # PaddleSeg's PASCAL-Context has the background as class 0
 RENAMED = {"PascalContext": "PascalContext60"}
+NOTES = {"RandomBlur": "prob is a true probability here; PaddleSeg blurs always from 0.51 on."}
 _RETINA = ("train_list.txt", "val_list.txt", None)
 # lists for train, val and test below dataset_root, classes, names; separator where it is neither tab nor space
 LISTED: dict[str, tuple[tuple, list[str], str | None]] = {
@@ -52,6 +53,9 @@ def translate_dataset(key: str, spec: Mapping[str, Any], model: Mapping[str, Any
         return out
     if out["type"] == "Dataset" and "num_classes" not in out and model.get("num_classes"):
         out["num_classes"] = model["num_classes"]
+    for i, transform in enumerate(spec.get("transforms") or []):
+        if isinstance(transform, Mapping) and transform.get("type") in NOTES:
+            found.note(f"{key}.transforms.{i}", NOTES[transform["type"]])
     out["transforms"] = [
         t for i, t in enumerate(spec.get("transforms") or []) if _check(TRANSFORMS, t, f"{key}.transforms.{i}", found)
     ]

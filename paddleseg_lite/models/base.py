@@ -61,7 +61,7 @@ class Segmentor(nn.Layer):
 
     def encode(self, x) -> list:
         """Feature maps of all stages, the last one after the context slot."""
-        features = self.backbone(x, self.context.after_stage)
+        features = self.backbone(x, self.context.hook)
         return [*features[:-1], self.context.deep(features[-1])]
 
     def decode(self, features: Sequence, x) -> dict[str, Any]:

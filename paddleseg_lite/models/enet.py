@@ -78,7 +78,7 @@ class ENet(Segmentor):
     def encode(self, x):
         if min(x.shape[2:]) < SMALLEST:
             raise ValueError(f"ENet needs sides of at least {SMALLEST} pixels, got {list(x.shape[2:])}: pad the image.")
-        features, places = self.backbone.trace(x, self.context.after_stage)
+        features, places = self.backbone.trace(x, self.context.hook)
         return [self.context.deep(features[-1]), places]
 
     def decode(self, features, x):

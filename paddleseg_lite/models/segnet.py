@@ -70,7 +70,7 @@ class SegNet(Segmentor):
         self.classifier = nn.Conv2D(channels, num_classes, 3, padding=1)
 
     def encode(self, x):
-        features, places = self.backbone.trace(x, self.context.after_stage)
+        features, places = self.backbone.trace(x, self.context.hook)
         return [self.context.deep(features[-1]), places]
 
     def decode(self, features, x):

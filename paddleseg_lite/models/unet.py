@@ -106,8 +106,8 @@ class UNet(Segmentor):
         return outputs if self.variant.valid else super().finish(outputs, x)  # valid: smaller by 184 on purpose
 
     def decode(self, features, x):
-        *skips, y = features
-        for up, skip in zip(self.ups, reversed(skips)):
+        y = features[-1]
+        for up, skip in zip(self.ups, features[-2::-1]):
             y = up(y, skip)
         return {"out": self.classifier(y)}
 
