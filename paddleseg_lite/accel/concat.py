@@ -6,7 +6,7 @@ import paddle
 from paddle.autograd import PyLayer
 
 from . import dnnl
-from .layout import convert, empty_last, to_last
+from .layout import convert, copy_to, empty_last, to_last
 
 
 def _parts(shape, channels):
@@ -22,8 +22,8 @@ def _forward(tensors):
     n, _, h, w = tensors[0].shape
     channels = [t.shape[1] for t in tensors]
     y = empty_last((n, sum(channels), h, w))
-    for t, (shape, strides, offset) in zip(tensors, _parts(y.shape, channels)):
-        convert(t.data_ptr(), y.data_ptr() + offset, shape, tuple(t.strides), dnnl.F32, strides, dnnl.F32)
+    for t, (_, strides, offset) in zip(tensors, _parts(y.shape, channels)):
+        copy_to(t, y.data_ptr() + offset, strides)
     return y
 
 

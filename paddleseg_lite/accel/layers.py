@@ -57,7 +57,7 @@ def _geometry(layer, x, output_size=None):
         return None
     if 0 in x.shape or (layer.bias is not None and not qualifies(layer.bias)):
         return None
-    if getattr(layer, "_padding_mode", "zeros") != "zeros" or output_size is not None:
+    if layer._padding_mode != "zeros" or layer._padding_algorithm == "SAME" or output_size is not None:
         return None
     transposed = isinstance(layer, nn.Conv2DTranspose)
     pads = four_pads(layer._padding if transposed else layer._updated_padding)

@@ -67,8 +67,6 @@ def to_last(x, dtype=paddle.float32):
     last = is_channels_last(x)
     if last and source == target:
         return x
-    if min(x.strides) < 1:  # a broadcast view, which a memory descriptor cannot express
-        x, last = paddle.assign(x), False
     shape = tuple(x.shape)
     y = empty_last(shape, dtype)
     if last:
@@ -76,8 +74,18 @@ def to_last(x, dtype=paddle.float32):
         convert(x.data_ptr(), y.data_ptr(), (count,), (1,), source, (1,), target)
     else:
         _, c, h, w = shape
-        convert(x.data_ptr(), y.data_ptr(), shape, tuple(x.strides), source, (h * w * c, 1, w * c, c), target)
+        copy_to(x, y.data_ptr(), (h * w * c, 1, w * c, c), target)
     return y
+
+
+def copy_to(x, address: int, strides, dtype: int = dnnl.F32) -> None:
+    """Copy ``x`` to an address in the given strides and type."""
+    shape = tuple(x.shape)
+    try:
+        convert(x.data_ptr(), address, shape, tuple(x.strides), _TYPES[x.dtype], strides, dtype)
+    except dnnl.DnnlError:  # a view oneDNN cannot describe: broadcast, or every other column
+        plain = paddle.assign(x)
+        convert(plain.data_ptr(), address, shape, tuple(row_major(shape)), _TYPES[x.dtype], strides, dtype)
 
 
 def to_first(x):

@@ -7,7 +7,7 @@ import ctypes
 import numpy as np
 
 from . import dnnl
-from .dnnl import Dims, DnnlError, Library, Unimplemented
+from .dnnl import Dims, DnnlError, Library
 from .primitive import Attributes, Primitive, channels_last, plain
 
 
@@ -29,7 +29,7 @@ def check_convolution(library: Library) -> None:
             [(dnnl.SRC, md_x), (dnnl.WEIGHTS, md_w), (dnnl.BIAS, md_b), (dnnl.DST, md_x)], allow_reference=True,
         )
         operation(*(a.ctypes.data for a in (x, w, b, y)))
-    except (Unimplemented, ctypes.ArgumentError) as e:
+    except (DnnlError, ctypes.ArgumentError) as e:
         raise DnnlError(f"a test convolution failed: {e}") from e
     padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
     expected = sum(padded[:, i : i + 6, j : j + 5] @ w[:, :, i, j].T for i in range(3) for j in range(3)) + b

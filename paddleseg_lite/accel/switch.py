@@ -168,6 +168,7 @@ def _root(self, *args, **kwargs):
     if not paddle.in_dynamic_mode() or policy.of(self) == "off":
         with running(None):
             return call(*args, **kwargs)
+    functions.install()  # a copy may outlive the model it was copied from
     nested = current() is not None
     with running(policy):
         outputs = call(*args, **kwargs)
