@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib.util
 import json
 import logging
 import os
 import platform
 import sys
+import traceback
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,6 +21,9 @@ from .errors import ConfigError, EnvironmentProblem, UserError
 from .version import __version__
 
 logger = logging.getLogger("paddleseg_lite")
+
+# a full disk, missing rights: nobody's programming fault (Windows lacks EDQUOT)
+MACHINE_PROBLEMS = {errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 def parser(description: str) -> argparse.ArgumentParser:
@@ -89,7 +94,16 @@ def import_file(path: Path) -> None:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module  # so that loader workers can unpickle what it defines
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except UserError:
+        raise
+    except Exception as e:
+        own = [frame for frame in traceback.extract_tb(e.__traceback__) if Path(frame.filename) == path]
+        line = e.lineno if isinstance(e, SyntaxError) else own[-1].lineno if own else "?"
+        raise ConfigError(
+            f"--import {path}, line {line}: {type(e).__name__}: {e}. Correct the file; it is run before anything else."
+        ) from e
 
 
 def read_config(args: argparse.Namespace, overrides: dict[str, Any] | None = None):
@@ -119,6 +133,12 @@ def run(main: Callable[[Sequence[str] | None], int | None], argv: Sequence[str] 
     except UserError as e:
         print(f"error: {e}", file=sys.stderr)
         status = 2
+    except OSError as e:
+        if e.errno not in MACHINE_PROBLEMS:
+            raise
+        print(f"error: {e.filename or 'a file'}: {e.strerror}. Free some space, or choose a folder that you may write "
+              "to.", file=sys.stderr)
+        status = 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         status = 130
@@ -138,7 +158,10 @@ def make_folder(path: str | Path) -> Path:
         probe.touch()
         probe.unlink()
     except OSError as e:
-        raise EnvironmentProblem(f"cannot write to the output folder {path}: {e.strerror or e}.") from None
+        raise EnvironmentProblem(
+            f"cannot write to the output folder {path}: {e.strerror or e}. Choose another one (--save_dir, "
+            "--report) or free some space."
+        ) from None
     return path
 
 
@@ -163,5 +186,16 @@ def environment(settled: runtime.Runtime) -> dict[str, Any]:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """JSON in UTF-8, indented."""
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+    """JSON in UTF-8, indented; the file is complete or not there."""
+    write_text(path, json.dumps(content, indent=1, ensure_ascii=False))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Text in UTF-8.
+
+    Raises:
+        EnvironmentProblem: the folder cannot be written, or the disk is full.
+    """
+    from .data.io import write_bytes
+
+    write_bytes(path, text.encode("utf-8"))

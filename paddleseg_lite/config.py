@@ -98,7 +98,8 @@ CHOICES = {
     "miou_convention": ("nan", "gt_only", "one", "zero"),
     "cache": (None, "memory", "disk"),
 }
-POSITIVE = ("batch_size", "iters", "epochs", "accumulate", "save_interval", "log_iters", "early_stop_intervals")
+POSITIVE = ("batch_size", "iters", "epochs", "accumulate", "save_interval", "log_iters", "early_stop_intervals",
+            "keep_checkpoint_max")
 
 
 def load_config(
@@ -160,9 +161,22 @@ def parse_config(
         raise ConfigError(f"{where('epochs')}: give iters or epochs, not both ({both}).")
     if not 0 <= config.seed < 2**32:
         raise ConfigError(f"{where('seed')}: seed must be between 0 and 2**32 - 1, got {config.seed}.")
+    if not 0 <= config.ema_decay < 1:
+        raise ConfigError(f"{where('ema_decay')}: ema_decay must be between 0 and 1, got {config.ema_decay}.")
+    _check_class_weights(config.class_weights, where("class_weights"))
     if config.num_workers < 0:
         raise ConfigError(f"{where('num_workers')}: num_workers must be 0 or more, got {config.num_workers}.")
     return config
+
+
+def _check_class_weights(weights: Any, where: str) -> None:
+    if isinstance(weights, list):
+        for value in weights:
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
+                raise ConfigError(
+                    f"{where}: class_weights are numbers, not negative, one for each class (or enet, "
+                    f"median_frequency), got {value!r}."
+                )
 
 
 def fill_registries() -> None:
@@ -191,7 +205,12 @@ def check_components(config: Config, *, origins: Mapping[str, str] | None = None
         spec = getattr(config, key)
         if spec is not None:
             check(DATASETS, spec, key)
-            for i, transform in enumerate(spec.get("transforms") or []):
+            transforms = spec.get("transforms") or []
+            if not isinstance(transforms, list):
+                raise ConfigError(
+                    f"{where(key)}: {key}.transforms is a list of {{type: NAME, ...}}, got {transforms!r}."
+                )
+            for i, transform in enumerate(transforms):
                 check(TRANSFORMS, transform, f"{key}.transforms.{i}")
     for name, spec in config.loss.items():
         check(LOSSES, {k: v for k, v in spec.items() if k not in ("coef", "label_fit")}, f"loss.{name}")

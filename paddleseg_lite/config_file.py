@@ -12,7 +12,7 @@ import yaml
 from .errors import ConfigError, nearest
 
 RIVALS = {"iters": "epochs", "epochs": "iters"}  # a later layer's choice replaces an earlier one's
-
+MAX_NODES = 200_000  # values in a file once its anchors are written out
 
 
 def read_tree(path: Path, seen: tuple[Path, ...] = ()) -> tuple[dict, dict[str, str]]:
@@ -27,12 +27,11 @@ def read_tree(path: Path, seen: tuple[Path, ...] = ()) -> tuple[dict, dict[str, 
         raise ConfigError(f"config file '{path}' does not exist.{nearest(path.name, siblings)}") from None
     except (OSError, UnicodeDecodeError) as e:
         raise ConfigError(f"config file '{path}' cannot be read: {e}.") from None
-    try:
-        own = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as e:
-        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(e).split())}") from None
+    own = parse_yaml(text, str(path))
     if not isinstance(own, dict) or not all(isinstance(k, str) for k in own):
-        raise ConfigError(f"{path} must hold a mapping of keys to values at its top level.")
+        raise ConfigError(
+            f"{path} must hold a mapping of keys to values at its top level, at least model: {{type: UNet}}."
+        )
     bases = own.pop("_base_", [])
     tree: dict = {}
     origins: dict[str, str] = {}
@@ -47,6 +46,35 @@ def read_tree(path: Path, seen: tuple[Path, ...] = ()) -> tuple[dict, dict[str, 
     tree = merge(tree, own)
     _note_origins(own, "", str(path), origins)
     return tree, origins
+
+
+def parse_yaml(text: str, where: str) -> Any:
+    """Plain values from YAML; nothing is executed, and anchors cannot blow up.
+
+    Raises:
+        ConfigError: not YAML, another type than plain values, or more than ``MAX_NODES`` values.
+    """
+    try:
+        value = yaml.safe_load(text)
+        size = _expanded_size(value, {})
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as e:
+        raise ConfigError(f"{where} is not valid YAML: {' '.join(str(e).split())}") from None
+    if size > MAX_NODES:
+        raise ConfigError(
+            f"{where} names {size:.0g} values through its anchors (at most {MAX_NODES}), or an anchor holds itself: "
+            "write the values out."
+        )
+    return value
+
+
+def _expanded_size(node: Any, known: dict[int, float]) -> float:
+    """Number of values under ``node`` were every alias a copy; infinite where one holds itself."""
+    if not isinstance(node, (dict, list)):
+        return 1
+    if id(node) not in known:
+        known[id(node)] = float("inf")  # until it is counted: met again inside itself
+        known[id(node)] = 1 + sum(_expanded_size(v, known) for v in (node.values() if isinstance(node, dict) else node))
+    return known[id(node)]
 
 
 def merge(base: Mapping, over: Mapping) -> dict:
@@ -78,10 +106,7 @@ def set_option(tree: dict, text: str, origins: dict[str, str]) -> None:
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         raise ConfigError(f"--opts takes key=value, got '{text}'. Example: --opts lr_scheduler.learning_rate=0.05")
-    try:
-        parsed = yaml.safe_load(value)
-    except yaml.YAMLError as e:
-        raise ConfigError(f"--opts {text}: the value is not valid YAML: {' '.join(str(e).split())}") from None
+    parsed = parse_yaml(value, f"--opts {text}: the value")
     set_key(tree, key.strip(), read_exponents(parsed), origins, source=f"--opts {text}")
 
 

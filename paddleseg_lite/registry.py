@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .errors import ConfigError, nearest
+from .errors import ConfigError, UserError, nearest
 
 
 class Registry:
@@ -73,7 +73,21 @@ class Registry:
             **given: arguments always passed; ``spec`` may override them.
         """
         entry, arguments = self._prepare(spec, offered or {}, given)
-        return entry(**arguments)
+        try:
+            return entry(**arguments)
+        except UserError:
+            raise
+        except (TypeError, ValueError, ArithmeticError) as e:  # a text for a number, a width of zero, ...
+            raise ConfigError(
+                f"{self.kind} {self._shown(spec)} cannot be built: {_first_line(e)}. Check its values."
+            ) from e
+
+    def _shown(self, spec) -> str:
+        """A spec as it reads in an error: its name and its plain values."""
+        if isinstance(spec, str):
+            return spec
+        plain = {k: v for k, v in spec.items() if k != "type" and isinstance(v, (str, int, float, bool, list, tuple))}
+        return f"{spec['type']} {str(plain)[:200]}" if plain else str(spec["type"])
 
     def _parameters(self, name: str) -> tuple[dict[str, inspect.Parameter], bool]:
         """Named parameters of an entry, following ``**kwargs`` up its base classes."""
@@ -118,6 +132,13 @@ class Registry:
         if missing:
             raise ConfigError(f"{self.kind} {name} needs the argument{'s' * (len(missing) > 1)} {', '.join(missing)}.")
         return entry, arguments
+
+
+def _first_line(error: Exception) -> str:
+    """The line of an error that says something; Paddle's own begin with banners and call stacks."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    telling = [line for line in lines if line and not line.startswith(("---", "C++", "File", "[", "0 ", "1 "))]
+    return (telling or [type(error).__name__])[0].rstrip(".")[:200]
 
 
 MODELS = Registry("model")

@@ -95,13 +95,10 @@ def setup(
 def set_threads(threads: int | None = None) -> int:
     """Set ``OMP_NUM_THREADS`` unless the user has; returns the number in force."""
     if "OMP_NUM_THREADS" in os.environ:
-        try:
-            return int(os.environ["OMP_NUM_THREADS"].split(",")[0])
-        except ValueError as e:
-            raise EnvironmentProblem(
-                f"OMP_NUM_THREADS is '{os.environ['OMP_NUM_THREADS']}', not a number: unset it or set a core count."
-            ) from e
-    count = threads or max(1, available_cores() // int(os.environ.get("PADDLE_TRAINERS_NUM", "1")))
+        return _count_in_environment("OMP_NUM_THREADS")
+    if threads is not None and threads < 1:
+        raise EnvironmentProblem(f"--threads must be at least 1, got {threads}: leave it out for all cores.")
+    count = threads or max(1, available_cores() // _count_in_environment("PADDLE_TRAINERS_NUM"))
     if "paddle" in sys.modules:
         logger.warning(
             "paddle was imported before paddleseg_lite.setup(): it stays on the threads it has. "
@@ -111,6 +108,15 @@ def set_threads(threads: int | None = None) -> int:
         return 1
     os.environ["OMP_NUM_THREADS"] = str(count)
     return count
+
+
+def _count_in_environment(name: str) -> int:
+    """A positive number from the environment (the first of a list); 1 where it is unset."""
+    text = os.environ.get(name, "1")
+    first = text.split(",")[0].strip()
+    if not first.isdecimal() or int(first) < 1:
+        raise EnvironmentProblem(f"{name} is '{text}', not a number of at least 1: unset it or correct it.")
+    return int(first)
 
 
 def tune_allocator() -> bool:

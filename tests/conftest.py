@@ -58,11 +58,13 @@ def tool(root, capsys):
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         capsys.readouterr()
-        with pytest.raises(SystemExit) as done:
-            cli.run(module.main, [str(a) for a in arguments])
+        try:
+            with pytest.raises(SystemExit) as done:
+                cli.run(module.main, [str(a) for a in arguments])
+        finally:  # also after a traceback, or the next test would write to a closed stream
+            for handler in list(logging.getLogger("paddleseg_lite").handlers):
+                logging.getLogger("paddleseg_lite").removeHandler(handler)
         captured = capsys.readouterr()
-        for handler in list(logging.getLogger("paddleseg_lite").handlers):
-            logging.getLogger("paddleseg_lite").removeHandler(handler)
         return done.value.code, captured.out, captured.err
 
     return call

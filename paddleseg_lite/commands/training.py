@@ -8,14 +8,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ..cli import make_folder, write_json
+from ..cli import make_folder, write_json, write_text
 from ..config import Config
 from ..data import write_png
 from ..doctor import diagnose
 from ..engine import callbacks as cb
-from ..engine.checkpoint import list_checkpoints
+from ..engine.checkpoint import latest_first, list_checkpoints
 from ..engine.node_log import NodeLog
 from ..engine.pictures import legend
+from ..engine.storage import remove_folder
 from ..engine.trainer import Trainer
 from ..errors import ConfigError, UserError
 
@@ -37,10 +38,12 @@ def run_training(
     folder = run_folder(save_dir, name, resume=bool(resume), overwrite=overwrite)
     logger.info("run folder: %s\n%s", folder, config.to_yaml())
     if os.environ.get("PADDLE_TRAINER_ID", "0") == "0":  # rank 0 alone writes
-        (folder / "config.yml").write_text(config.to_yaml(), encoding="utf-8")
+        write_text(folder / "config.yml", config.to_yaml())
         write_json(folder / "env.json", environment or {})
         if doctor and not resume:
             examine(config, folder)
+        if overwrite and not resume:
+            remove_checkpoints(folder)
     trainer = Trainer(config, folder)
     if trainer.rank == 0:
         trainer.callbacks += default_callbacks(config, folder, use_vdl=use_vdl, profile=profile)
@@ -86,6 +89,12 @@ def default_callbacks(config: Config, folder: Path, *, use_vdl: bool, profile: s
     if profile:
         chosen.append(cb.Profile(profile, folder / "profile"))
     return chosen
+
+
+def remove_checkpoints(folder: Path) -> None:
+    """Take the checkpoints of a former run away: a resume would start from the newest, whichever run it is of."""
+    for checkpoint in latest_first(folder):
+        remove_folder(checkpoint)
 
 
 def run_folder(save_dir: str | None, name: str, *, resume: bool, overwrite: bool) -> Path:

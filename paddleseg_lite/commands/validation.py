@@ -29,6 +29,8 @@ def validate_loaded(
         observe: also take the measures that only the report shows.
     """
     config = loaded.config
+    if num_workers < 0:
+        raise ConfigError(f"--num_workers must be 0 or more, got {num_workers}.")
     if config.val_dataset is None:
         raise ConfigError("the config has no val_dataset to score on.")
     dataset = build_dataset(config.val_dataset, mode="val")

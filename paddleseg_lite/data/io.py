@@ -104,15 +104,20 @@ def read_label(path: str | os.PathLike) -> np.ndarray:
     return label if label.dtype == np.uint8 else label.astype(np.int32)
 
 
-def image_size(path: str | os.PathLike) -> tuple[int, int]:
-    """The size (H, W) that :func:`read_image` would give, from the header alone where that is possible."""
+def image_size(path: str | os.PathLike, *, whole: bool = False) -> tuple[int, int]:
+    """The size (H, W) that :func:`read_image` would give, from the header alone where that is possible.
+
+    Args:
+        whole: also look for truncation and damage, as far as that is possible without decoding.
+    """
     data = _read_bytes(path, "image")
     turn = exif.orientation(data)
     size = None
     if png.is_png(data):
-        header = _check_png(path, data, "image", whole=False)
+        header = _check_png(path, data, "image", whole=whole)
         size = header.height, header.width
     elif data[:2] == b"\xff\xd8":
+        _check_jpeg(path, data, "image", whole=whole)
         size = _jpeg_size(data)
     if size is None:
         return read_image(path).shape[:2]
@@ -201,12 +206,19 @@ def _check_png(path, data: bytes, kind: str, *, whole: bool = True) -> png.Heade
         raise DataError(f"{kind} {path} is a damaged PNG: {e}. Copy or make it again.") from e
 
 
+def _check_jpeg(path, data: bytes, kind: str, *, whole: bool = True) -> None:
+    if whole and exif.jpeg_is_cut(data):  # some OpenCV fill the rest with grey, silently
+        raise DataError(f"{kind} {path} is a truncated JPEG (no end marker): copy or download it again.")
+
+
 def _decode(path, data: bytes, kind: str, flag: int, *, turned: bool = False) -> np.ndarray:
     """Decode with OpenCV and turn upright (unless ``turned``); [H, W] or [H, W, C] in BGR order."""
     if png.is_png(data):
         _check_png(path, data, kind)
-    elif data[:2] == b"\xff\xd8" and exif.jpeg_is_cut(data):  # some OpenCV fill the rest with grey, silently
-        raise DataError(f"{kind} {path} is a truncated JPEG (no end marker): copy or download it again.")
+    elif data[:2] == b"\xff\xd8":
+        _check_jpeg(path, data, kind)
+    elif data[:200].lstrip().lower().startswith((b"<!doctype", b"<html")):
+        raise DataError(f"{kind} {path} is a web page, so its download went wrong: download the {kind} itself.")
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
     except cv2.error as e:

@@ -29,6 +29,8 @@ class LabelMap:
             self.mapping = {int(k): int(v) for k, v in dict(mapping or {}).items()}
         except (TypeError, ValueError):
             raise ConfigError(f"label_map is a table of id: id, such as {{11: 255}}, but got {mapping!r}.") from None
+        if isinstance(ignore_index, bool) or not isinstance(ignore_index, int):
+            raise ConfigError(f"ignore_index is an integer, such as 255, but got {ignore_index!r}.")
         wrong = sorted({v for v in self.mapping.values() if not (0 <= v < num_classes or v == ignore_index)})
         if wrong:
             raise ConfigError(

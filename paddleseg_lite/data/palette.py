@@ -45,7 +45,9 @@ def parse_palette(colours: Sequence, num_classes: int | None = None) -> np.ndarr
     except (ValueError, TypeError):
         good = False
     if not good:
-        raise ConfigError("colours are RGB triples of integers from 0 to 255: 3 numbers for each class.")
+        raise ConfigError(
+            f"a palette is RGB triples of integers from 0 to 255, 3 numbers for each class, got {str(colours)[:60]}."
+        )
     if num_classes is not None and len(array) < num_classes:
         raise ConfigError(f"{len(array)} colours are given for {num_classes} classes: give one RGB triple for each.")
     return array.astype(np.uint8)

@@ -44,13 +44,13 @@ def _pairs(diagnosis: Diagnosis, name: str, facts: list[PairFacts]) -> None:
     if len(problems) > SHOWN:
         diagnosis.add("error", "data", f"{name}: {len(problems) - SHOWN} more files like these", "")
     sized = [f for f in facts if f.image_size and f.label_size]
-    different = [f for f in sized if _shown_size(f) != f.label_size]
+    different = [f for f in sized if f.image_size != f.label_size]
     for f in different[:SHOWN]:
-        turned = f.orientation in SWAPPED and f.image_size == f.label_size
+        turned = f.orientation in SWAPPED and f.image_size == f.label_size[::-1]
         why = f" once its EXIF orientation {f.orientation} is applied" if turned else ""
         diagnosis.add(
             "error", "data",
-            f"{name}: label {f.label} is {_wxh(f.label_size)} but image {f.image} is {_wxh(_shown_size(f))}{why}",
+            f"{name}: label {f.label} is {_wxh(f.label_size)} but image {f.image} is {_wxh(f.image_size)}{why}",
             "labels were drawn on the unrotated picture: rewrite the image upright" if turned
             else "make the label again at the image's size, or correct the pair in the list",
         )
@@ -65,10 +65,6 @@ def _pairs(diagnosis: Diagnosis, name: str, facts: list[PairFacts]) -> None:
                       "remove the copies: they count double")
 
 
-def _shown_size(f: PairFacts) -> list[int]:
-    return f.image_size[::-1] if f.orientation in SWAPPED else f.image_size
-
-
 def _wxh(size: list[int]) -> str:
     return f"{size[1]}x{size[0]}"
 
@@ -79,7 +75,9 @@ def _census(diagnosis: Diagnosis, config: Config, name: str, dataset, facts: lis
     pixels, images = np.zeros(k, dtype=np.int64), np.zeros(k, dtype=np.int64)
     ignored, strange = 0, Counter()
     offenders: dict[int, str] = {}
+    empty = []
     for f in facts:
+        counted = 0
         for text, count in f.ids.items():
             stored = int(text)
             mapped = int(dataset.labels.mapping.get(stored, stored))
@@ -88,9 +86,13 @@ def _census(diagnosis: Diagnosis, config: Config, name: str, dataset, facts: lis
             elif 0 <= mapped < k:
                 pixels[mapped] += count
                 images[mapped] += 1
+                counted += count
             else:
                 strange[stored] += 1
                 offenders.setdefault(stored, f.label)
+                counted += count
+        if f.ids and not counted:
+            empty.append(f.label)
     for stored, files in strange.most_common(SHOWN):
         diagnosis.add(
             "error", "labels",
@@ -105,8 +107,12 @@ def _census(diagnosis: Diagnosis, config: Config, name: str, dataset, facts: lis
     }
     if total:
         frequency = pixels / total
-        facts_out["enet_weights"] = np.round(1 / np.log(1.02 + frequency), 4).tolist()
+        weights = np.round(1 / np.log(1.02 + frequency), 4).tolist()  # ENet's formula
+        facts_out["suggested_weights"] = dict(zip(dataset.class_names, weights))
     diagnosis.facts[f"{name}_census"] = facts_out
+    if empty and total:
+        diagnosis.add("warning", "labels", f"{name}: {len(empty)} labels hold only ignored pixels, e.g. {empty[0]}",
+                      "take them off the list, or label them: they teach nothing and a batch of them has no loss")
     absent = [n for n, p in zip(dataset.class_names, pixels) if p == 0]
     if facts and not total and not strange:
         diagnosis.add("error", "labels", f"{name}: no label file holds a single pixel that counts",
@@ -117,7 +123,8 @@ def _census(diagnosis: Diagnosis, config: Config, name: str, dataset, facts: lis
     rare = [n for n, p in zip(dataset.class_names, pixels) if 0 < p < RARE_SHARE * max(total, 1)]
     if rare and name == "train" and config.class_weights is None:
         diagnosis.add("warning", "labels", f"{', '.join(rare)}: less than {100 * RARE_SHARE:.1f} % of the pixels each",
-                      "weight the loss: --opts class_weights=enet (or median_frequency)")
+                      "weight the loss: --opts class_weights=enet (or median_frequency), here "
+                      + ", ".join(f"{n} {facts_out['suggested_weights'][n]:.1f}" for n in rare))
     share = facts_out["ignored_share"]
     if share > 0.5:
         diagnosis.add("warning", "labels", f"{name}: {100 * share:.0f} % of the pixels are ignored",

@@ -15,7 +15,7 @@ from ..data.exif import orientation
 from ..data.io import image_size, read_label
 from ..errors import DataError
 
-CACHE_VERSION = 1
+CACHE_VERSION = 2
 
 
 @dataclass
@@ -24,7 +24,7 @@ class PairFacts:
 
     image: str
     label: str | None
-    image_size: list[int] | None = None  # height, width, as the file says
+    image_size: list[int] | None = None  # height, width, upright
     label_size: list[int] | None = None
     orientation: int = 1  # EXIF
     ids: dict[str, int] = field(default_factory=dict)  # id as stored -> pixels
@@ -66,7 +66,7 @@ def _look(image: str, label: str | None) -> PairFacts:
         data = Path(image).read_bytes()
         facts.digest = hashlib.blake2b(data, digest_size=16).hexdigest()
         facts.orientation = orientation(data)
-        facts.image_size = [int(v) for v in image_size(image)]
+        facts.image_size = [int(v) for v in image_size(image, whole=True)]
     except (DataError, OSError) as e:
         facts.problems.append(str(e))
     if label is not None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 import os
 import time
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from ..config import Config
+from ..engine.memory import free_bytes
 from ..errors import UserError
 from .diagnosis import Diagnosis
 
@@ -31,8 +34,10 @@ def rehearse(diagnosis: Diagnosis, config: Config, train, *, speed: bool = True)
         criterion = build_loss(config, train)
         schedule = BatchSchedule(len(train), config.batch_size, seed=config.seed)
         batch = next(iter(train_batches(train, schedule, seed=config.seed, num_workers=0, stop_iter=1)))
-        before = resident_bytes()
+        diagnosis.facts.update(crop=list(batch["image"].shape[2:]))
         model.train()
+        if not _fits(diagnosis, model, criterion, batch, config.batch_size):
+            return
         seconds, loss = math.inf, float("nan")
         for _ in range(2 if speed else 1):  # the first pass also warms up
             started = time.perf_counter()
@@ -49,7 +54,7 @@ def rehearse(diagnosis: Diagnosis, config: Config, train, *, speed: bool = True)
         diagnosis.add("error", "memory", "a training step does not fit into memory", "lower batch_size or the crop")
         return
     diagnosis.facts.update(
-        step_seconds=seconds, first_loss=loss, gradient_norm=gradient, crop=list(batch["image"].shape[2:]),
+        step_seconds=seconds, first_loss=loss, gradient_norm=gradient,
         chance_loss=math.log(train.num_classes),
     )
     if not math.isfinite(loss) or not math.isfinite(gradient):
@@ -60,7 +65,6 @@ def rehearse(diagnosis: Diagnosis, config: Config, train, *, speed: bool = True)
                       "check that the labels hold pixels that count, and that parameters are not all frozen")
     if not np.isfinite(batch["image"].numpy()).all():
         diagnosis.add("error", "data", "a transformed image holds values that are not finite", "check Normalize's std")
-    _memory(diagnosis, before)
     if speed:
         _loader(diagnosis, config, train, seconds)
 
@@ -70,15 +74,57 @@ def _gradient_norm(model) -> float:
     return math.sqrt(sum(squares))
 
 
-def _memory(diagnosis: Diagnosis, before: int | None) -> None:
-    after, free = resident_bytes(), available_bytes()
-    if before is None or after is None or free is None:
-        return
-    need = max(0, after - before)
+def _fits(diagnosis: Diagnosis, model, criterion, batch: dict, batch_size: int) -> bool:
+    """Estimate the memory of a step from one with two samples, before the whole batch is tried."""
+    probe = min(2, batch_size)  # a single sample may be too few for a batch norm
+    small = {k: v[:probe] for k, v in batch.items()}
+    peak = peak_of(lambda: criterion(model(small["image"]), small)[0].backward())
+    model.clear_gradients()
+    free = free_for_step()
+    if peak is None or free is None:
+        return True
+    parameters = sum(4 * int(p.size) for p in model.parameters())
+    need = peak * batch_size // probe + 3 * parameters  # gradients and the optimizer's two averages
     diagnosis.facts.update(step_memory_mb=need >> 20, available_mb=free >> 20)
-    if need > free:  # the step has fitted, yet the optimizer's state and validation come on top
-        diagnosis.add("warning", "memory", f"a step took {need >> 20} MiB and only {free >> 20} MiB are left",
-                      "lower batch_size, or use --accumulate to keep the effective batch")
+    what = f"a step of {batch_size} takes about {max(1, need >> 20)} MiB, and {free >> 20} MiB are free"
+    fix = "lower batch_size or the crop; --accumulate keeps the effective batch"
+    if need > free:
+        diagnosis.add("error", "memory", what, fix)
+    elif need > 0.7 * free:
+        diagnosis.add("warning", "memory", f"{what}: little is left for workers and validation", fix)
+    return need <= free
+
+
+def free_for_step() -> int | None:
+    """Bytes that training may still take: of the GPU where it runs on one, else of the machine."""
+    import paddle
+
+    if not paddle.get_device().startswith("gpu"):
+        return free_bytes()
+    cuda = paddle.device.cuda
+    return int(cuda.get_device_properties().total_memory - cuda.memory_allocated())
+
+
+def peak_of(call: Callable[[], object]) -> int | None:
+    """Bytes that Paddle allocates at most during a call, above what it holds; None where it does not count them."""
+    import paddle
+
+    if paddle.get_device().startswith("gpu"):
+        cuda = paddle.device.cuda
+        reset, current, peak = cuda.reset_max_memory_allocated, cuda.memory_allocated, cuda.max_memory_allocated
+    else:
+        try:
+            from paddle.base import core
+
+            names = ("reset_peak_value", "current_value", "peak_value")
+            reset, current, peak = (partial(getattr(core, f"host_memory_stat_{n}"), "Allocated", 0) for n in names)
+        except (ImportError, AttributeError):  # another Paddle
+            call()
+            return None
+    before = current()
+    reset()
+    call()
+    return max(0, peak() - before)
 
 
 def _loader(diagnosis: Diagnosis, config: Config, train, step_seconds: float) -> None:
@@ -104,30 +150,3 @@ def suggested_workers(batch_seconds: float, step_seconds: float) -> int:
     if batch_seconds < 0.05 * step_seconds:
         return 0
     return int(min(max(1, math.ceil(batch_seconds / max(step_seconds, 1e-9))), max(1, (os.cpu_count() or 1) - 1), 8))
-
-
-def resident_bytes() -> int | None:
-    """Resident size of this process (Linux)."""
-    try:
-        with open("/proc/self/statm", encoding="ascii") as f:
-            return int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, AttributeError):
-        return None
-
-
-def available_bytes() -> int | None:
-    """Memory that programs may still take (Linux), within the control group where there is a limit."""
-    free = None
-    try:
-        with open("/proc/meminfo", encoding="ascii") as f:
-            for line in f:
-                if line.startswith("MemAvailable:"):
-                    free = int(line.split()[1]) * 1024
-        with open("/sys/fs/cgroup/memory.max", encoding="ascii") as limit:
-            text = limit.read().strip()
-        with open("/sys/fs/cgroup/memory.current", encoding="ascii") as current:
-            if text != "max" and free is not None:
-                free = min(free, int(text) - int(current.read()))
-    except (OSError, ValueError):
-        pass
-    return free

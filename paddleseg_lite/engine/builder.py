@@ -90,7 +90,8 @@ def build_loss(config: Config, train_dataset) -> Criterion:
         weights = take_census(train_dataset).weights(weights)
         logger.info("class weights (%s): %s", config.class_weights, np.round(weights, 3).tolist())
     if weights is not None and len(weights) != train_dataset.num_classes:
-        raise ConfigError(f"class_weights has {len(weights)} numbers for {train_dataset.num_classes} classes.")
+        raise ConfigError(f"class_weights has {len(weights)} numbers for {train_dataset.num_classes} classes: "
+                          "give one for each class.")
     return build_criterion(
         config.loss,
         num_classes=train_dataset.num_classes,
@@ -105,4 +106,7 @@ def inference_options(test_config: TestConfig) -> InferenceOptions:
     values = {f.name: getattr(test_config, f.name) for f in fields(TestConfig) if f.name in names}
     if isinstance(values.get("scales"), (int, float)):
         values["scales"] = (float(values["scales"]),)
-    return InferenceOptions(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+    try:
+        return InferenceOptions(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+    except (TypeError, ValueError) as e:
+        raise ConfigError(f"test_config: {e} Correct it in the recipe or by its flag.") from e

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import ConfigError
+from ..errors import ConfigError, EnvironmentProblem
 
 logger = logging.getLogger("paddleseg_lite")
 
@@ -129,7 +129,10 @@ class VisualDLLog(Callback):
         self.folder, self.num_samples, self.writer = folder, num_samples, None
 
     def on_start(self, trainer):
-        from visualdl import LogWriter
+        try:
+            from visualdl import LogWriter
+        except ImportError as e:
+            raise EnvironmentProblem(f"visualdl is not installed or broken ({e}): install it, or use --no_vdl.") from e
 
         self.writer = LogWriter(logdir=str(self.folder))
 
@@ -186,8 +189,10 @@ class Profile(Callback):
     def __init__(self, span: str, folder: Path):
         try:
             self.first, self.last = (int(v) for v in span.split(":"))
+            if not 0 < self.first < self.last:
+                raise ValueError
         except ValueError:
-            raise ConfigError(f"--profile takes START:STOP iterations, got '{span}'.") from None
+            raise ConfigError(f"--profile takes START:STOP iterations, 0 < START < STOP, got '{span}'.") from None
         self.folder, self.profiler = folder, None
 
     def on_step(self, trainer):

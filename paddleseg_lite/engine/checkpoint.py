@@ -262,7 +262,8 @@ def _read_json(path: Path) -> dict[str, Any]:
 def _read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     if not folder.is_dir():
-        raise CheckpointError(f"{folder}: there is no such checkpoint folder.")
+        what = "is a file, not a checkpoint" if folder.exists() else "there is no such checkpoint folder"
+        raise CheckpointError(f"{folder}: {what}. Give the iter_N folder of a run.")
     if not path.is_file():
         hint = " It has model.pdparams: use that file as weights." if (folder / MODEL).is_file() else ""
         raise CheckpointError(f"{folder}: has no manifest.json, so it is no complete checkpoint.{hint}")

@@ -165,7 +165,10 @@ def find_weights(path: Path) -> tuple[Path | None, Path | None]:
     folder, problems = newest_good(path)
     if folder is None:
         detail = f" Damaged: {'; '.join(problems)}." if problems else ""
-        raise CheckpointError(f"there is no checkpoint in {path} (no best_model, no iter_N).{detail}")
+        raise CheckpointError(
+            f"there is no checkpoint in {path} (no best_model, no iter_N). Give a run folder, a checkpoint folder or a "
+            f"weight file.{detail}"
+        )
     return folder, None
 
 

@@ -33,8 +33,10 @@ class Schedule(lr.LRScheduler):
     """
 
     def __init__(self, *, learning_rate: float, iters: int, warmup_iters: int = 0, warmup_start_lr: float = 0.0):
-        if learning_rate < 0 or warmup_start_lr < 0:
-            raise ConfigError(f"lr_scheduler: rates are not negative, got {learning_rate} and {warmup_start_lr}.")
+        if not (0 <= learning_rate < math.inf and 0 <= warmup_start_lr < math.inf):
+            raise ConfigError(
+                f"lr_scheduler: rates are not negative, and finite, got {learning_rate} and {warmup_start_lr}."
+            )
         if warmup_iters < 0 or (warmup_iters and warmup_iters >= iters):
             raise ConfigError(
                 f"lr_scheduler: warmup_iters is {warmup_iters} of {iters} iterations; "

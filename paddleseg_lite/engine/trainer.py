@@ -16,7 +16,7 @@ import paddle
 
 from ..config import Config
 from ..data import BatchSchedule, colorize, train_batches
-from ..errors import CheckpointError, ConfigError
+from ..errors import CheckpointError, ConfigError, EnvironmentProblem
 from . import parallel
 from .builder import build_datasets, build_loss, build_network, inference_options
 from .callbacks import Callback
@@ -65,6 +65,10 @@ class Trainer:
     """
 
     def __init__(self, config: Config, save_dir: str | Path, *, callbacks: Sequence[Callback] = ()):
+        if config.iters is None and config.epochs is None:
+            raise ConfigError(
+                "the config says neither iters nor epochs; training needs one of them (--iters N or --epochs N)."
+            )
         self.config, self.save_dir, self.callbacks = config, Path(save_dir), list(callbacks)
         self.rank, self.world_size = parallel.start()
         self.train_dataset, self.val_dataset = build_datasets(config)
@@ -81,7 +85,7 @@ class Trainer:
         )
         steps_per_epoch = max(1, self.schedule.batches_per_epoch // config.accumulate)
         self.steps_per_epoch = steps_per_epoch
-        self.total_iters = config.iters or (config.epochs or 1) * steps_per_epoch
+        self.total_iters = config.iters or config.epochs * steps_per_epoch
         self.save_interval = config.save_interval or max(1, min(steps_per_epoch, -(-self.total_iters // 10)))
         self.optimizer, self.lr = build_optimizer(
             config.optimizer, self.model, config.lr_scheduler, iters=self.total_iters
@@ -105,8 +109,7 @@ class Trainer:
         if state.iteration == 0 and config.init_context:
             self._initialise_context()
         self.save_dir.mkdir(parents=True, exist_ok=True)
-        for callback in self.callbacks:
-            callback.on_start(self)
+        self._tell("on_start")
         window = LogWindow(config.batch_size * config.accumulate, state.iteration, self.world_size)
         batches = iter(
             train_batches(
@@ -126,8 +129,7 @@ class Trainer:
             result = TrainResult(
                 self.save_dir, state.iteration, state.best_miou, state.best_iter, self._stop_reason
             )
-            for callback in self.callbacks:
-                callback.on_end(self, result)
+            self._tell("on_end", result)
         return result
 
     def _step(self, batches, window: LogWindow) -> None:
@@ -160,8 +162,7 @@ class Trainer:
 
     def _after_step(self, window: LogWindow) -> None:
         state, config = self.state, self.config
-        for callback in self.callbacks:
-            callback.on_step(self)
+        self._tell("on_step")
         last = state.iteration == self.total_iters
         self._stop_reason = parallel.agree_on_stop(self._stop_reason, self.world_size)
         if state.iteration % config.log_iters == 0 or last:
@@ -169,14 +170,23 @@ class Trainer:
                 iteration=state.iteration, lr=float(self.optimizer.get_lr()), total=self.total_iters,
                 epoch=(state.iteration - 1) // self.steps_per_epoch + 1,
             )
-            for callback in self.callbacks:
-                callback.on_log(self, info)
+            self._tell("on_log", info)
         if state.iteration % self.save_interval == 0 or last:
             started = time.perf_counter()
             if config.do_eval and self.val_dataset is not None:
                 self.validate()
             self._save_checkpoint()
             window.pause(time.perf_counter() - started)
+
+    def _tell(self, event: str, *arguments) -> None:
+        """Call a hook of every callback; a record that cannot be written (disk full) never ends the run."""
+        for callback in self.callbacks:
+            try:
+                getattr(callback, event)(self, *arguments)
+            except (OSError, EnvironmentProblem) as e:
+                if event == "on_start":
+                    raise  # nothing is lost yet
+                logger.error("%s NOT WRITTEN: %s. Training goes on.", type(callback).__name__, e)
 
     def request_stop(self, reason: str) -> None:
         """Ask for a stop after the step that is under way."""
@@ -199,8 +209,7 @@ class Trainer:
                 state.best_miou, state.best_iter, state.stale_evals = miou, state.iteration, 0
             else:
                 state.stale_evals += 1
-            for callback in self.callbacks:
-                callback.on_eval(self, evaluation, is_best)
+            self._tell("on_eval", evaluation, is_best)
             if is_best:
                 self._save("best_model", with_optimizer=False, metrics=evaluation.scores)
         return evaluation
@@ -268,7 +277,11 @@ class Trainer:
             for problem in problems:
                 logger.warning("skipping a damaged checkpoint: %s", problem)
             if folder is None:
-                raise CheckpointError(f"there is no checkpoint to resume from in {self.save_dir}.")
+                detail = f" Damaged: {'; '.join(problems)}" if problems else ""
+                raise CheckpointError(
+                    f"there is no checkpoint to resume from in {self.save_dir}. Start without --resume_model, or name "
+                    f"the run with --save_dir.{detail}"
+                )
         checkpoint = load_checkpoint(Path(folder))
         saved = checkpoint.state
         if saved.get("total_iters") != self.total_iters:
@@ -386,8 +399,6 @@ def train(
         resume: a checkpoint folder, or ``True`` for the newest good one in ``save_dir``.
         callbacks: see :mod:`paddleseg_lite.engine.callbacks`.
     """
-    if config.iters is None and config.epochs is None:
-        raise ConfigError("the config says neither iters nor epochs; training needs one of them.")
     trainer = Trainer(config, save_dir, callbacks=callbacks)
     if resume:
         trainer.resume(None if resume is True else resume)

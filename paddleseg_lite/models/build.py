@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
+from ..errors import ConfigError
 from ..registry import MODELS
 from ..weights import apply_pretrained
 from .base import Segmentor
@@ -24,6 +26,11 @@ def build_model(spec: Mapping[str, Any] | str, **offered: Any) -> Segmentor:
             backbone; the share is logged otherwise.
     """
     model = MODELS.build(spec, offered=offered).name_layers()
+    empty = [name for name, p in model.named_parameters() if 0 in p.shape]
+    if empty:
+        raise ConfigError(f"model {spec}: '{empty[0]}' would be empty. A width or number among its arguments is 0.")
     if model.pretrained:
+        if not isinstance(model.pretrained, (str, os.PathLike)):
+            raise ConfigError(f"model.pretrained is a path or an address of weights, but got {model.pretrained!r}.")
         apply_pretrained(model, str(model.pretrained))
     return model

@@ -30,7 +30,10 @@ class FileDataset(SegDataset):
             (str(image), None if label is None or self.mode == "test" else str(label)) for image, label in items
         ]
         if not self.items:
-            raise DataError(f"{type(self).__name__} ({self.mode}) is empty: {source} lists no images.")
+            raise DataError(
+                f"{type(self).__name__} ({self.mode}) is empty: {source} lists no images. "
+                "Write one 'image label' pair a line."
+            )
         missing = [path for pair in self.items for path in pair if path is not None and not os.path.isfile(path)]
         if missing:
             first = "".join(f"\n  {path}" for path in missing[:5])
