@@ -22,6 +22,7 @@ from .findings import Findings
 from .paddleseg_data import LISTED, translate_dataset
 from .paddleseg_models import NETWORKS, translate_model
 from .paddleseg_training import translate_loss_types, translate_optimizer, translate_scheduler
+from .shapes import check_shapes
 
 Tree = Mapping[str, Any]
 
@@ -81,6 +82,11 @@ def translate(tree: Tree, *, origins: Mapping[str, str], source: str) -> dict[st
 
     config.fill_registries()
     found = Findings(source, origins)
+    check_shapes(tree, found)
+    if not isinstance(tree.get("model"), Mapping) or "type" not in tree["model"]:
+        found.refuse("model", "there is no model with a type.")
+    if found.refused:
+        found.finish()
     own = {field.name for field in dataclasses.fields(config.Config)}
     out: dict[str, Any] = {}
     taken = {"model", "train_dataset", "val_dataset", "loss", "optimizer", "lr_scheduler", "learning_rate"}
@@ -101,10 +107,7 @@ def translate(tree: Tree, *, origins: Mapping[str, str], source: str) -> dict[st
     if not tree.get("iters") and not tree.get("epochs"):
         found.refuse("iters", "is not given; PaddleSeg's schedules need it.")
 
-    model = tree.get("model")
-    if not isinstance(model, Mapping) or not isinstance(model.get("type"), str):
-        found.refuse("model", "there is no model with a type.")
-        found.finish()
+    model = tree["model"]
     out["model"], outputs = translate_model(model, tree, found)
     for key in ("train_dataset", "val_dataset"):
         if tree.get(key):

@@ -1,13 +1,16 @@
 """PaddleSeg's schema: small files of our own in it, and what they become."""
 
+import contextlib
+import copy
 import logging
 
 import pytest
 import yaml
 
 from paddleseg_lite import build_model, load_config
+from paddleseg_lite.config import check_components, parse_config
 from paddleseg_lite.errors import ConfigError
-from paddleseg_lite.interop.paddleseg_config import is_paddleseg
+from paddleseg_lite.interop.paddleseg_config import is_paddleseg, translate
 
 DATA = {"dataset_root": "data/x", "num_classes": 4, "transforms": [{"type": "Normalize"}]}
 RESNET = {"type": "ResNet50_vd", "output_stride": 8, "pretrained": "https://example.com/r50.tar.gz"}
@@ -220,3 +223,33 @@ def test_tools_take_the_file(read, tool, tmp_path):
     assert load_config(run / "config.yml").model["style"] == "paddleseg"
     status, out, err = tool("val", "--model_path", run, "--device", "cpu")
     assert status == 0 and "optic_disc" in out, err
+
+
+def paths(node, prefix=()):
+    """Every place in a tree."""
+    for key, value in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
+        yield (*prefix, key)
+        yield from paths(value, (*prefix, key))
+
+
+JUNK = (None, 3, -1.5, "x", True, [], {}, [1, "a"], {"type": 3}, {"a": {"b": None}}, [None], [{"name": 1}])
+RICH = {
+    **BASE, "test_config": {"is_slide": True, "crop_size": [8, 8]}, "train": {"save_interval": 5},
+    "global": {"device": "cpu"},
+    "optimizer": {"type": "sgd", "custom_cfg": [{"name": "bias", "lr_mult": 2.0}], "weight_decay": 1e-4},
+    "loss": {"types": [{"type": "MixedLoss", "losses": [{"type": "CrossEntropyLoss"}], "coef": [1.0]},
+                       {"type": "CrossEntropyLoss", "weight": [1, 1, 1, 1]}], "coef": [1, 0.4]},
+    "model": {**BASE["model"], "bin_sizes": [1, 2], "num_classes": 4, "in_channels": 3},
+}
+
+
+@pytest.mark.parametrize("place", list(paths(RICH)), ids=lambda p: ".".join(map(str, p)))
+def test_junk_is_a_config_error_and_nothing_else(place):
+    for junk in JUNK:
+        tree = copy.deepcopy(RICH)
+        node = tree
+        for key in place[:-1]:
+            node = node[key]
+        node[place[-1]] = junk
+        with contextlib.suppress(ConfigError):
+            check_components(parse_config(translate(tree, origins={}, source="junk.yml")))
