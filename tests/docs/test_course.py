@@ -157,8 +157,11 @@ def test_every_network_of_the_basic_script_trains(script):
         assert not bad, (net, bad)
 
 
-def test_context_beats_colour_and_the_graph_beats_none(script):
+def test_context_beats_colour_and_the_graph_beats_none(script, monkeypatch):
     """What the labs of days 1 and 5 are there to show."""
+    from paddleseg_lite import runtime
+
+    monkeypatch.setattr(runtime, "tune_allocator", lambda: False)  # not in the process of all other tests
     day1, day5 = script("day1"), script("day5")
     assert day1.train("patch", num_epochs=1, num_samples=48)[1] > day1.train("pixel", num_epochs=1, num_samples=48)[1]
     assert day5.train("gcn") > day5.train("mlp") + 0.1
@@ -166,6 +169,9 @@ def test_context_beats_colour_and_the_graph_beats_none(script):
 
 def test_figures_show_what_the_pages_say(script, tmp_path, monkeypatch):
     """The figures that need no training are drawn; the worked example's numbers are those of day 1."""
+    from paddleseg_lite import runtime
+
+    monkeypatch.setattr(runtime, "tune_allocator", lambda: False)
     monkeypatch.syspath_prepend(str(COURSE))
     figures = script("figures")
     monkeypatch.setattr(figures, "OUT", tmp_path)

@@ -1,0 +1,103 @@
+"""Reading Markdown pages: links, anchors, fenced blocks; and how each command of a page is tried."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import unicodedata
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.M | re.S)
+LINK = re.compile(r"(?<!\\)!?\[[^\]]*\]\(([^)\s]+)[^)]*\)")
+
+
+def pages() -> list[Path]:
+    """Every page of the project, as in the repository."""
+    found = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "configs").rglob("*.md")]
+    return sorted(p for p in found if ".git" not in p.parts)
+
+
+def text_of(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+def prose(page: Path) -> str:
+    """The page without fenced blocks and inline code."""
+    return re.sub(r"`[^`\n]*`", "", FENCE.sub("", text_of(page)))
+
+
+def links(page: Path) -> list[str]:
+    return LINK.findall(prose(page))
+
+
+def anchors(page: Path) -> set[str]:
+    """Anchors of the headings, made as GitHub makes them."""
+    found: set[str] = set()
+    for title in re.findall(r"^#{1,6} (.+?)\s*$", FENCE.sub("", text_of(page)), re.M):
+        title = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", title).replace("`", "").lower()
+        kept = (c for c in title if c in " -_" or unicodedata.category(c)[0] in "LN")
+        slug = base = "".join(kept).replace(" ", "-")
+        number = 0
+        while slug in found:
+            number += 1
+            slug = f"{base}-{number}"
+        found.add(slug)
+    return found
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return [body for kind, body in FENCE.findall(text_of(page)) if kind == language]
+
+
+def commands(page: Path) -> list[str]:
+    """Single commands of the bash blocks: continued lines joined, comments dropped, ``&&`` taken apart."""
+    found = []
+    for block in blocks(page, "bash"):
+        for line in block.replace("\\\n", " ").splitlines():
+            line = line.partition(" # ")[0].strip()
+            if line and not line.startswith("#"):
+                found += [part.strip() for part in line.split(" && ")]
+    return found
+
+
+# What happens to a command: the first pattern that is found in it counts.
+#   ("skip", why)      not run
+#   ("flags", why)     its flags are parsed by the tool itself; not run
+#   ("run", extra)     run, with these arguments in front of its own to make it short
+#   ("train", extra)   the same, and on four pictures
+FOUR_PICTURES = ["train_dataset.num_samples=4", "val_dataset.num_samples=2", "lr_scheduler.warmup_iters=0"]
+SHORT = "--threads 1 --iters 2 --batch_size 2 --save_interval 2 --no_vdl --no_doctor"
+ABSENT = r"PATH|VOCdevkit|data/|my_labelme|my_data|PaddleSeg/|\.pth|\.pdparams|DIR|FILE"
+TREATMENT = [
+    (r"^pip install", ("skip", "installs")),
+    (r"^python -m pytest", ("skip", "this test suite")),
+    (r"^ruff check", ("skip", "the linter, a step of its own")),
+    (r"^visualdl ", ("skip", "a server")),
+    (r"paddle\.distributed\.launch", ("skip", "two processes: tests/engine/test_distributed.py")),
+    (r"--device gpu", ("flags", "needs a GPU")),
+    (ABSENT, ("flags", "needs data or weights")),
+    (r"^python docs/course/scripts/train_basic\.py", ("run", "--num_samples 8 --size 32")),
+    (r"^python docs/course/scripts/day1\.py", ("run", "--num_samples 8")),
+    (r"^python docs/course/scripts/day5\.py", ("run", "")),
+    (r"^python docs/course/figures\.py", ("run", "--only atrous --out figures")),
+    (r"^python docs/build_reference\.py", ("run", "--check")),
+    (r"^python tools/train\.py$", ("train", SHORT)),
+    (r"^python tools/train\.py .*_scenes\.yml", ("train", f"{SHORT} --overwrite --save_dir output/other")),
+    (r"^python tools/(val|infer)\.py --model_path output/unet_scenes", ("run", "--threads 1")),
+    (r"^python tools/summary\.py", ("run", "")),
+    (r"^python (tools|benchmarks)/", ("flags", "long, or of another page's test")),
+]
+
+
+def treatment(command: str) -> tuple[str, str] | None:
+    """``(kind, what)`` of a command, or None: a command nobody has thought about."""
+    return next((what for pattern, what in TREATMENT if re.search(pattern, command)), None)
+
+
+def arguments(command: str, kind: str, extra: str) -> list[str]:
+    """What a script of a page is given: its own arguments, shortened."""
+    own = shlex.split(command)[2:]
+    if kind == "train":
+        own += FOUR_PICTURES if "--opts" in own else ["--opts", *FOUR_PICTURES]
+    return [*shlex.split(extra), *own]

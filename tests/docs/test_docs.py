@@ -1,0 +1,192 @@
+"""Pages that cannot rot: links, anchors, quoted lines, commands, code blocks, flags, generated reference."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import runpy
+import shlex
+import sys
+
+import pytest
+
+sys.path.insert(0, __file__.rpartition("/")[0])
+from pages import ROOT, anchors, arguments, blocks, commands, links, pages, prose, text_of, treatment
+
+PAGES = pages()
+NAMES = [p.relative_to(ROOT).as_posix() for p in PAGES]
+TWO_LANGUAGES = [(p, p.parents[1] / "zh" / p.name) for p in PAGES if p.parent.name == "en"] + [
+    (ROOT / "README.md", ROOT / "README_zh.md"), (ROOT / "docs" / "migration.md", ROOT / "docs" / "migration_zh.md")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_relative_links_and_anchors_resolve(page):
+    broken = []
+    for target in links(page):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        file = (page.parent / path).resolve() if path else page
+        if not file.exists() or (anchor and file.suffix == ".md" and anchor not in anchors(file)):
+            broken.append(target)
+    assert not broken
+
+
+@pytest.mark.parametrize("pair", TWO_LANGUAGES, ids=lambda pair: pair[0].relative_to(ROOT).as_posix())
+def test_both_languages_say_the_same(pair):
+    """Equal code and commands, equal pictures, as many headings, and the numbers of one are in the other."""
+    english, chinese = pair
+    assert blocks(english, "python") == blocks(chinese, "python")
+    assert commands(english) == commands(chinese)
+    pictures = [[t for t in links(p) if t.endswith(".png")] for p in pair]
+    assert pictures[0] == pictures[1]
+    heads = [re.findall(r"^(#+) ", text_of(p), re.M) for p in pair]
+    assert heads[0] == heads[1]
+    code = [sorted(set(re.findall(r"\| `([^`\n]+)`", text_of(p)))) for p in pair]
+    assert [c for c in code[0] if re.search(r"[=(]", c)] == [c for c in code[1] if re.search(r"[=(]", c)]
+    decimals = [set(re.findall(r"\d+\.\d+", prose(p))) for p in pair]
+    assert decimals[0] == decimals[1]
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if p.name.startswith("day")],
+                         ids=lambda p: "/".join(p.parts[-2:]))
+def test_course_quotes_lines_that_exist(page):
+    """A row ``| equation | [file](link) | `line` |`` quotes a line of that file."""
+    rows = re.findall(r"^\|.*\| \[[^\]]+\]\(([^)]+)\) \| `(.+?)`(?: .*|：.*)?\|$", text_of(page), re.M)
+    assert len(rows) >= 5
+    for link, line in rows:
+        assert line in text_of(page.parent / link), f"{link} has no line {line!r}"
+    answer = f"test_{page.stem}"
+    assert answer in text_of(page) and f"def {answer}(" in text_of(ROOT / "tests" / "docs" / "test_course.py")
+    assert re.search(r"docs/course/scripts/\w+\.py", text_of(page)) and "scripts/" in "".join(links(page))
+
+
+def test_python_blocks_run(monkeypatch, runs):
+    """Every Python block of every page, once; those of the README find the run that its commands made."""
+    monkeypatch.chdir(runs)
+    leave_the_process_alone(monkeypatch)
+    done: set[str] = set()
+    for page in PAGES:
+        for block in blocks(page, "python"):
+            if block not in done:
+                done.add(block)
+                exec(compile(block, f"{page.name} block {len(done)}", "exec"), {"__name__": "page"})
+    assert len(done) >= 10
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """A folder that looks like a checkout, with a photo, in which the commands of all pages have been run in order."""
+    import cv2
+    import numpy as np
+
+    folder = tmp_path_factory.mktemp("checkout")
+    for name in ("tools", "configs", "docs", "benchmarks"):
+        (folder / name).symlink_to(ROOT / name)
+    (folder / "my_photos").mkdir()
+    photo = np.random.default_rng(0).integers(0, 255, (48, 64, 3), dtype=np.uint8)
+    cv2.imwrite(str(folder / "my_photos" / "street.png"), photo)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        leave_the_process_alone(patch)
+        run_commands(patch)
+    return folder
+
+
+def leave_the_process_alone(patch) -> None:
+    """Undo afterwards what a tool or script may do to its own process: paths, log handlers; no malloc tuning."""
+    import logging
+
+    from paddleseg_lite import runtime
+
+    logger = logging.getLogger("paddleseg_lite")
+    patch.setattr(logger, "handlers", [*logger.handlers])
+    patch.setattr(logger, "level", logger.level)
+    patch.setattr(sys, "path", [*sys.path])
+    patch.setattr(runtime, "tune_allocator", lambda: False)
+
+
+def run_commands(patch) -> None:
+    """Run, or parse, each command once; README first."""
+    done: set[str] = set()
+    for page in sorted(PAGES, key=lambda p: p.name != "README.md" or p.parent != ROOT):
+        for command in commands(page):
+            kind, what = treatment(command) or (None, None)
+            if command in done or kind in (None, "skip"):
+                continue
+            done.add(command)
+            program, script = shlex.split(command)[:2]
+            assert program == "python" and (ROOT / script).is_file(), f"{page.name}: {command}: no such script"
+            if kind == "flags":
+                parse(ROOT / script, shlex.split(command)[2:], command)
+                continue
+            patch.setattr(sys, "argv", [script, *arguments(command, kind, what)])
+            try:
+                runpy.run_path(str(ROOT / script), run_name="__main__")
+            except SystemExit as end:
+                assert end.code in (None, 0), f"{page.name}: {command}: status {end.code}"
+
+
+def parse(script, arguments, command) -> None:
+    """The tool's own parser accepts the arguments; a benchmark without one must at least exist."""
+    spec = importlib.util.spec_from_file_location(f"docs_{script.stem}", script)
+    module = importlib.util.module_from_spec(spec)
+    if "build_parser" not in text_of(script):
+        return
+    spec.loader.exec_module(module)
+    try:
+        module.build_parser().parse_args(arguments)
+    except SystemExit as end:
+        raise AssertionError(f"{command}: flags are not accepted") from end
+
+
+def test_commands_of_all_pages_run(runs):
+    """The fixture ran them; what the README promises is there."""
+    run = runs / "output" / "unet_scenes"
+    for name in ("config.yml", "metrics.jsonl", "best_model", "samples"):
+        assert (run / name).exists(), name
+    assert list((runs / "output" / "infer").rglob("*.png"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_every_command_is_accounted_for(page):
+    assert not [c for c in commands(page) if treatment(c) is None]
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if p.parts[-2] in ("en", "zh") or p.stem in (
+    "README", "README_zh", "migration", "migration_zh")], ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_flags_and_files_named_in_pages_exist(page):
+    """``--flags`` are known to some tool or script, and paths in code of the project exist."""
+    sources = [ROOT / "paddleseg_lite" / "cli.py"]
+    for pattern in ("tools/*.py", "benchmarks/*.py", "docs/*.py", "docs/course/**/*.py"):
+        sources += ROOT.glob(pattern)
+    known = {w for s in sources for w in re.findall(r"[\"'](?:--)?([a-z][\w-]+)[\"']", text_of(s))}
+    foreign = {"profiler_options", "repeats", "to_static_training", "data_format", "nproc_per_node", "backend", "gpus",
+               "logdir"}
+    inline = re.findall(r"`([^`\n]+)`", text_of(page))
+    for code in inline:
+        for flag in re.findall(r"(?<![\w-])--([a-z][\w-]*)", code):
+            assert flag in known | foreign, f"{code}: no tool has --{flag}"
+        for path in re.findall(r"(?<![\w/.])((?:tools|configs|docs|tests|benchmarks)/[\w./-]+)", code):
+            assert (ROOT / path).exists() or "my_data" in path, f"{code}: {path} does not exist"
+
+
+@pytest.mark.parametrize("name", ["README.md", "README_zh.md"])
+def test_model_table_tells_what_summary_computes(name):
+    from paddleseg_lite.commands.summary import describe
+
+    rows = re.findall(r"^\| [^|]+ \| `(\w+)` \| ([\d.]+) M \| ([\d.]+) \|", text_of(ROOT / name), re.M)
+    assert len(rows) == 17
+    for kind, millions, gmacs in rows if name == "README.md" else []:
+        result = describe(model=kind, num_classes=21)
+        places = len(millions.partition(".")[2])
+        assert f"{result.eval_parameters / 1e6:.{places}f}" == millions, kind
+        assert f"{result.gmacs:.1f}" == gmacs, kind
+
+
+def test_reference_is_up_to_date():
+    spec = importlib.util.spec_from_file_location("build_reference", ROOT / "docs" / "build_reference.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    for name, text in module.pages().items():
+        assert text_of(module.OUT / name) == text, f"{name}: run python docs/build_reference.py"
