@@ -64,7 +64,7 @@ class NumbersGuard:
         )
         finite = not any_rank(not finite, trainer.world_size)
         if (trainer.state.iteration + 1) % trainer.config.log_iters == 0 and gradients:
-            self.grad_norm = paddle.sqrt(paddle.add_n([(g.astype("float32") ** 2).sum() for g in gradients]))
+            self.grad_norm = joint_norm(gradients) / trainer.precision.loss_scale
         metas, self._metas, self._loss_sum = self._metas, [], None
         if finite:
             self._skips = 0
@@ -84,15 +84,16 @@ class NumbersGuard:
         return False
 
     def _write_black_box(self, trainer, batch: dict, metas: list[dict], gradients: list) -> Path:
-        layer = first_bad_layer(trainer.model, batch["image"])
+        with trainer.precision.autocast():  # half precision overflows where fp32 would not
+            layer = first_bad_layer(trainer.model, batch["image"])
         labels = batch["label"].numpy()
         record = {
             "iteration": trainer.state.iteration + 1,
             "files": [m.get("path") for m in metas],
             "label_ids": np.unique(labels).tolist(),
             "lr": float(trainer.optimizer.get_lr()),
-            "grad_norm": float(paddle.sqrt(paddle.add_n([(g.astype("float32") ** 2).sum() for g in gradients])))
-            if gradients else None,
+            "grad_norm": float(joint_norm(gradients)) / trainer.precision.loss_scale if gradients else None,
+            "loss_scale": trainer.precision.loss_scale,
             "first_layer_with_non_finite_output": layer,
             "parameters_with_non_finite_gradient": [
                 name for name, p in trainer.model.named_parameters()
@@ -105,6 +106,11 @@ class NumbersGuard:
         path = self.folder / "blackbox.json"
         path.write_text(json.dumps(record, indent=1), encoding="utf-8")
         return path
+
+
+def joint_norm(tensors: list):
+    """The L2 norm of all tensors together, as a scalar tensor."""
+    return paddle.sqrt(paddle.add_n([(t.astype("float32") ** 2).sum() for t in tensors]))
 
 
 def all_finite(tensors: list) -> bool:

@@ -6,6 +6,7 @@ import contextlib
 import logging
 from typing import Any
 
+import numpy as np
 import paddle
 
 logger = logging.getLogger("paddleseg_lite")
@@ -27,6 +28,9 @@ class Precision:
         if not on_gpu:
             if precision == "fp16":
                 logger.warning("--precision fp16: CPUs have no fp16 training kernels; training in fp32.")
+            elif precision == "bf16":
+                logger.info("--precision bf16 on a CPU: oneDNN kernels multiply in bf16; weights stay in fp32, and "
+                            "--amp_level has no meaning here.")
             accelerate(model, precision, cpu_accel)
         elif self.amp_dtype:
             if level == "O2":
@@ -45,6 +49,11 @@ class Precision:
         """The loss to call ``backward`` on."""
         return loss if self.scaler is None else self.scaler.scale(loss)
 
+    @property
+    def loss_scale(self) -> float:
+        """What gradients are multiplied with until :meth:`step`."""
+        return 1.0 if self.scaler is None else _plain(self.scaler.state_dict()["scale"])
+
     def step(self, optimizer) -> None:
         """One optimizer update."""
         if self.scaler is None:
@@ -57,8 +66,7 @@ class Precision:
         """Scaler state and kernel choices, as JSON."""
         state: dict[str, Any] = {}
         if self.scaler is not None:
-            state["scaler"] = {k: v if isinstance(v, (int, float, bool)) else float(v)
-                               for k, v in self.scaler.state_dict().items()}
+            state["scaler"] = {k: _plain(v) for k, v in self.scaler.state_dict().items()}
         if self._records_choices:
             from .. import accel
 
@@ -68,11 +76,17 @@ class Precision:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what :meth:`state_dict` gave."""
         if self.scaler is not None and "scaler" in state:
-            self.scaler.load_state_dict(state["scaler"])
+            scaler = dict(state["scaler"])
+            self.scaler.load_state_dict({**scaler, "scale": np.asarray([scaler["scale"]], np.float32)})
         if self._records_choices and "accel_choices" in state:
             from .. import accel
 
             accel.load_choices(state["accel_choices"])
+
+
+def _plain(value: Any) -> Any:
+    """A number of the scaler's state; the scale itself is an array of one."""
+    return value if isinstance(value, (int, float, bool)) else float(np.asarray(value).reshape(-1)[0])
 
 
 def accelerate(model, precision: str = "fp32", cpu_accel: str = "fp32") -> None:

@@ -78,7 +78,8 @@ class Trainer:
             from ..layers import freeze_bn
 
             freeze_bn(self.model)
-        self.model = parallel.convert_sync_bn(self.model, self.world_size)
+        else:  # SyncBatchNorm has no frozen form
+            self.model = parallel.convert_sync_bn(self.model, self.world_size)
         self.criterion = build_loss(config, self.train_dataset)
         self.schedule = BatchSchedule(
             len(self.train_dataset), config.batch_size, seed=config.seed, rank=self.rank, world_size=self.world_size
