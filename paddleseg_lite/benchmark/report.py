@@ -18,8 +18,8 @@ def to_markdown(content: dict[str, Any]) -> str:
     peaks = ", ".join(f"{value:,.0f} GFLOP/s {name}" for name, value in machine["gemm_peak_gflops"].items())
     parts = [
         f"# Benchmark at {content['batch']}x{width}x{height}",
-        f"{machine['threads']} threads of {machine['processor']}, Paddle {machine['paddle']}; best matrix product "
-        f"{peaks}. Random weights; variants take turns; p50 is the median, share is of that peak "
+        f"{machine['threads']} threads of {machine['processor']}, Paddle {machine['paddle']}; best matrix product or "
+        f"large convolution {peaks}. Random weights; variants take turns; p50 is the median, share is of that peak "
         "(two operations per multiply-add).",
         "## Inference", _inference(content["networks"]),
     ]

@@ -171,6 +171,40 @@ def test_flags_and_files_named_in_pages_exist(page):
             assert (ROOT / path).exists() or "my_data" in path, f"{code}: {path} does not exist"
 
 
+FOREIGN = re.compile(r"fluid|paddle\.|F\.|paddlepaddle|x\.numpy|.*\.(py|txt|json|yml|jsonl)$")
+ELSEWHERE = {"Pool2D", "set_dict", "load_dygraph", "SemanticConnectivityLoss", "freeze_backbone_bn", "reduce_max"}
+
+
+def test_names_in_pages_exist():
+    """A name in inline code of course, READMEs and migration pages is a word of sources, recipes or scripts."""
+    words = {"test_day" + str(day) for day in range(1, 8)}
+    for pattern in ("paddleseg_lite/**/*.py", "tools/*.py", "configs/**/*.yml", "docs/course/**/*.py"):
+        for source in ROOT.glob(pattern):
+            words |= set(re.findall(r"\w+", text_of(source)))
+    own = [p for p in PAGES if p.parts[-2] in ("en", "zh") or p.stem in ("README_zh", "migration", "migration_zh")]
+    missing, seen = [], 0
+    for page in [ROOT / "README.md", *own]:
+        for name in re.findall(r"(?<!`)`([A-Za-z_][\w.]*)`(?!`)", text_of(page)):
+            if FOREIGN.match(name) or name in ELSEWHERE or not re.search(r"_|[a-z][A-Z]|\.", name):
+                continue
+            seen += 1
+            if not set(name.split(".")) <= words:
+                missing.append((page.name, name))
+    assert seen > 50 and not missing
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_recipes_in_pages_load(page, tmp_path):
+    """A YAML block with a model is a whole recipe, as if it stood in configs/."""
+    from paddleseg_lite.config import load_config
+
+    (tmp_path / "_base_").symlink_to(ROOT / "configs" / "_base_")
+    for block in blocks(page, "yaml"):
+        if re.search(r"^model:", block, re.M) and re.search(r"^(train_dataset|_base_):", block, re.M):
+            (tmp_path / "my_data.yml").write_text(block, encoding="utf-8")
+            assert load_config(tmp_path / "my_data.yml").model["type"]
+
+
 @pytest.mark.parametrize("name", ["README.md", "README_zh.md"])
 def test_model_table_tells_what_summary_computes(name):
     from paddleseg_lite.commands.summary import describe

@@ -9,7 +9,7 @@ from .context_layout import Layout
 from .scene_canvas import smooth_noise
 
 WATER, ROAD, APRON = (70, 130, 170), (110, 104, 100), (150, 150, 140)
-DARK, LIGHT = 20, 235
+BODY, DARK, LIGHT = (222, 214, 196), 20, 235
 
 
 def paint(layout: Layout, noise: np.random.Generator, distance: int, difficulty: float):
@@ -33,7 +33,7 @@ def paint(layout: Layout, noise: np.random.Generator, distance: int, difficulty:
             face = LIGHT if cue.value == 1 else DARK
             _mark(image, cue, (face,) * 3, LIGHT + DARK - face)
     for box in layout.objects:
-        _vehicle(image, box, hue_colour(layout.hues[box.group]) if layout.kind == "spatial" else (60, 60, 70))
+        _vehicle(image, box, hue_colour(layout.hues[box.group]) if layout.kind == "spatial" else BODY)
         label[box.top : box.top + box.height, box.left : box.left + box.width] = box.value
     return image.clip(0, 255).astype(np.uint8), label
 
@@ -75,10 +75,10 @@ def _mark(image, box: Box, face, rim) -> None:
     image[box.top + 1 : box.top + box.height - 1, box.left + 1 : box.left + box.width - 1] = face
 
 
-def _vehicle(image, box: Box, cabin) -> None:
-    """A pale body with a dark rim and a cabin; nothing of it depends on the class."""
+def _vehicle(image, box: Box, body) -> None:
+    """A body with a dark rim and a dark cabin; nothing of it depends on the class."""
     h, w = box.height, box.width
     patch = image[box.top : box.top + h, box.left : box.left + w]
     patch[:] = 40
-    patch[1:-1, 1:-1] = (222, 214, 196)
-    patch[h // 4 : h - h // 4, w // 4 : w - w // 4] = cabin
+    patch[1:-1, 1:-1] = body
+    patch[h // 3 : h - h // 3, w // 3 : w - w // 3] = (60, 60, 70)

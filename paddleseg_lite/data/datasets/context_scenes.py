@@ -2,8 +2,8 @@
 
     prior           one small mark, far away, decides the class of all objects
     semantic        a vehicle is a boat on water and a car on road; around it lies a neutral apron
-    semantic_hard   2 to 4 regions of random colour, each with a mark of its own: an
-                    object follows the mark of *its* region
+    semantic_hard   2 to 4 regions of random colour, in scattered tiles, each with a mark of
+                    its own: an object follows the mark of *its* region
     spatial         a vehicle's class is the side on which its partner (of its colour) stands;
                     the light tells where in the picture a pixel lies
 

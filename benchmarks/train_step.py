@@ -1,0 +1,198 @@
+"""Training steps side by side: this project with and without oneDNN, PaddleSeg, PyTorch.
+
+    python benchmarks/train_step.py --peer_python ENV/bin/python --torch_python ENV/bin/python
+
+Every side is a process of its own and all of them take turns, one step each, so
+that whatever else the machine does falls on all alike; medians are reported.
+PaddleSeg runs as shipped (``OMP_NUM_THREADS`` unset: one thread) and with all
+threads. The graph is PaddleSeg's on its side and the equal one here (translated
+by ``paddleseg_lite.interop``); PyTorch runs the same UNet and torchvision's
+DeepLabV3, channels last, fp32 and bf16 autocast.
+
+On a busy machine prefer ``--threads 1`` and the CPU times: threads that wait for
+each other make wall times of two threads meaningless there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from paddleseg_lite.reporting import markdown_table  # noqa: E402
+
+NUM_CLASSES = 11
+
+
+def resnet(depth=50):
+    return {"type": f"ResNet{depth}_vd", "output_stride": 8}
+
+
+NETWORKS = {  # PaddleSeg's description
+    "UNet": {"type": "UNet"},
+    "DeepLabV3": {"type": "DeepLabV3", "backbone": {**resnet(), "multi_grid": [1, 2, 4]}},
+    "DeepLabV3P": {"type": "DeepLabV3P", "backbone": {**resnet(), "multi_grid": [1, 2, 4]}},
+    "PSPNet": {"type": "PSPNet", "backbone": resnet()},
+    "GloRe": {"type": "GloRe", "backbone": resnet()},
+    "ENet": {"type": "ENet"},
+}
+IN_TORCH = {"UNet": {"type": "UNet"}, "DeepLabV3": {"type": "deeplabv3_resnet50"}}
+
+
+class Side:
+    """A worker process and the times it has reported."""
+
+    def __init__(self, title: str, python: str, job: dict, threads: int | None):
+        self.title, self.times = title, {"train": [], "infer": []}
+        environment = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
+        if threads is not None:
+            environment["OMP_NUM_THREADS"] = str(threads)
+        command = [python, "-W", "ignore", str(Path(__file__).with_name("step_worker.py")), json.dumps(job)]
+        self.process = subprocess.Popen(
+            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        self.about = self.read()
+
+    def read(self) -> dict:
+        """The next answer; what libraries print in between is skipped."""
+        for line in self.process.stdout:
+            if line.startswith("{"):
+                return json.loads(line)
+        raise RuntimeError(f"{self.title} ended: {self.process.stderr.read()[-800:]}")
+
+    def run(self, what: str, *, keep: bool = True) -> None:
+        self.process.stdin.write(what + "\n")
+        self.process.stdin.flush()
+        answer = self.read()
+        if keep:
+            self.times[what].append(answer)
+        time.sleep(0.25)  # let its threads go to sleep before the next side starts
+
+    def median(self, what: str, clock: str) -> float | None:
+        """Milliseconds."""
+        found = [1e3 * t[clock] for t in self.times[what]]
+        return statistics.median(found) if found else None
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self.process.stdin.close()
+        self.process.wait(30)
+        self.process.stdout.close()
+        self.process.stderr.close()
+
+
+def sides(name: str, args):
+    """``(title, interpreter, job, threads)`` of everything to compare on one network."""
+    from paddleseg_lite.interop.findings import Findings
+    from paddleseg_lite.interop.paddleseg_models import translate_model
+
+    network = {**NETWORKS[name], "num_classes": NUM_CLASSES}
+    findings = Findings(name, {})
+    ours, _ = translate_model(network, {}, findings)
+    findings.finish()
+    common = {"num_classes": NUM_CLASSES, "shape": [args.batch, 3, *args.size]}
+    if args.peer_python:
+        job = {**common, "side": "paddleseg", "network": NETWORKS[name]}
+        if args.threads > 1:
+            yield "PaddleSeg as shipped", args.peer_python, job, None
+        yield "PaddleSeg", args.peer_python, job, args.threads
+    for mode in args.modes:
+        yield f"ours {mode}", sys.executable, {**common, "side": "ours", "network": ours, "mode": mode}, args.threads
+    if args.torch_python and name in IN_TORCH:
+        for mode in ("fp32", "bf16"):
+            job = {**common, "side": "torch", "network": IN_TORCH[name], "mode": mode}
+            yield f"PyTorch {mode}", args.torch_python, job, args.threads
+
+
+def compare(name: str, args) -> list[dict]:
+    """Run all sides of one network in turns."""
+    running = []
+    try:
+        for title, python, job, threads in sides(name, args):
+            running.append(Side(title, python, job, threads))
+        for what, rounds in (("train", args.rounds), ("infer", args.infer_rounds)):
+            for index in range(rounds + 1):
+                for side in running:
+                    side.run(what, keep=index > 0)  # the first compiles, measures and fills caches
+    finally:
+        for side in running:
+            side.close()
+    return [
+        {"network": name, "side": s.title, **s.about, "times": s.times,
+         **{f"{w}_{c}_ms": s.median(w, c) for w in ("train", "infer") for c in ("wall", "cpu")}}
+        for s in running
+    ]
+
+
+def table(results: list[dict], base: str, clock: str) -> str:
+    rows = []
+    for r in results:
+        reference = next((o for o in results if o["network"] == r["network"] and o["side"] == base), None)
+        cells = [r["network"], r["side"], f"{r['parameters'] / 1e6:.2f}"]
+        for what in ("train", "infer"):
+            value = r[f"{what}_{clock}_ms"]
+            gain = reference[f"{what}_{clock}_ms"] / value if reference and value else None
+            cells += [f"{value:,.0f}" if value else "", f"{gain:.2f}x" if gain else ""]
+        rows.append(cells)
+    head = ["network", "side", "M parameters", f"train step, {clock} ms", f"against {base}", f"inference, {clock} ms"]
+    return markdown_table([*head, ""], rows)
+
+
+def main() -> int:
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--peer_python", help="interpreter with PaddleSeg")
+    p.add_argument("--torch_python", help="interpreter with torch (and torchvision for DeepLabV3)")
+    p.add_argument("--only", nargs="*", default=list(NETWORKS), choices=list(NETWORKS))
+    p.add_argument("--modes", nargs="*", default=["off", "fp32", "bf16"], choices=["off", "auto", "fp32", "bf16"])
+    p.add_argument("--batch", type=int, default=2)
+    p.add_argument("--size", type=int, nargs=2, default=[192, 256], metavar=("H", "W"))
+    p.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    p.add_argument("--rounds", type=int, default=7)
+    p.add_argument("--infer_rounds", type=int, default=3)
+    p.add_argument("--out", help="path without suffix: .json and .md are written")
+    args = p.parse_args()
+    results = []
+    for name in args.only:
+        results += compare(name, args)
+        for r in results[-8:]:
+            if r["network"] == name:
+                print(f"{name:11} {r['side']:21} train {r['train_wall_ms']:8.0f} ms (cpu {r['train_cpu_ms']:8.0f}), "
+                      f"inference {r['infer_wall_ms'] or 0:6.0f} ms", flush=True)
+    base = "PaddleSeg" if args.peer_python else "ours off"
+    load = os.getloadavg()[0]
+    text = "\n\n".join([
+        f"# Training steps, {args.batch}x3x{args.size[0]}x{args.size[1]}, {args.threads} threads",
+        f"`python benchmarks/train_step.py`, medians of {args.rounds} steps taken in turns; {processor()}; "
+        f"load average at the end {load:.1f}.",
+        table(results, base, "wall"), table(results, base, "cpu"),
+    ])
+    if args.out:
+        out = Path(args.out)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.with_suffix(".json").write_text(json.dumps(results, indent=1), encoding="utf-8")
+        out.with_suffix(".md").write_text(text + "\n", encoding="utf-8")
+    print(text)
+    return 0
+
+
+def processor() -> str:
+    """Model name of the processor."""
+    with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as f:
+        for line in f:
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

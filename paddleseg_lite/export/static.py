@@ -1,0 +1,115 @@
+"""Paddle's static graph: the format of Paddle Inference, and an engine that needs nothing but Paddle.
+
+The sizes are fixed: the network runs once as it is on recording tensors, and
+what its Python code does with ``x.shape`` is fixed with it. Translating the
+source instead (``to_static`` without a marker) would keep them open, but gets
+lost in the networks here (RecursionError or minutes, Paddle 3.3.1).
+
+Run by ``paddle.jit.load``, not by ``paddle.inference``: the latter's oneDNN
+passes, on by default in 3.3.1, refuse resize and max-pooling with indices.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import paddle
+from paddle import nn
+
+from .cache import cache_folder, write_whole
+from .onnx import Normalisation
+from .trace import eval_mode
+
+
+class Deployed(nn.Layer):
+    """A network with pre- and post-processing inside; what is saved.
+
+    Args:
+        normalise: take ``pixels [N, H, W, C]`` in place of ``image [N, C, H, W]``.
+        argmax: give ``labels [N, H, W]`` in place of ``logits [N, K, H, W]``.
+    """
+
+    def __init__(self, network: nn.Layer, normalise: Normalisation | None = None, argmax: bool = False):
+        super().__init__()
+        self.network, self.normalise, self.argmax = network, normalise, argmax
+
+    @paddle.jit.not_to_static  # run the Python code as it is: see export/trace.py
+    def forward(self, image):
+        if self.normalise is not None:
+            how = self.normalise
+            std = np.asarray(how.std, dtype=np.float64)
+            factor = (1.0 / (how.scale * std)).astype(np.float32).reshape(1, -1, 1, 1)
+            shift = (-np.asarray(how.mean, dtype=np.float64) / std).astype(np.float32).reshape(1, -1, 1, 1)
+            image = image.astype("float32").transpose([0, 3, 1, 2]) * paddle.to_tensor(factor) + paddle.to_tensor(shift)
+        logits = self.network(image)["out"]
+        if not self.argmax:
+            return logits
+        return logits.argmax(axis=1).astype("uint8" if logits.shape[1] <= 256 else "int32")
+
+
+def export_static(network: nn.Layer, stem: str | Path, shape: Sequence[int], *,
+                  normalise: Normalisation | None = None, argmax: bool = False) -> list[Path]:
+    """Write ``stem.json`` (``stem.pdmodel`` before Paddle 3) and ``stem.pdiparams``.
+
+    Args:
+        shape: ``(N, C, H, W)`` of the image, whatever the layout of the pixels.
+
+    Returns:
+        The files written.
+    """
+    stem = Path(stem)
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    n, c, height, width = (int(s) for s in shape)
+    if normalise is None:
+        spec = paddle.static.InputSpec([n, c, height, width], "float32", "image")
+    else:
+        spec = paddle.static.InputSpec([n, height, width, c], normalise.dtype, "pixels")
+    with eval_mode(network):
+        deployed = Deployed(network, normalise, argmax)
+        deployed.eval()
+        paddle.jit.save(deployed, str(stem), input_spec=[spec])
+    return sorted(p for p in stem.parent.glob(f"{stem.name}.*") if p.suffix in (".json", ".pdmodel", ".pdiparams"))
+
+
+class StaticEngine:
+    """Static graphs, one per shape, saved when a shape first comes.
+
+    Args:
+        stem_for: ``f(shape) -> stem`` of a saved graph for that shape.
+    """
+
+    name = "static fp32"
+    bytes_per_pixel = 0.0
+
+    def __init__(self, stem_for, num_classes: int | None = None):
+        self._stem_for, self.num_classes = stem_for, num_classes
+        self._graphs: dict[tuple[int, ...], nn.Layer] = {}
+
+    @classmethod
+    def of(cls, network: nn.Layer, *, threads: int | None = None, folder: str | Path | None = None) -> StaticEngine:
+        """The engine of a network at hand; Paddle's own threads, set before it was imported, are used."""
+        folder = Path(folder) if folder else cache_folder(network)
+
+        def stem_for(shape) -> Path:
+            stem = folder / ("static_" + "x".join(str(s) for s in shape))
+            done = stem.with_suffix(".done")
+            if not done.is_file():
+                export_static(network, stem, shape)
+                write_whole(done, json.dumps(list(shape)).encode())  # last: it says that the graph is whole
+            return stem
+
+        return cls(stem_for, getattr(network, "num_classes", None))
+
+    def __call__(self, image) -> np.ndarray:
+        x = image if isinstance(image, paddle.Tensor) else paddle.to_tensor(np.asarray(image))
+        shape = tuple(int(s) for s in x.shape)
+        if shape not in self._graphs:
+            if len(self._graphs) >= 4:
+                self._graphs.pop(next(iter(self._graphs)))
+            self._graphs[shape] = paddle.jit.load(str(self._stem_for(shape)))
+            self._graphs[shape].eval()
+        with paddle.no_grad():
+            return self._graphs[shape](x).numpy()

@@ -1,0 +1,29 @@
+"""What the export tests share: small networks, and whichever ONNX runtime is installed."""
+
+import numpy as np
+import pytest
+
+from paddleseg_lite.export.engines import available
+from paddleseg_lite.models import build_model
+from tests.models.checks import awake
+from tests.models.test_all import SPECS
+
+RUNTIMES = [kind for kind in ("openvino", "onnxruntime") if not available()[kind]]
+needs_runtime = pytest.mark.skipif(not RUNTIMES, reason="neither openvino nor onnxruntime is installed")
+
+
+def small(name="FCN", **arguments):
+    """A small network with 3 classes in eval mode, none of whose weights are zero."""
+    model = awake(build_model({**SPECS[name], **arguments}, num_classes=3))
+    model.eval()
+    return model
+
+
+def noise(*shape, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    """No test sees another's exports, or the user's."""
+    monkeypatch.setenv("PADDLESEG_LITE_CACHE", str(tmp_path / "cache"))

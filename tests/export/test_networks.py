@@ -1,0 +1,99 @@
+"""Every network, with every graph unit, gives the same logits as ONNX on every runtime here."""
+
+import json
+
+import numpy as np
+import paddle
+import pytest
+
+from paddleseg_lite.export.engines import load_engine
+from paddleseg_lite.export.verify import verify
+from paddleseg_lite.registry import CONTEXTS
+from tests.export.conftest import RUNTIMES, needs_runtime, noise, small
+from tests.models.test_all import SPECS
+
+UNITS = {
+    "GCU": {"num_nodes": [2, 4]}, "GloRe": {"num_state": 8, "num_nodes": 4}, "GINet": {"num_state": 8, "num_nodes": 4},
+}
+MATCHED = {"match": {"type": "GloRe", "num_state": 8, "num_nodes": 4}}
+OTHERS = {"MatchedConv": MATCHED, "IdentityGraph": MATCHED, "ShuffledAssignment": MATCHED}
+ANY_SIZE = {  # what the sides must be a multiple of, for one model to serve them; 1 for the others
+    "ENet": 8, "enet_course": 8, "SegNet": 32, "UNet": 16, "FCN32s": 32, "course_fcn8s": 32,
+}
+
+
+def check(network, shapes, folder, tolerance=2e-5):
+    images = [noise(*shape, seed=i) for i, shape in enumerate(shapes)]
+    for kind in RUNTIMES:
+        found = verify(network, load_engine(kind, network, folder=folder), images)
+        assert found.argmax >= 0.999, f"{kind}: {found}"
+        assert found.relative <= tolerance, f"{kind}: {found}"
+
+
+@needs_runtime
+@pytest.mark.parametrize("name", list(SPECS))
+def test_network(name, tmp_path):
+    """At an odd size and, where one model serves many, at one that was not traced; and it serves as many as it can."""
+    check(small(name), [(1, 3, 41, 59), (2, 3, 64, 96)], tmp_path)
+    assert json.loads((tmp_path / "all_sizes.json").read_text())["multiple"] == ANY_SIZE.get(name, 1)
+
+
+@needs_runtime
+@pytest.mark.parametrize("unit", list(UNITS))
+@pytest.mark.parametrize("name", ["FCN", "UNet", "SegNet", "ENet"])
+@pytest.mark.parametrize("position", ["deep", "stage2"])
+def test_unit_in_network(name, unit, position, tmp_path):
+    network = small(name, context={"type": unit, "position": position, **UNITS[unit]})
+    if position != "deep":
+        network.context.scale.set_value(paddle.ones([1]))
+    check(network, [(1, 3, 64, 96)], tmp_path)
+
+
+@needs_runtime
+@pytest.mark.slow
+@pytest.mark.parametrize("unit", list(UNITS))
+@pytest.mark.parametrize("name", list(SPECS))
+def test_every_unit_in_every_network(name, unit, tmp_path):
+    network = small(name, context={"type": unit, **UNITS[unit]})
+    check(network, [(1, 3, 41, 59), (1, 3, 64, 96)], tmp_path)
+
+
+@needs_runtime
+@pytest.mark.parametrize("unit", [u for u in CONTEXTS.names() if u not in UNITS])
+def test_other_units(unit, tmp_path):
+    network = small("FCN", context={"type": unit, **OTHERS.get(unit, {})})
+    check(network, [(1, 3, 41, 59)], tmp_path)
+
+
+@needs_runtime
+@pytest.mark.parametrize("size", [(1, 1), (1, 40), (7, 7), (200, 33)])
+def test_extreme_sizes(size, tmp_path):
+    check(small("FCN"), [(1, 3, *size)], tmp_path)
+
+
+@needs_runtime
+@pytest.mark.parametrize("ceil_mode", [True, False])
+@pytest.mark.parametrize("size", [(6, 8), (7, 9), (1, 5)])
+def test_unpooling_is_exact_with_ties(size, ceil_mode, tmp_path):
+    """Rounded inputs: most windows hold equal values, and the first must win as in Paddle."""
+    from paddleseg_lite.backbones.indexed import IndexedMaxPool
+
+    if not ceil_mode and min(size) == 1:
+        pytest.skip("floor pooling of one pixel leaves none")
+
+    class Unpool(paddle.nn.Layer):
+        in_channels = 3
+
+        def __init__(self):
+            super().__init__()
+            self.pool = IndexedMaxPool(ceil_mode=ceil_mode)
+
+        def forward(self, x):
+            y, place = self.pool(x)
+            return {"out": place.restore(y * 2 + 1)}
+
+    network, x = Unpool(), np.round(noise(2, 3, *size))
+    with paddle.no_grad():
+        expected = network(paddle.to_tensor(x))["out"].numpy()
+    for kind in RUNTIMES:
+        np.testing.assert_array_equal(load_engine(kind, network, folder=tmp_path)(x), expected)
