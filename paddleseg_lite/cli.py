@@ -53,6 +53,8 @@ def add_test_flags(p: argparse.ArgumentParser, aug: str) -> None:
     p.add_argument("--scales", nargs="+", type=float, help="scales to average over")
     p.add_argument("--flip_horizontal", action="store_true", default=None, help="average with the mirrored image")
     p.add_argument("--flip_vertical", action="store_true", default=None, help="average with the image upside down")
+    p.add_argument("--precision", help="sets precision: fp32, fp16 (GPU) or bf16; default: as it was trained")
+    p.add_argument("--amp_level", help="sets amp_level: O1 or O2 (GPU)")
     p.add_argument("--crf", nargs="?", const="default", metavar="PRESET",
                    help="refine predictions by the fully connected CRF: the recipe's own, or that of a DeepLab model "
                         "(deeplab_v1, deeplab_v1_largefov, ..., deeplab_v2_resnet101); none: leave the recipe's out")
@@ -64,7 +66,8 @@ TEST_FLAGS = ("is_slide", "crop_size", "stride", "aug_eval", "scales", "flip_hor
 
 def test_overrides(args: argparse.Namespace) -> dict[str, Any]:
     """The flags of :func:`add_test_flags` as config overrides."""
-    return {f"test_config.{name}": getattr(args, name) for name in TEST_FLAGS}
+    own = {name: getattr(args, name) for name in ("precision", "amp_level")}
+    return {**{f"test_config.{name}": getattr(args, name) for name in TEST_FLAGS}, **own}
 
 
 def read_test_config(args: argparse.Namespace, overrides: dict[str, Any] | None = None):

@@ -84,6 +84,25 @@ class Precision:
             accel.load_choices(state["accel_choices"])
 
 
+def half_forward(model, precision: str, level: str):
+    """``model`` under autocast with fp32 logits, for prediction on a GPU (untested there); None in fp32 and on CPUs."""
+    dtype = {"fp16": "float16", "bf16": "bfloat16"}.get(precision)
+    if dtype is None or not paddle.get_device().startswith("gpu"):
+        return None
+
+    def forward(x):
+        with paddle.amp.auto_cast(level=level, dtype=dtype):
+            return model(x)["out"].astype("float32")
+
+    return forward
+
+
+def engine_name(precision: str) -> str:
+    """What reports call the arithmetic of a precision on this device; fp16 on a CPU is fp32."""
+    on_gpu = paddle.get_device().startswith("gpu")
+    return f"dygraph {precision if on_gpu or precision == 'bf16' else 'fp32'}"
+
+
 def _plain(value: Any) -> Any:
     """A number of the scaler's state; the scale itself is an array of one."""
     return value if isinstance(value, (int, float, bool)) else float(np.asarray(value).reshape(-1)[0])

@@ -21,7 +21,7 @@ from .builder import describe_classes, inference_options
 from .checkpoint import load_checkpoint, newest_good
 from .inference import InferenceOptions, predict_labels, predict_logits, predict_picture
 from .labels import argmax_labels
-from .precision import accelerate
+from .precision import accelerate, engine_name, half_forward
 from .refine import refine
 
 
@@ -146,6 +146,7 @@ def load(path: str | Path, *, config: str | Path | Config | None = None) -> Load
         palette=np.asarray(meta["palette"], dtype=np.uint8), ignore_index=int(meta["ignore_index"]),
         transforms=Compose((dataset_spec or {}).get("transforms") or [{"type": "Normalize"}]),
         options=inference_options(config.test_config), source=folder or weights_file,
+        forward=half_forward(model, config.precision, config.amp_level), engine=engine_name(config.precision),
         crf=build_crf(config.test_config.crf),
     )
 
