@@ -5,13 +5,11 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 
 from ..config import Config
-from ..engine.memory import free_bytes
+from ..engine.memory import free_bytes, peak_of
 from ..errors import UserError
 from .diagnosis import Diagnosis
 
@@ -103,28 +101,6 @@ def free_for_step() -> int | None:
         return free_bytes()
     cuda = paddle.device.cuda
     return int(cuda.get_device_properties().total_memory - cuda.memory_allocated())
-
-
-def peak_of(call: Callable[[], object]) -> int | None:
-    """Bytes that Paddle allocates at most during a call, above what it holds; None where it does not count them."""
-    import paddle
-
-    if paddle.get_device().startswith("gpu"):
-        cuda = paddle.device.cuda
-        reset, current, peak = cuda.reset_max_memory_allocated, cuda.memory_allocated, cuda.max_memory_allocated
-    else:
-        try:
-            from paddle.base import core
-
-            names = ("reset_peak_value", "current_value", "peak_value")
-            reset, current, peak = (partial(getattr(core, f"host_memory_stat_{n}"), "Allocated", 0) for n in names)
-        except (ImportError, AttributeError):  # another Paddle
-            call()
-            return None
-    before = current()
-    reset()
-    call()
-    return max(0, peak() - before)
 
 
 def _loader(diagnosis: Diagnosis, config: Config, train, step_seconds: float) -> None:

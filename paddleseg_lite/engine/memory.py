@@ -1,9 +1,10 @@
-"""How much memory a prediction takes, and how much there is."""
+"""How much memory a call or a prediction takes, and how much there is."""
 
 from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import paddle
@@ -60,24 +61,32 @@ def bytes_per_pixel(forward: Callable, channels: int, *, pixels: int, limit: int
     return _MEASURED[forward] + copies
 
 
-def _measure(network: paddle.nn.Layer, channels: int) -> float:
-    """Peak bytes of a pass over a small image, by Paddle's own count."""
-    place = paddle.device.get_device()
-    try:
-        if place.startswith("gpu"):
-            cuda = paddle.device.cuda
-            reset, current, peak = cuda.reset_max_memory_allocated, cuda.memory_allocated, cuda.max_memory_allocated
-        else:
+def peak_of(call: Callable[[], object]) -> int | None:
+    """Bytes that Paddle allocates at most during a call, above what it holds; ``None`` where it does not count them."""
+    if paddle.device.get_device().startswith("gpu"):
+        cuda = paddle.device.cuda
+        reset, current, peak = cuda.reset_max_memory_allocated, cuda.memory_allocated, cuda.max_memory_allocated
+    else:
+        try:
             from paddle.base import core
 
-            reset = lambda: core.host_memory_stat_reset_peak_value("Allocated", 0)  # noqa: E731
-            current = lambda: core.host_memory_stat_current_value("Allocated", 0)  # noqa: E731
-            peak = lambda: core.host_memory_stat_peak_value("Allocated", 0)  # noqa: E731
-        before = current()
-        reset()
+            names = ("reset_peak_value", "current_value", "peak_value")
+            reset, current, peak = (partial(getattr(core, f"host_memory_stat_{n}"), "Allocated", 0) for n in names)
+        except (ImportError, AttributeError):  # another Paddle
+            call()
+            return None
+    before = current()
+    reset()
+    call()
+    return max(0, peak() - before)
+
+
+def _measure(network: paddle.nn.Layer, channels: int) -> float:
+    """Peak bytes per pixel of a pass over a small image."""
+    image = paddle.to_tensor(np.zeros((1, channels, _PROBE_SIDE, _PROBE_SIDE), dtype="float32"))
+    try:
         with paddle.no_grad():
-            network(paddle.to_tensor(np.zeros((1, channels, _PROBE_SIDE, _PROBE_SIDE), dtype="float32")))
-        used = peak() - before
-    except (AttributeError, RuntimeError, ValueError):  # an older Paddle, or a network that refuses this size
-        return DEFAULT_BYTES_PER_PIXEL
-    return max(256.0, used / _PROBE_SIDE**2)
+            used = peak_of(lambda: network(image))
+    except (RuntimeError, ValueError):  # a network that refuses this size
+        used = None
+    return DEFAULT_BYTES_PER_PIXEL if used is None else max(256.0, used / _PROBE_SIDE**2)
