@@ -10,7 +10,8 @@ from paddle import nn
 class Backbone(nn.Layer):
     """A stack of stages. ``forward(x [N, in_channels, H, W])`` returns one feature map per stage.
 
-    A subclass fills ``self.stages`` (layers run one after the other) and sets
+    A subclass fills ``self.stages`` (layers run one after the other), has a ``self.stem`` where something comes
+    before the first stage, and sets
 
     Attributes:
         out_channels: channels of each stage's output.
@@ -30,6 +31,9 @@ class Backbone(nn.Layer):
                 stage; later stages see what it returns. The context slot
                 enters a network here.
         """
+        stem = getattr(self, "stem", None)
+        if stem is not None:
+            x = stem(x)
         features = []
         for index, stage in enumerate(self.stages):
             x = stage(x)

@@ -71,9 +71,6 @@ class MobileNetV1(Backbone):
         self.stages = nn.LayerList(stages)
         kaiming_fan_out(self)
 
-    def forward(self, x, after_stage=None):
-        return Backbone.forward(self, self.stem(x), after_stage)  # zero-argument super() loops in static graphs
-
 
 class PadBottomRight(nn.Layer):
     """One row of zeros below and one column to the right: TensorFlow's 'same' for stride 2 on even sizes."""

@@ -95,9 +95,6 @@ class ResNet(Backbone):
         self.stages = nn.LayerList(stages)
         kaiming_fan_out(self)
 
-    def forward(self, x, after_stage=None):
-        return Backbone.forward(self, self.stem(x), after_stage)  # zero-argument super() loops in static graphs
-
     def imagenet_part(self) -> nn.Layer:
         """Stem and stages 1 to 4 under the names they have here: what ImageNet weights can fill."""
         part = nn.Layer()

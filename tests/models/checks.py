@@ -143,6 +143,15 @@ def check_context(spec, unit, position, *, num_classes=3):
     return slotted
 
 
+def check_context_of_another_width(spec):
+    """A unit that reduces the deep map to 16 channels still gives logits of the input's size; returns the network."""
+    unit = {"type": "GloRe", "num_state": 8, "num_nodes": 4, "reduce": 16}
+    model = build_model({**spec, "context": unit}, num_classes=3)
+    model.eval()
+    assert list(model(paddle.randn([1, 3, 33, 47]))["out"].shape) == [1, 3, 33, 47]
+    return model
+
+
 def geometry(layer):
     """``(kernel, stride, padding, dilation)`` of a convolution or pooling, along the height."""
     if isinstance(layer, (nn.MaxPool2D, nn.AvgPool2D)):

@@ -13,6 +13,7 @@ from tests.models.checks import (
     SIZES,
     check_all_layers_in_state,
     check_context,
+    check_context_of_another_width,
     check_gradients,
     check_save_load,
     check_sizes,
@@ -236,10 +237,7 @@ def test_context_slot(position):
 
 
 def test_context_of_another_width():
-    unit = {"type": "GloRe", "num_state": 8, "num_nodes": 4, "reduce": 16}
-    model = build_model({**SMALL, "context": unit}, num_classes=3)
-    model.eval()
-    assert list(model(paddle.randn([1, 3, 33, 47]))["out"].shape) == [1, 3, 33, 47]
+    check_context_of_another_width(SMALL)
 
 
 class DownUp(nn.Layer):
