@@ -57,31 +57,4 @@ def max_unpool_2x2(x, indices, output_size):
             pooled by floor or by ceil.
         output_size: ``(H, W)`` of the map before pooling, odd sizes included.
     """
-    if paddle.in_dynamic_mode():
-        return F.max_unpool2d(x, indices, 2, 2, output_size=[*x.shape[:2], *(int(s) for s in output_size)])
-    return unpool_by_select(x, indices, output_size)
-
-
-def unpool_by_select(x, indices, output_size):
-    """:func:`max_unpool_2x2` out of nearest resize, comparison and select.
-
-    Converters to other engines know these and have no scatter for the real
-    operator; it costs ten times as much here, so only static graphs use it.
-    """
-    height, width = int(output_size[0]), int(output_size[1])
-    h, w = int(x.shape[2]), int(x.shape[3])
-    # Compare dy * W + dx within each window, not positions in the map: those are
-    # not exact in float32 from 2^24 pixels on, and in half precision long before.
-    corner = 2 * width * np.arange(h)[:, None] + 2 * np.arange(w)[None, :]
-    offset = (indices - paddle.to_tensor(corner[None, None].astype("int32")).astype(indices.dtype)).astype("float32")
-    value, offset = (_pad_or_crop(F.interpolate(t, scale_factor=2, mode="nearest"), height, width) for t in (x, offset))
-    here = (np.arange(height) % 2)[:, None] * width + (np.arange(width) % 2)[None, :]
-    taken = offset == paddle.to_tensor(here[None, None].astype("float32"))
-    return paddle.where(taken, value, paddle.zeros_like(value))
-
-
-def _pad_or_crop(x, height: int, width: int):
-    x = x[:, :, :height, :width]
-    dy, dx = height - x.shape[2], width - x.shape[3]
-    # Floor pooling drops the last odd row and column: nothing was taken from there.
-    return F.pad(x, [0, dx, 0, dy], value=-1.0) if dy or dx else x
+    return F.max_unpool2d(x, indices, 2, 2, output_size=[*x.shape[:2], *(int(s) for s in output_size)])
