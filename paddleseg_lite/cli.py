@@ -44,8 +44,8 @@ def add_config_flags(p: argparse.ArgumentParser, *, default: str | None = None) 
     p.add_argument("--dataset_root", help="folder of the data, for training and validation")
 
 
-def add_test_flags(p: argparse.ArgumentParser, aug: str) -> None:
-    """Sliding windows, multi-scale and flips; ``aug`` is ``--aug_eval`` or ``--aug_pred``."""
+def add_test_flags(p: argparse.ArgumentParser, aug: str, *, engine: str) -> None:
+    """Sliding windows, multi-scale and flips (``aug`` is ``--aug_eval`` or ``--aug_pred``); engine, by default this."""
     p.add_argument("--is_slide", action="store_true", default=None, help="sliding windows")
     p.add_argument("--crop_size", nargs=2, type=int, metavar=("W", "H"), help="window")
     p.add_argument("--stride", nargs=2, type=int, metavar=("W", "H"), help="step between windows")
@@ -53,13 +53,16 @@ def add_test_flags(p: argparse.ArgumentParser, aug: str) -> None:
     p.add_argument("--scales", nargs="+", type=float, help="scales to average over")
     p.add_argument("--flip_horizontal", action="store_true", default=None, help="average with the mirrored image")
     p.add_argument("--flip_vertical", action="store_true", default=None, help="average with the image upside down")
-    p.add_argument("--precision", help="sets precision: fp32, fp16 (GPU) or bf16; default: as it was trained")
+    p.add_argument("--engine", default=engine, choices=ENGINES,
+                   help="what computes: the network itself (dygraph), an export of it, or the fastest (auto)")
+    p.add_argument("--precision", help="fp32, bf16 or (GPU) fp16; default: fp32 on a CPU, on a GPU as it was trained")
     p.add_argument("--amp_level", help="sets amp_level: O1 or O2 (GPU)")
     p.add_argument("--crf", nargs="?", const="default", metavar="PRESET",
                    help="refine predictions by the fully connected CRF: the recipe's own, or that of a DeepLab model "
                         "(deeplab_v1, deeplab_v1_largefov, ..., deeplab_v2_resnet101); none: leave the recipe's out")
 
 
+ENGINES = ("dygraph", "static", "openvino", "onnxruntime", "auto")
 DEFAULT_CRF = "deeplab_v2_resnet101"  # of the two DeepLab papers the later one's
 TEST_FLAGS = ("is_slide", "crop_size", "stride", "aug_eval", "scales", "flip_horizontal", "flip_vertical")
 

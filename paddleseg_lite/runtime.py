@@ -163,6 +163,7 @@ def import_paddle():
     One asks for ccache (nothing is compiled); the other warns against
     ``OMP_NUM_THREADS`` above 1 with OpenBLAS (the wheels use MKL).
     """
+    os.environ.setdefault("GLOG_minloglevel", "2")  # its executor and its tracer report themselves at INFO and WARNING
     captured = io.StringIO()
     with warnings.catch_warnings(), contextlib.redirect_stderr(captured):
         warnings.filterwarnings("ignore", message=".*ccache.*")

@@ -18,7 +18,7 @@ def build_parser():
     p.add_argument("--sizes", nargs="+", default=[], metavar="WxH", help="also the latency at these sizes")
     p.add_argument("--batch", type=int, default=1, help="images at a time")
     p.add_argument("--engines", nargs="+", default=[], metavar="ENGINE:PRECISION",
-                   help="such as dygraph:off (Paddle's kernels), dygraph:fp32, dygraph:bf16; default: all of these")
+                   help="such as dygraph:off (Paddle's kernels), dygraph:fp32, openvino:bf16; default: all here")
     p.add_argument("--repeats", type=int, default=15, help="runs of each variant")
     p.add_argument("--max_seconds", type=float, default=30, help="begin no further round of runs after this")
     p.add_argument("--no_train", action="store_true", help="leave out the training step")

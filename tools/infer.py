@@ -19,7 +19,7 @@ def build_parser():
     p.add_argument("--contours", action="store_true", help="draw the borders between classes")
     p.add_argument("--custom_color", nargs="+", type=int, metavar="R G B", help="palette, three numbers a class")
     p.add_argument("--explain", action="store_true", help="also show what the nodes of the graph unit look at")
-    cli.add_test_flags(p, "--aug_pred")
+    cli.add_test_flags(p, "--aug_pred", engine="auto")
     return p
 
 
@@ -33,7 +33,10 @@ def main(argv=None):
     args.config = args.config or find_config(args.model_path)
     loaded = load(args.model_path, config=cli.read_test_config(args))
     painter = Painter(loaded, opacity=args.opacity, contours=args.contours, custom_color=args.custom_color)
-    return run_prediction(loaded, args.image_path, args.save_dir, painter, explain=args.explain)
+    return run_prediction(
+        loaded, args.image_path, args.save_dir, painter, explain=args.explain, engine=args.engine,
+        precision=args.precision,
+    )
 
 
 if __name__ == "__main__":

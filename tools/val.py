@@ -17,7 +17,7 @@ def build_parser():
     p.add_argument("--json", metavar="FILE", help="write the scores here")
     p.add_argument("--report", metavar="DIR", help="write an HTML report with tables and pictures here")
     p.add_argument("--miou_convention", choices=["nan", "gt_only", "one", "zero"], help="classes absent everywhere")
-    cli.add_test_flags(p, "--aug_eval")
+    cli.add_test_flags(p, "--aug_eval", engine="dygraph")
     return p
 
 
@@ -31,7 +31,10 @@ def main(argv=None):
     args.config = args.config or find_config(args.model_path)
     overrides = {"miou_convention": args.miou_convention}
     loaded = load(args.model_path, config=cli.read_test_config(args, overrides))
-    return run_validation(loaded, num_workers=args.num_workers, json_path=args.json, report=args.report)
+    return run_validation(
+        loaded, num_workers=args.num_workers, json_path=args.json, report=args.report, engine=args.engine,
+        precision=args.precision,
+    )
 
 
 if __name__ == "__main__":

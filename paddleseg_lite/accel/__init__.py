@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from .choose import choices, clear_choices, load_choices
 from .dnnl import available, has_bf16
-from .switch import Report, disable, disabled, enable
+from .switch import Report, disable, disabled, enable, evaluating
 
 __all__ = [
-    "Report", "available", "choices", "clear_choices", "disable", "disabled", "enable", "has_bf16", "load_choices",
+    "Report", "available", "choices", "clear_choices", "disable", "disabled", "enable", "evaluating", "has_bf16",
+    "load_choices",
 ]

@@ -137,6 +137,22 @@ def disabled(model: nn.Layer):
             enable(model, policy.mode, eval_mode=policy.eval_mode)
 
 
+@contextmanager
+def evaluating(model: nn.Layer, mode: str):
+    """Another arithmetic (``fp32`` or ``bf16``) in eval mode for a while; accelerates the model if need be."""
+    if "_accel_root" not in model.__dict__:
+        enable(model, "fp32")
+    policy = model.__dict__.get("_accel_root")
+    before = policy and policy.eval_mode
+    if policy:
+        policy.eval_mode = mode
+    try:
+        yield model
+    finally:
+        if policy:
+            policy.eval_mode = before
+
+
 def _usable(model: nn.Layer) -> tuple[bool, str]:
     parameter = next(iter(model.parameters()), None)
     if parameter is not None and not parameter.place.is_cpu_place():

@@ -2,13 +2,13 @@
 
 A way is written ``engine:precision``. ``dygraph:off`` is Paddle's own kernels, ``dygraph:fp32`` and
 ``dygraph:bf16`` our oneDNN layers (:mod:`paddleseg_lite.accel`); ``static``, ``openvino`` and
-``onnxruntime`` are the engines of :mod:`paddleseg_lite.export.engines`.
+``onnxruntime`` are the engines of :mod:`paddleseg_lite.export.engines`, ``auto`` the fastest of all that agrees.
 """
 
 from __future__ import annotations
 
 import copy
-import os
+import logging
 from collections.abc import Callable, Sequence
 
 import paddle
@@ -16,8 +16,11 @@ import paddle
 from .. import accel
 from ..engine.inference import run_logits
 from ..errors import ConfigError, EnvironmentProblem, nearest
+from ..export import choose_engine
 from ..export import engines as exported
 from .subject import synchronize
+
+logger = logging.getLogger("paddleseg_lite")
 
 Opener = Callable[..., Callable]
 
@@ -43,17 +46,18 @@ def open_exported(kind: str) -> Opener:
     def opener(model, *, precision: str, shape: Sequence[int]) -> Callable:
         own = copy.deepcopy(model)
         own.eval()
-        threads = os.environ.get("OMP_NUM_THREADS", "")
-        return exported.load_engine(
-            kind, own, precision=precision, threads=int(threads) if threads.isdigit() else None
-        )
+        if kind != "auto":
+            return exported.load_engine(kind, own, precision=precision)
+        choice = choose_engine(own, precision=precision, probe=paddle.randn(list(shape)).numpy())
+        logger.info("%s", choice.reason)
+        return choice.engine
 
     return opener
 
 
 def openers() -> dict[str, Opener]:
     """Engines by name; whether one is installed shows when it is opened."""
-    return {"dygraph": open_dygraph, **{k: open_exported(k) for k in exported.KINDS if k != "dygraph"}}
+    return {"dygraph": open_dygraph, **{k: open_exported(k) for k in (*exported.KINDS[1:], "auto")}}
 
 
 def default_engines() -> list[str]:

@@ -14,6 +14,7 @@ from ..data.io import write_bytes
 from ..engine import pictures
 from ..engine.predictor import Loaded, Prediction
 from ..errors import ConfigError, DataError
+from .engines import first_probe, use_engine
 from .explanation import Explainer
 from .progress import Progress
 from .sources import Source, find_sources
@@ -81,7 +82,8 @@ def as_rgb(image: np.ndarray) -> np.ndarray:
 
 
 def run_prediction(
-    loaded: Loaded, pattern: str, save_dir: str | Path, painter: Painter, *, explain: bool = False
+    loaded: Loaded, pattern: str, save_dir: str | Path, painter: Painter, *, explain: bool = False,
+    engine: str = "dygraph", precision: str | None = None,
 ) -> int:
     """Segment everything ``pattern`` names.
 
@@ -91,6 +93,7 @@ def run_prediction(
         save_dir: where the results go.
         painter: writes them.
         explain: also write what the nodes of the network's graph unit look at (``explain/``).
+        engine, precision: see :func:`~.engines.use_engine`.
 
     Returns:
         0, or 1 when some files could not be read (they are listed at the end).
@@ -102,6 +105,9 @@ def run_prediction(
     sources = find_sources(pattern)
     folder = make_folder(save_dir)
     painter.write_legend(folder)
+    images_ahead = None if any(s.is_video for s in sources) else len(sources)
+    use_engine(loaded, engine, precision=precision, images=images_ahead,
+               probe=lambda: first_probe(loaded, sources))
     broken: list[str] = []
     images = 0
     started = time.perf_counter()
@@ -127,7 +133,7 @@ def run_prediction(
             progress.step(note=f"{len(broken)} broken" if broken else "")
     if images:
         seconds = time.perf_counter() - started
-        how = loaded.engine + (", CRF" if loaded.crf is not None else "")
+        how = loaded.computed_by + (", CRF" if loaded.crf is not None else "")
         logger.info("%d images in %.1f s (%.1f images/s) with %s -> %s", images, seconds, images / seconds, how, folder)
     if explainer is not None:
         explainer.close(folder / "explain")

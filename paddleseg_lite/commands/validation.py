@@ -13,12 +13,14 @@ from ..engine.predictor import Loaded
 from ..errors import ConfigError
 from ..losses import build_criterion
 from ..reporting.evaluation import ReportMeasures, write_evaluation_report
+from .engines import probe_of, use_engine
 
 logger = logging.getLogger("paddleseg_lite")
 
 
 def validate_loaded(
-    loaded: Loaded, *, num_workers: int = 0, keep_images: bool = False, observe: bool = False
+    loaded: Loaded, *, num_workers: int = 0, keep_images: bool = False, observe: bool = False, engine: str = "dygraph",
+    precision: str | None = None,
 ) -> tuple[Evaluation, SegDataset, ReportMeasures | None]:
     """Score on the recipe's validation set, as training does.
 
@@ -27,6 +29,7 @@ def validate_loaded(
         num_workers: of the loader.
         keep_images: keep a confusion matrix per image.
         observe: also take the measures that only the report shows.
+        engine, precision: see :func:`~.engines.use_engine`.
     """
     config = loaded.config
     if num_workers < 0:
@@ -38,25 +41,29 @@ def validate_loaded(
         raise ConfigError(
             f"the network was trained for {len(loaded.class_names)} classes, the dataset has {dataset.num_classes}."
         )
+    use_engine(loaded, engine, precision=precision, images=len(dataset),
+               probe=lambda: probe_of(loaded, dataset.load(0)["image"]))
     criterion = build_criterion(
         {"out": {"type": "CrossEntropyLoss"}}, num_classes=dataset.num_classes, ignore_index=dataset.ignore_index
     )
     measures = ReportMeasures(dataset.num_classes, dataset.ignore_index) if observe else None
     evaluation = evaluate(
         loaded.forward or loaded.model, dataset, options=loaded.options, loss=criterion.main, num_workers=num_workers,
-        convention=config.miou_convention, keep_images=keep_images, engine=loaded.engine,
+        convention=config.miou_convention, keep_images=keep_images, engine=loaded.computed_by,
         observers=(measures,) if measures else (), crf=loaded.crf,
     )
     return evaluation, dataset, measures
 
 
 def run_validation(
-    loaded: Loaded, *, num_workers: int = 0, json_path: str | None = None, report: str | None = None
+    loaded: Loaded, *, num_workers: int = 0, json_path: str | None = None, report: str | None = None,
+    engine: str = "dygraph", precision: str | None = None,
 ) -> int:
     """Score, print the per-class table, write JSON and the report where asked; returns the exit status."""
     folder = make_folder(report) if report else None
     evaluation, dataset, measures = validate_loaded(
-        loaded, num_workers=num_workers, keep_images=bool(report), observe=bool(report)
+        loaded, num_workers=num_workers, keep_images=bool(report), observe=bool(report), engine=engine,
+        precision=precision,
     )
     logger.info("%s on %d images with %s", loaded.source, evaluation.images, evaluation.engine)
     print(evaluation.scores.table(dataset.class_names))

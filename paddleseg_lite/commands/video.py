@@ -66,7 +66,7 @@ def predict_video(loaded: Loaded, path: Path, target: Path, painter) -> int:
             if count == 0:
                 raise DataError(f"video {path} holds no frame that can be decoded: it is damaged, or of another codec.")
     logger.info("%d frames in %.1f s (%.1f frames/s, the video plays %.4g) with %s -> %s",
-                count, busy, count / busy, rate, loaded.engine, target)
+                count, busy, count / busy, rate, loaded.computed_by, target)
     if expected is not None and count < 0.9 * expected:  # containers only estimate their length
         raise DataError(
             f"video {path} ends after {count} of {expected} frames: it is truncated or damaged. "

@@ -98,9 +98,8 @@ def half_forward(model, precision: str, level: str):
 
 
 def engine_name(precision: str) -> str:
-    """What reports call the arithmetic of a precision on this device; fp16 on a CPU is fp32."""
-    on_gpu = paddle.get_device().startswith("gpu")
-    return f"dygraph {precision if on_gpu or precision == 'bf16' else 'fp32'}"
+    """What reports call the arithmetic of a recipe's network in eval mode on this device; fp32 on CPUs."""
+    return f"dygraph {precision if paddle.get_device().startswith('gpu') else 'fp32'}"
 
 
 def _plain(value: Any) -> Any:

@@ -40,7 +40,8 @@ class Loaded:
 
     Attributes:
         model: in eval mode.
-        forward: what computes logits: the model, or a faster engine.
+        forward: what computes logits instead of the model: a faster engine.
+        engine: what reports call the arithmetic of the model itself.
         crf: what refines predictions at the image's own size, where the recipe asks for it.
     """
 
@@ -56,6 +57,11 @@ class Loaded:
     engine: str = "dygraph fp32"
     crf: DenseCRF | None = None
 
+    @property
+    def computed_by(self) -> str:
+        """The engine, for reports."""
+        return getattr(self.forward, "name", self.engine)
+
     def predict(self, image: str | Path | np.ndarray) -> Prediction:
         """Segment one image (a path, or RGB uint8 ``[H, W, 3]``) of any size.
 
@@ -65,12 +71,22 @@ class Loaded:
         """
         path = None if isinstance(image, np.ndarray) else str(image)
         pixels = image if path is None else read_image(path, channels=self.model.in_channels)
-        options = replace(self.options, is_slide=self.options.is_slide or None)  # None: by the image's size
-        if self.crf is None and all(isinstance(t, Normalize) for t in self.transforms):
+        options = self.any_size
+        if self.crf is None and self.only_normalises:
             labels = predict_picture(self.forward or self.model, pixels, self._normalise, options=options)
         else:
             labels = self.predict_sample(self._transformed(pixels, path), pixels, options=options)
         return Prediction(labels=labels, image=pixels, path=path)
+
+    @property
+    def any_size(self) -> InferenceOptions:
+        """The options, with windows where an image does not fit in memory."""
+        return replace(self.options, is_slide=self.options.is_slide or None)
+
+    @property
+    def only_normalises(self) -> bool:
+        """Whether the transforms treat every pixel for itself."""
+        return all(isinstance(t, Normalize) for t in self.transforms)
 
     def sample(self, image: str | Path | np.ndarray) -> tuple[dict[str, Any], np.ndarray]:
         """The network's input for an image, and the image as read (RGB uint8)."""

@@ -21,14 +21,14 @@ import paddle
 from ..errors import EnvironmentProblem, UserError
 from ..runtime import available_cores
 from .cache import cache_folder, read_json, write_whole
-from .engines import DygraphEngine, Engine, load_engine
+from .engines import DygraphEngine, Engine, available, load_engine, thread_count
 from .trace import eval_mode
-from .verify import Agreement, compare
+from .verify import compare
 
 logger = logging.getLogger("paddleseg_lite")
 
 _TIMED_RUNS = 3
-FEW_IMAGES = 2  # an export takes longer than these
+EXPORT_SECONDS = 6.0  # what making and trying the exports of a middling network takes
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,38 @@ class Choice:
 
     engine: Engine
     reason: str
+
+
+class BackedEngine:
+    """An engine with the network behind it: what the engine fails on, the network computes.
+
+    Attributes:
+        name: of the engine; says how often the network stood in.
+    """
+
+    def __init__(self, engine: Engine, plain: DygraphEngine):
+        self._engine, self._plain, self._stood_in = engine, plain, 0
+        self.num_classes = engine.num_classes
+
+    @property
+    def name(self) -> str:
+        return self._engine.name + (f" ({self._stood_in} runs by {self._plain.name})" if self._stood_in else "")
+
+    @property
+    def bytes_per_pixel(self) -> float:
+        return self._engine.bytes_per_pixel
+
+    def __call__(self, image) -> np.ndarray:
+        try:
+            return self._engine(image)
+        except MemoryError:
+            raise
+        except Exception as e:  # an engine of any make may fail in any way
+            if not self._stood_in:
+                logger.warning("engine %s fails on an input of %s, dygraph computes it: %s", self._engine.name,
+                               "x".join(str(s) for s in image.shape), _line(e))
+            self._stood_in += 1
+            return self._plain(image)
 
 
 def choose_engine(network: paddle.nn.Layer, kind: str = "auto", *, precision: str = "fp32",
@@ -49,7 +81,7 @@ def choose_engine(network: paddle.nn.Layer, kind: str = "auto", *, precision: st
         precision: ``fp32`` or ``bf16``; with ``auto``, fp32 takes over where bf16 is not to be had.
         probe: an image ``[N, C, H, W]`` as the network takes it, of the size that matters;
             noise of 360 x 480 by default.
-        images: how many there will be, where known: for one or two an export does not pay.
+        images: how many there will be, where known: for a few an export does not pay.
         folder: where exports are kept; the cache by default.
 
     Raises:
@@ -60,75 +92,95 @@ def choose_engine(network: paddle.nn.Layer, kind: str = "auto", *, precision: st
         return Choice(engine, f"engine {engine.name}, as asked for")
     plain = DygraphEngine(network)
     if not next(iter(network.parameters())).place.is_cpu_place():
-        return Choice(plain, "engine dygraph fp32: the network is on a GPU, the other engines are for CPUs")
+        return Choice(plain, "engine dygraph: the network is on a GPU, the other engines are for CPUs")
     if probe is None:
         probe = np.random.default_rng(0).standard_normal((1, network.in_channels, 360, 480)).astype(np.float32)
     folder = Path(folder) if folder else cache_folder(network)
     record = folder / f"choice_{precision}_{'x'.join(str(s) for s in probe.shape)}.json"
-    machine = [platform.processor() or platform.machine(), available_cores(), threads, _versions()]
+    machine = [platform.processor() or platform.machine(), available_cores(), thread_count(threads), _versions()]
     kept = read_json(record)
-    if kept.get("machine") == machine:
-        return _recall(kept, plain, network, threads, folder)
-    if images is not None and images <= FEW_IMAGES:
-        return Choice(plain, f"engine dygraph fp32: for {images} image{'s' * (images > 1)} an export does not pay")
-    found, notes = _race(network, precision, probe, threads, folder)
-    kind, engine, seconds, agreement = min(found, key=lambda f: f[2])
-    slowest = found[0][2]
-    reason = f"engine {engine.name}: {1e3 * seconds:.0f} ms where dygraph takes {1e3 * slowest:.0f}"
-    if agreement is not None:
-        reason += f"; {agreement}"
-    if kind == "dygraph":
-        reason = "engine dygraph fp32: " + ("; ".join(notes) if notes else "none is faster")
-    elif notes:
-        reason += f" ({'; '.join(notes)})"
-    content = {"machine": machine, "kind": kind, "precision": engine.name.split()[-1], "reason": reason}
-    write_whole(record, json.dumps(content).encode())
-    return Choice(engine, reason)
+    if kept.get("machine") != machine:
+        seconds, _ = _timed(plain, probe, runs=1)
+        if images is not None and images * seconds < EXPORT_SECONDS:
+            return _without_export(network, precision, f"{images} image{'s' * (images > 1)} take{'s' * (images == 1)} "
+                                   f"about {images * seconds:.1f} s, an export would take longer")
+        kept = {"machine": machine, **_race(network, precision, probe, threads, folder, seconds)}
+        write_whole(record, json.dumps(kept).encode())
+    elif images is not None and images * kept["saves"] < kept["opens_in"]:
+        return _without_export(network, precision, f"for {images} image{'s' * (images > 1)} the export does not pay")
+    return _open(kept, plain, network, threads, folder)
 
 
-def _recall(kept: dict, plain: DygraphEngine, network, threads, folder) -> Choice:
-    if kept["kind"] == "dygraph":
+def _without_export(network, precision: str, why: str) -> Choice:
+    """The network itself, in the precision asked for where that can be had."""
+    engine = DygraphEngine(network)
+    if precision == "bf16":
+        try:
+            engine = DygraphEngine(network, precision)
+        except EnvironmentProblem as e:
+            why += f"; {e}"
+    return Choice(engine, f"engine {engine.name}: {why}")
+
+
+def _open(kept: dict, plain: DygraphEngine, network, threads, folder) -> Choice:
+    """The winner of a race, now or of an earlier process."""
+    if kept["engine"] == "dygraph fp32":
         return Choice(plain, kept["reason"])
+    kind, precision = kept["engine"].split()
     try:
-        engine = load_engine(kept["kind"], network, precision=kept["precision"], threads=threads, folder=folder)
-        return Choice(engine, kept["reason"])
+        engine = load_engine(kind, network, precision=precision, threads=threads, folder=folder)
+        return Choice(BackedEngine(engine, plain), kept["reason"])
     except UserError as e:
         return Choice(plain, f"engine dygraph fp32: {e}")
 
 
-def _race(network, precision: str, probe: np.ndarray, threads, folder):
-    """Those that ran and agreed, the network first, as (kind, engine, seconds, agreement); notes on the rest."""
-    plain = DygraphEngine(network)
-    seconds, _ = _timed(plain, probe, runs=1)
+def _candidates(precision: str) -> list[tuple[str, str]]:
+    """Engines worth a try. Paddle's static graph runs Paddle's own kernels: only where there is no other."""
+    missing = available()
+    kinds = [kind for kind in ("openvino", "onnxruntime") if not missing[kind]]
+    found = [(kind, "fp32") for kind in kinds] or [("static", "fp32")]
+    return [*([("openvino", "bf16")] if "openvino" in kinds else []), ("dygraph", "bf16"), *found] \
+        if precision == "bf16" else found
+
+
+def _race(network, precision: str, probe: np.ndarray, threads, folder, plain_seconds: float) -> dict:
+    """Try the candidates on the probe: the fastest that agrees, why, and what it saves a run."""
     with eval_mode(network):
-        reference = plain(probe)
-    found: list[tuple[str, Engine, float, Agreement | None]] = [("dygraph", plain, seconds, None)]
+        reference = DygraphEngine(network)(probe)
+    best = {"engine": "dygraph fp32", "seconds": plain_seconds, "agreement": "", "opens_in": 0.0}
     notes: list[str] = []
-    candidates = [("openvino", "fp32"), ("onnxruntime", "fp32")]
-    if precision == "bf16":
-        candidates.insert(0, ("openvino", "bf16"))
-    for kind, how in candidates:
-        if how == "fp32" and any(f[1].name.endswith("bf16") for f in found):
+    for kind, how in _candidates(precision):
+        if how == "fp32" and best["engine"].endswith("bf16"):
             continue  # bf16 was asked for and is there
         try:
+            load_engine(kind, network, precision=how, threads=threads, folder=folder)(probe)  # writes the export
+            started = time.perf_counter()
             engine = load_engine(kind, network, precision=how, threads=threads, folder=folder)
+            engine(probe)
+            opens_in = time.perf_counter() - started
             seconds, logits = _timed(engine, probe)
             agreement = compare(reference, logits)
-        except EnvironmentProblem as e:
-            if "package" not in str(e) or len(candidates) == 1:
-                notes.append(str(e))
-            else:
-                notes.append(f"{kind} is not installed")
         except Exception as e:  # an engine of any make may fail in any way; the network itself is always there
-            notes.append(f"{kind} {how} failed: {str(e).strip().splitlines()[0][:120] if str(e).strip() else type(e)}")
+            notes.append(_line(e) if isinstance(e, EnvironmentProblem) else f"{kind} {how} failed: {_line(e)}")
         else:
-            if agreement.good(how):
-                found.append((kind, engine, seconds, agreement))
-            else:
+            if not agreement.good(how):
                 notes.append(f"{kind} {how} is not used: {agreement}")
-    if len(found) > 1:
-        notes = [n for n in notes if not n.endswith("is not installed")]
-    return found, notes
+            elif seconds < best["seconds"] or how == "bf16" != best["engine"].split()[1]:
+                best = {"engine": engine.name, "seconds": seconds, "agreement": str(agreement), "opens_in": opens_in}
+    if all(available()[kind] for kind in ("openvino", "onnxruntime")):
+        notes.append("openvino and onnxruntime are not installed (requirements-fast.txt)")
+    if best["engine"] == "dygraph fp32":
+        reason = "engine dygraph fp32: " + ("; ".join(notes) or "none is faster")
+    else:
+        reason = (f"engine {best['engine']}: {1e3 * best['seconds']:.0f} ms where dygraph fp32 takes "
+                  f"{1e3 * plain_seconds:.0f}; {best['agreement']}" + (f" ({'; '.join(notes)})" if notes else ""))
+    return {"engine": best["engine"], "reason": reason, "saves": plain_seconds - best["seconds"],
+            "opens_in": best["opens_in"]}
+
+
+def _line(e: Exception) -> str:
+    text = str(e).strip()
+    return text.splitlines()[0][:200] if text else type(e).__name__
 
 
 def _timed(engine: Callable, probe: np.ndarray, runs: int = _TIMED_RUNS) -> tuple[float, np.ndarray]:

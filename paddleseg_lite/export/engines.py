@@ -1,6 +1,6 @@
 """Engines: different ways to compute the same logits, all called as ``engine(image [N, C, H, W]) -> ndarray``.
 
-    dygraph       the network itself; fp32; the number of record
+    dygraph       the network itself; fp32, the number of record; bf16 by the oneDNN kernels of accel
     static        Paddle's static graph (paddle.inference), fixed shapes; fp32
     openvino      ONNX on OpenVINO; fp32, or bf16 where the chip computes in it
     onnxruntime   ONNX on ONNX Runtime; fp32
@@ -10,7 +10,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import os
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +21,7 @@ from typing import Any, Protocol
 import numpy as np
 import paddle
 
+from .. import accel
 from ..errors import ConfigError, EnvironmentProblem, nearest
 from ..runtime import available_cores
 from .onnx import AXES
@@ -52,7 +55,7 @@ def load_engine(kind: str, model: paddle.nn.Layer | str | Path, *, precision: st
         kind: one of :data:`KINDS` (``auto`` is :func:`~.auto.choose_engine`).
         model: a network, or a folder that ``tools/export.py`` wrote (then not ``dygraph``).
         precision: ``fp32`` or ``bf16``.
-        threads: by default the cores this process may use.
+        threads: by default those of Paddle.
         folder: where a network's exports are kept; the cache by default.
 
     Raises:
@@ -63,14 +66,14 @@ def load_engine(kind: str, model: paddle.nn.Layer | str | Path, *, precision: st
         raise ConfigError(f"engine '{kind}' is unknown.{nearest(kind, KINDS)} Known: {', '.join(KINDS)}, auto.")
     if precision not in PRECISIONS:
         raise ConfigError(f"precision '{precision}' is unknown to engines; one of {', '.join(PRECISIONS)}.")
-    if precision == "bf16" and kind != "openvino":
-        raise EnvironmentProblem(f"the engine {kind} computes in fp32 only: use --engine openvino for bf16.")
+    if precision == "bf16" and kind not in ("openvino", "dygraph"):
+        raise EnvironmentProblem(f"the engine {kind} computes in fp32 only: openvino and dygraph know bf16.")
     if isinstance(model, (str, Path)):
         from .deploy import Deployment
 
         return Deployment.read(model).engine(kind, precision=precision, threads=threads)
     if kind == "dygraph":
-        return DygraphEngine(model)
+        return DygraphEngine(model, precision)
     if kind == "static":
         from .static import StaticEngine
 
@@ -80,18 +83,32 @@ def load_engine(kind: str, model: paddle.nn.Layer | str | Path, *, precision: st
 
 
 class DygraphEngine:
-    """The network itself."""
+    """The network itself.
 
-    name = "dygraph fp32"
+    Args:
+        network: in eval mode.
+        precision: ``bf16``: its convolutions compute in bf16 while this engine runs it.
 
-    def __init__(self, network: paddle.nn.Layer):
-        self.network = network
+    Raises:
+        EnvironmentProblem: nothing computes in bf16 here.
+    """
+
+    def __init__(self, network: paddle.nn.Layer, precision: str = "fp32"):
+        if precision == "bf16":
+            usable, reason = accel.available()
+            if not usable or not accel.has_bf16():
+                raise EnvironmentProblem(f"dygraph does not compute in bf16 here: "
+                                         f"{'this chip has no bf16 arithmetic' if usable else reason}.")
+        self.network, self.precision = network, precision
+        self.name = f"dygraph {precision}"
         self.bytes_per_pixel = 0.0
         self.num_classes = getattr(network, "num_classes", None)
 
     def __call__(self, image) -> np.ndarray:
-        with paddle.no_grad():
-            out = self.network(image if isinstance(image, paddle.Tensor) else paddle.to_tensor(np.asarray(image)))
+        x = image if isinstance(image, paddle.Tensor) else paddle.to_tensor(np.asarray(image))
+        half = accel.evaluating(self.network, "bf16") if self.precision == "bf16" else contextlib.nullcontext()
+        with paddle.no_grad(), half:
+            out = self.network(x)
         return (out["out"] if isinstance(out, dict) else out).numpy()
 
 
@@ -134,6 +151,12 @@ class OnnxEngine:
         return self._runs[shape]
 
 
+def thread_count(threads: int | None = None) -> int:
+    """What was asked for, else Paddle's own (``OMP_NUM_THREADS``), else all cores of this process."""
+    own = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
+    return threads or (int(own) if own.isdecimal() and int(own) else available_cores())
+
+
 def _package(name: str) -> Any:
     try:
         return importlib.import_module(name)
@@ -151,7 +174,7 @@ def _openvino(precision: str, threads: int | None) -> Callable:
     settings = {
         # Said for fp32 as well: OpenVINO takes bf16 by itself where the chip has it.
         "INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16"}[precision],
-        "INFERENCE_NUM_THREADS": threads or available_cores(),
+        "INFERENCE_NUM_THREADS": thread_count(threads),
         "PERFORMANCE_HINT": "LATENCY",
     }
 
@@ -170,7 +193,7 @@ def _onnxruntime(threads: int | None) -> Callable:
 
     def compile_model(model: ModelFile, shape) -> Callable:
         options = ort.SessionOptions()
-        options.intra_op_num_threads = threads or available_cores()
+        options.intra_op_num_threads = thread_count(threads)
         options.log_severity_level = 3
         for axis, size in zip(model.layout, shape or ()):
             options.add_free_dimension_override_by_name(AXES[axis], int(size))

@@ -1,0 +1,75 @@
+"""``--engine`` and ``--precision`` of val and infer: which engine computes, tried on an image of the job."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from ..data import read_image
+from ..engine.inference import make_plan
+from ..engine.predictor import Loaded
+from ..errors import ConfigError, DataError
+from ..export import choose_engine
+from .sources import Source
+from .video import frames, opened
+
+logger = logging.getLogger("paddleseg_lite")
+
+_LARGEST_PROBE = 1024  # pixels a side; windows are never larger
+_SOURCES_TRIED = 10
+
+
+def use_engine(loaded: Loaded, kind: str, *, precision: str | None = None, images: int | None = None,
+               probe: Callable[[], np.ndarray | None] = lambda: None) -> None:
+    """Let ``loaded`` compute by an engine; one line says which and why.
+
+    Args:
+        kind: ``dygraph``, ``static``, ``openvino``, ``onnxruntime`` or ``auto``.
+        precision: ``bf16`` or ``fp32``, the default on CPUs. On GPUs the network itself computes, in
+            the recipe's precision.
+        images: how many there will be, where known.
+        probe: gives an image as the network takes it, ``[N, C, H, W]``; asked only where it is needed.
+
+    Raises:
+        UserError: the engine named is not to be had.
+    """
+    on_cpu = next(iter(loaded.model.parameters())).place.is_cpu_place()
+    half = precision == "bf16" and on_cpu
+    if not on_cpu and kind not in ("dygraph", "auto"):
+        raise ConfigError(f"--engine {kind} computes on the CPU and the network is on a GPU: add --device cpu.")
+    if not on_cpu or (kind == "dygraph" and not half):
+        return
+    image = probe() if kind == "auto" else None
+    choice = choose_engine(loaded.model, kind, precision="bf16" if half else "fp32", probe=image, images=images)
+    loaded.forward = choice.engine
+    logger.info("%s", choice.reason)
+
+
+def probe_of(loaded: Loaded, picture: np.ndarray) -> np.ndarray:
+    """What the network is given of a picture ``[H, W, C]``: all of it, or one window."""
+    if loaded.only_normalises and loaded.crf is None:
+        size, part = picture.shape[:2], picture[:_LARGEST_PROBE, :_LARGEST_PROBE]
+    else:
+        size, part = None, picture
+    x = loaded.sample(part)[0]["image"].transpose(2, 0, 1)[None]
+    window = make_plan(loaded.model, x, loaded.any_size, size=size).window
+    height, width = window or size or x.shape[2:]
+    lacking = [(0, max(0, height - x.shape[2])), (0, max(0, width - x.shape[3]))]
+    if any(end for _, end in lacking) and window is None:  # larger than the probe and still not cut
+        x = np.pad(x, [(0, 0), (0, 0), *lacking], mode="wrap")
+    return np.ascontiguousarray(x[:, :, :height, :width], dtype=np.float32)
+
+
+def first_probe(loaded: Loaded, sources: Sequence[Source]) -> np.ndarray | None:
+    """The probe of the first picture or frame that can be read."""
+    for source in sources[:_SOURCES_TRIED]:
+        try:
+            if not source.is_video:
+                return probe_of(loaded, read_image(source.path, channels=loaded.model.in_channels))
+            with opened(source.path) as reader:
+                return probe_of(loaded, next(frames(reader)))
+        except (DataError, StopIteration):
+            continue
+    return None

@@ -1,0 +1,148 @@
+"""Engines: names, precision, what is missing, and the choice of the fastest that agrees."""
+
+import logging
+
+import numpy as np
+import paddle
+import pytest
+
+from paddleseg_lite import accel
+from paddleseg_lite.errors import ConfigError, EnvironmentProblem
+from paddleseg_lite.export import auto, choose_engine, engines, load_engine
+from paddleseg_lite.export.engines import DygraphEngine
+from tests.export.conftest import RUNTIMES, needs_runtime, noise, small
+
+X = noise(1, 3, 40, 56)
+
+
+def logits_of(network, x=X):
+    with paddle.no_grad():
+        return network(paddle.to_tensor(x))["out"].numpy()
+
+
+def test_unknown_engines_and_precisions_are_told():
+    with pytest.raises(ConfigError, match="Did you mean 'openvino'"):
+        load_engine("openvin", small())
+    with pytest.raises(ConfigError, match="fp32, bf16"):
+        load_engine("dygraph", small(), precision="fp8")
+    with pytest.raises(EnvironmentProblem, match="fp32 only"):
+        load_engine("static", small(), precision="bf16")
+
+
+@pytest.mark.parametrize("kind", ["openvino", "onnxruntime"])
+def test_a_missing_package_is_named_with_the_remedy(kind, monkeypatch):
+    monkeypatch.setattr(engines.importlib, "import_module", lambda name: (_ for _ in ()).throw(ImportError(name)))
+    with pytest.raises(EnvironmentProblem, match=rf"'{kind}': pip install -r requirements-fast.txt"):
+        load_engine(kind, small())
+
+
+@pytest.mark.skipif(not accel.has_bf16(), reason="this chip has no bf16 arithmetic")
+def test_dygraph_in_bf16_leaves_the_network_as_it_was():
+    network = small("UNet")
+    accel.enable(network, "fp32")
+    before = logits_of(network)
+    half = load_engine("dygraph", network, precision="bf16")(X)
+    assert 0 < np.abs(half - before).max() < 0.05 * np.abs(before).max()
+    np.testing.assert_array_equal(logits_of(network), before)
+
+
+def test_threads_are_paddles(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert engines.thread_count() == 3 and engines.thread_count(2) == 2
+    monkeypatch.setenv("OMP_NUM_THREADS", "many")
+    assert engines.thread_count() >= 1
+
+
+# -- auto ------------------------------------------------------------------------------------------------------
+
+
+def no_runtimes(monkeypatch):
+    missing = {"dygraph": "", "static": "", "openvino": "no", "onnxruntime": "no"}
+    monkeypatch.setattr(auto, "available", lambda: missing)
+
+
+def test_auto_without_the_packages_says_so_and_computes_the_same(monkeypatch, tmp_path):
+    no_runtimes(monkeypatch)
+    network = small("UNet")
+    choice = choose_engine(network, probe=X, folder=tmp_path)
+    assert choice.engine.name in ("dygraph fp32", "static fp32")
+    assert "openvino and onnxruntime are not installed" in choice.reason
+    np.testing.assert_allclose(choice.engine(X), logits_of(network), rtol=1e-4, atol=1e-5)
+
+
+def test_few_images_are_not_worth_an_export(tmp_path):
+    choice = choose_engine(small(), probe=X, images=2, folder=tmp_path)
+    assert choice.engine.name == "dygraph fp32" and "2 images take" in choice.reason
+    assert not list(tmp_path.glob("*.onnx"))
+
+
+class Quick:
+    """An engine without a cost."""
+
+    num_classes, bytes_per_pixel = 3, 100.0
+
+    def __init__(self, answer, name="openvino fp32"):
+        self.answer, self.name = answer, name
+
+    def __call__(self, image):
+        if image.shape[2:] != X.shape[2:]:
+            raise RuntimeError("odd size\nlong story")
+        return self.answer
+
+
+def one_candidate(monkeypatch, engine):
+    monkeypatch.setattr(auto, "_candidates", lambda precision: [("openvino", "fp32")])
+    monkeypatch.setattr(auto, "load_engine", lambda *args, **kwargs: engine)
+
+
+def test_the_winner_is_remembered_and_backed_by_the_network(monkeypatch, tmp_path, caplog):
+    network = small()
+    one_candidate(monkeypatch, Quick(logits_of(network)))
+    first = choose_engine(network, probe=X, folder=tmp_path)
+    assert first.engine.name == "openvino fp32" and "argmax agrees on 100.000 %" in first.reason
+    monkeypatch.setattr(auto, "_race", lambda *args: pytest.fail("the race is run once"))
+    again = choose_engine(network, probe=X, folder=tmp_path, images=10**9)
+    assert again.reason == first.reason
+    other = noise(1, 3, 33, 20)
+    with caplog.at_level(logging.WARNING, "paddleseg_lite"):
+        for _ in range(2):
+            np.testing.assert_array_equal(again.engine(other), logits_of(network, other))
+    (line,) = [r.getMessage() for r in caplog.records]
+    assert "1x3x33x20" in line and "odd size" in line and "long story" not in line
+    assert again.engine.name == "openvino fp32 (2 runs by dygraph fp32)"
+
+
+def test_an_engine_that_disagrees_is_not_used(monkeypatch, tmp_path):
+    network = small()
+    one_candidate(monkeypatch, Quick(-logits_of(network)))
+    choice = choose_engine(network, probe=X, folder=tmp_path)
+    assert isinstance(choice.engine, DygraphEngine) and "openvino fp32 is not used: argmax agrees on" in choice.reason
+
+
+def test_a_broken_engine_is_a_line_not_an_end(monkeypatch, tmp_path):
+    class Broken(Quick):
+        def __call__(self, image):
+            raise RuntimeError("illegal instruction")
+
+    one_candidate(monkeypatch, Broken(None))
+    choice = choose_engine(small(), probe=X, folder=tmp_path)
+    assert isinstance(choice.engine, DygraphEngine) and "illegal instruction" in choice.reason
+
+
+@needs_runtime
+@pytest.mark.parametrize("kind", RUNTIMES)
+def test_a_named_runtime_computes_what_the_network_does(kind, tmp_path):
+    network = small("UNet")
+    engine = choose_engine(network, kind, folder=tmp_path).engine
+    assert engine.name == f"{kind} fp32"
+    np.testing.assert_allclose(engine(X), logits_of(network), rtol=1e-4, atol=1e-4)
+
+
+@needs_runtime
+def test_changed_weights_are_another_export(tmp_path):
+    network = small("UNet")
+    before = load_engine(RUNTIMES[0], network)(X)
+    network.parameters()[0].set_value(network.parameters()[0] * 2)
+    after = load_engine(RUNTIMES[0], network)(X)
+    np.testing.assert_allclose(after, logits_of(network), rtol=1e-4, atol=1e-4)
+    assert np.abs(after - before).max() > 1e-3
