@@ -19,6 +19,7 @@ from typing import Any
 
 from ..errors import EnvironmentProblem
 from ..runtime import available_cores
+from .metric import Metric
 from .study import Run, Study
 from .worker import RESULT, write_result
 
@@ -134,15 +135,7 @@ def _drop_weights(target: Path) -> None:
             shutil.rmtree(item)
 
 
-def _outcome(result: dict[str, Any], metric: str) -> str:
+def _outcome(result: dict[str, Any], metric: Metric) -> str:
     if result["status"] != "done":
         return f"FAILED: {result['reason'].splitlines()[0][:160]}"
-    return f"{metric} {metric_value(result, metric):.4f} in {result['seconds']:.0f} s"
-
-
-def metric_value(result: dict[str, Any], metric: str) -> float:
-    """A metric of a finished run; dots reach into per-class tables (``IoU.car``)."""
-    value: Any = result["metrics"]
-    for part in metric.split("."):
-        value = value[part]
-    return float(value)
+    return f"{metric.name} {metric.of(result):.4f} in {result['seconds']:.0f} s"

@@ -13,8 +13,9 @@
           spatial: {train_dataset.kind: spatial, val_dataset.kind: spatial}
     compare: unit                             # the factor whose values are compared ...
     baseline: none                            # ... with this one; the others make groups
+    contrasts: {GloRe: [GlobalPool, NonLocal]}   # optional: further comparisons that were planned
     seeds: [0, 1, 2, 3, 4]
-    metric: mIoU
+    metric: mIoU                              # or {measure: accuracy, classes: [...]}: see metric.py
 
 Every combination of values is one variant; a variant and a seed is one run. A
 run is known by the hash of its resolved config, so the same configuration is
@@ -36,8 +37,9 @@ import yaml
 from ..config import Config, check_components, parse_config
 from ..config_file import read_tree, set_key
 from ..errors import ConfigError, nearest
+from .metric import Metric, parse_metric
 
-KEYS = ("base", "factors", "compare", "baseline", "seeds", "metric", "opts", "title")
+KEYS = ("base", "factors", "compare", "baseline", "contrasts", "seeds", "metric", "opts", "title")
 
 
 @dataclass(frozen=True)
@@ -68,10 +70,15 @@ class Study:
     title: str
     compare: str
     baseline: str
-    metric: str
+    metric: Metric  # a plain name will do
     seeds: list[int]
     factors: Mapping[str, Mapping[str, Mapping[str, Any]]]  # factor -> value name -> {config path: value}
     runs: list[Run] = field(default_factory=list)
+    contrasts: Mapping[str, list[str]] = field(default_factory=dict)  # value -> values it is compared with
+
+    def __post_init__(self):
+        if not isinstance(self.metric, Metric):
+            object.__setattr__(self, "metric", parse_metric(self.metric, self.title))
 
     def groups(self) -> list[dict[str, str]]:
         """Combinations of the factors that are not compared; comparisons stay within one."""
@@ -117,7 +124,8 @@ def load_study(path: str | Path, *, opts: list[str] | None = None) -> Study:
         raise ConfigError(f"{path}: seeds repeat: {seeds}; a repeated seed is the same run, not new evidence.")
     study = Study(
         title=str(tree.get("title", path.stem)), compare=compare, baseline=baseline,
-        metric=str(tree.get("metric", "mIoU")), seeds=seeds, factors=factors,
+        metric=parse_metric(tree.get("metric", "mIoU"), str(path)), seeds=seeds, factors=factors,
+        contrasts=_parse_contrasts(path, tree.get("contrasts") or {}, factors[compare]),
     )
     base = path.parent / tree["base"]
     shared = [*tree.get("opts", []), *(opts or [])]
@@ -140,6 +148,16 @@ def _parse_factor(path: Path, name: str, spec: Any) -> dict[str, dict[str, Any]]
             )
         levels[str(level)] = dict(value)
     return levels
+
+
+def _parse_contrasts(path: Path, spec: Any, levels: Mapping[str, Any]) -> dict[str, list[str]]:
+    if not isinstance(spec, Mapping) or not all(isinstance(v, list) for v in spec.values()):
+        raise ConfigError(f"{path}: contrasts must be {{value: [values to compare it with]}}, got {spec!r}.")
+    contrasts = {str(k): [str(v) for v in others] for k, others in spec.items()}
+    for name in (n for k, others in contrasts.items() for n in (k, *others)):
+        if name not in levels:
+            raise ConfigError(f"{path}: contrasts: there is no value '{name}' to compare.{nearest(name, levels)}")
+    return contrasts
 
 
 def _expand(study: Study, base: Path, opts: list[str]) -> list[Run]:
@@ -180,10 +198,14 @@ def _problem(config: Config, origins, base: Path) -> str | None:
 
 def describe(study: Study) -> str:
     """The study as YAML, for the report."""
-    return yaml.safe_dump(
-        {
-            "compare": study.compare, "baseline": study.baseline, "metric": study.metric, "seeds": study.seeds,
-            "factors": {k: {n: dict(v) for n, v in f.items()} for k, f in study.factors.items()},
-        },
-        sort_keys=False, allow_unicode=True, width=110,
-    )  # fmt: skip
+    metric = study.metric
+    content = {
+        "compare": study.compare, "baseline": study.baseline,
+        "contrasts": {k: list(v) for k, v in study.contrasts.items()},
+        "metric": metric.name if metric.path else {"measure": metric.measure, "classes": list(metric.classes)},
+        "seeds": study.seeds,
+        "factors": {k: {n: dict(v) for n, v in f.items()} for k, f in study.factors.items()},
+    }
+    if not study.contrasts:
+        del content["contrasts"]
+    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110)

@@ -55,13 +55,13 @@ def write_result(folder: Path, result: dict[str, Any]) -> None:
 
 def _train(folder: Path) -> dict[str, Any] | None:
     from ..config import load_config
-    from ..engine.callbacks import MetricsFile, TrainLog
+    from ..engine.callbacks import TrainLog
     from ..engine.checkpoint import list_checkpoints
     from ..engine.trainer import Trainer
 
     config = load_config(folder / "config.yml")
     trainer = Trainer(config, folder)
-    trainer.callbacks += [TrainLog(progress=False), MetricsFile(folder / "metrics.jsonl")]
+    trainer.callbacks += [TrainLog(progress=False), study_record(folder / "metrics.jsonl")]
     if list_checkpoints(folder):
         trainer.resume(None)
     outcome = trainer.run()
@@ -78,6 +78,21 @@ def _train(folder: Path) -> dict[str, Any] | None:
         "train_images_per_s": speeds[len(speeds) // 2],
         **costs(trainer),
     }
+
+
+def study_record(path: Path):
+    """``metrics.jsonl`` whose validations also hold the confusion matrix (rows truth), for any metric afterwards."""
+    from ..engine.callbacks import MetricsFile
+
+    class Record(MetricsFile):
+        def on_eval(self, trainer, evaluation, is_best):
+            self.confusion = evaluation.matrix.matrix.tolist()
+            super().on_eval(trainer, evaluation, is_best)
+
+        def _write(self, record):
+            super()._write({**record, "confusion": self.confusion} if record["kind"] == "eval" else record)
+
+    return Record(path)
 
 
 def costs(trainer) -> dict[str, Any]:

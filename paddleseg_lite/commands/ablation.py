@@ -6,7 +6,8 @@ import logging
 import re
 from pathlib import Path
 
-from ..ablation.report import collect, write_hparams, write_report
+from ..ablation.report import write_hparams, write_report
+from ..ablation.results import collect
 from ..ablation.runner import run_study
 from ..ablation.study import load_study
 from ..cli import make_folder

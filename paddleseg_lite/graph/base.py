@@ -46,7 +46,12 @@ class ContextUnit(nn.Layer):
 
     Attributes:
         in_channels, out_channels: C and C'; equal unless a unit says otherwise.
+        starts_as_identity: whether ``y`` equals ``x`` before training. The slot wraps a unit that
+            stands inside a backbone in a factor that starts at 0 unless the unit says so: with two
+            zeros in a row neither would ever get a gradient.
     """
+
+    starts_as_identity = False
 
     def __init__(self, in_channels: int, out_channels: int | None = None):
         super().__init__()

@@ -33,6 +33,8 @@ class MatchedConv(ContextUnit):
         kernel_size: 3 adds a little locality, for a control with some reach.
     """
 
+    starts_as_identity = True
+
     def __init__(self, *, in_channels: int, match: Match = "GloRe", num_classes: int | None = None,
                  kernel_size: int = 1):
         super().__init__(in_channels)
@@ -54,6 +56,8 @@ class GlobalPool(ContextUnit):
     The last layer starts at zero: the identity at first. No BN, which would see
     one value per image.
     """
+
+    starts_as_identity = True
 
     def __init__(self, *, in_channels: int, match: Match = "GloRe", num_classes: int | None = None):
         super().__init__(in_channels)
@@ -77,6 +81,7 @@ class _NodeControl(NodeUnit):
         if not isinstance(unit, NodeUnit):
             raise ConfigError(f"{type(self).__name__}: 'match' must be a unit with nodes, not {type(unit).__name__}.")
         self.unit, self.num_nodes = unit, unit.num_nodes
+        self.starts_as_identity = unit.starts_as_identity
 
     @property
     def init(self):

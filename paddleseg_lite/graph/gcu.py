@@ -107,6 +107,7 @@ class GCU(NodeUnit):
         self.sizes, self.num_nodes, self.fusion, self.init = sizes, sum(sizes), fusion, init
         self.graphs = nn.LayerList([GCUGraph(in_channels, v, adj_norm=adj_norm, messages=messages) for v in sizes])
         joined = in_channels * (len(sizes) + (fusion == "concat"))
+        self.starts_as_identity = fusion == "residual"
         if fusion == "concat":
             self.fuse = ConvBNAct(joined, in_channels, 1)
         else:

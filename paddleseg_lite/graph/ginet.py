@@ -64,6 +64,7 @@ class GINet(NodeUnit):
         else:
             class_embeddings = _embeddings(class_embeddings, class_names, num_classes)
         self.num_state, self.num_nodes = d, v = num_state, num_nodes
+        self.starts_as_identity = zero_init
         self.conv_theta = nn.Conv2D(in_channels, v, 1)
         self.conv_phi = nn.Conv2D(in_channels, d, 1)
         if learnable:

@@ -45,6 +45,7 @@ class GloRe(NodeUnit):
                  zero_init: bool = True, order: str = "official", messages: bool = True):
         super().__init__(in_channels)
         self.num_state, self.num_nodes, self.normalize = num_state, num_nodes, normalize
+        self.starts_as_identity = zero_init
         self.conv_state = nn.Conv2D(in_channels, num_state, 1)  # theta
         self.conv_proj = nn.Conv2D(in_channels, num_nodes, 1)  # phi
         self.gcn = LearnedGCN(num_state, num_nodes, order=order, messages=messages)

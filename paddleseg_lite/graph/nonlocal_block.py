@@ -33,6 +33,7 @@ class NonLocal(ContextUnit):
     def __init__(self, *, in_channels: int, inner_channels: int | None = None, pool: bool = False,
                  zero_init: bool = True):
         super().__init__(in_channels)
+        self.starts_as_identity = zero_init
         self.inner = inner = inner_channels or max(in_channels // 2, 1)
         self.theta = nn.Conv2D(in_channels, inner, 1)
         self.phi = nn.Conv2D(in_channels, inner, 1)

@@ -22,8 +22,9 @@ class ContextSlot(nn.Layer):
     At ``deep`` the map first passes ``1x1 C -> d, BN, ReLU`` (by default to 512
     where C is larger, and not at all otherwise), then the unit, and the head is
     built for d channels. At ``stageN`` there is no reduction and the unit is
-    wrapped as ``x + scale * (unit(x) - x)`` with ``scale`` starting at 0: the
-    network starts as if the unit were not there.
+    wrapped as ``x + scale * (unit(x) - x)`` with ``scale`` starting at 0, where it
+    is not the identity at first by itself: the network starts as if the unit were
+    not there.
 
     Args:
         spec: the slot as written; ``None`` for an empty slot.
@@ -57,9 +58,10 @@ class ContextSlot(nn.Layer):
                 raise ConfigError(f"context 'reduce' applies at position deep only, not at {position}.")
             self.stage = names.index(position)
             width = channels[self.stage]
-            self.scale = self.create_parameter([1], default_initializer=nn.initializer.Constant(0.0))
         offered = {"num_classes": num_classes, "in_channels": width}
         self.unit = CONTEXTS.build(spec, offered=offered)
+        if self.stage is not None and not getattr(self.unit, "starts_as_identity", False):
+            self.scale = self.create_parameter([1], default_initializer=nn.initializer.Constant(0.0))
         if position == "deep":
             self.out_channels = getattr(self.unit, "out_channels", width)
 
@@ -76,7 +78,7 @@ class ContextSlot(nn.Layer):
         if self.unit is None or self.stage != index:
             return x
         y, self.last = self.unit(x)
-        return x + self.scale * (y - x)
+        return y if self.scale is None else x + self.scale * (y - x)
 
     def deep(self, x):
         """Apply the unit to the deepest map ``[N, C, h, w] -> [N, out_channels, h, w]``."""

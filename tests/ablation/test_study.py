@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import yaml
 
-from paddleseg_lite.ablation.report import collect, write_report
+from paddleseg_lite.ablation.report import write_report
+from paddleseg_lite.ablation.results import collect
 from paddleseg_lite.ablation.runner import read_result, run_folder, run_study
 from paddleseg_lite.ablation.study import load_study
 from paddleseg_lite.ablation.worker import write_result
