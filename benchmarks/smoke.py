@@ -33,7 +33,7 @@ TITLE = "# Networks and tools on other versions of Paddle\n\n" \
 def subjects() -> dict[str, tuple[Path, list[str]]]:
     """Every small recipe, and the networks that have none of their own."""
     configs = ROOT / "configs"
-    found = {f"{path.parent.name}/{path.stem}": (path, []) for path in sorted(configs.glob("*/*_scenes.yml"))}
+    found = {f"{path.parent.name}/{path.stem}": (path, []) for path in sorted(configs.glob("*/[!_]*_scenes.yml"))}
     fcn, enet, pspnet = (found[f"{name}_scenes"][0] for name in ("fcn/fcn8s", "enet/enet", "pspnet/pspnet"))
     for name in ("FCN32s", "FCN16s"):
         found[name] = (fcn, [f"model.type={name}"])

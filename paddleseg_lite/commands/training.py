@@ -16,6 +16,7 @@ from ..engine import callbacks as cb
 from ..engine.checkpoint import latest_first, list_checkpoints
 from ..engine.node_log import NodeLog
 from ..engine.pictures import legend
+from ..engine.samples import sample_panels
 from ..engine.storage import remove_folder
 from ..engine.trainer import Trainer
 from ..errors import ConfigError, UserError
@@ -126,5 +127,6 @@ class SamplePictures(cb.Callback):
             write_png(self.folder / "legend.png", legend(trainer.val_dataset.class_names, trainer.val_dataset.palette))
 
     def on_eval(self, trainer, evaluation, is_best):
-        for i, picture in enumerate(trainer.sample_panels(self.count)):
+        pictures = sample_panels(trainer.model, trainer.val_dataset, self.count, options=trainer.options)
+        for i, picture in enumerate(pictures):
             write_png(self.folder / f"sample_{i}_iter_{trainer.state.iteration:06d}.png", picture)

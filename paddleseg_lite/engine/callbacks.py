@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import ConfigError, EnvironmentProblem
+from .samples import sample_panels
 
 logger = logging.getLogger("paddleseg_lite")
 
@@ -154,7 +155,8 @@ class VisualDLLog(Callback):
             self._scalar(f"val/{tag}", getattr(scores, tag), step)
         for name, iou in zip(trainer.val_dataset.class_names, scores.IoU):
             self._scalar(f"val_IoU/{name}", iou, step)
-        for i, panel in enumerate(trainer.sample_panels(self.num_samples)):
+        panels = sample_panels(trainer.model, trainer.val_dataset, self.num_samples, options=trainer.options)
+        for i, panel in enumerate(panels):
             self.writer.add_image(tag=f"val/sample_{i} (input, label, prediction)", img=panel, step=step)
 
     def on_end(self, trainer, result):

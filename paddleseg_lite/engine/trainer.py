@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import signal
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import paddle
 
 from ..config import Config
-from ..data import BatchSchedule, colorize, train_batches
+from ..data import BatchSchedule, train_batches
 from ..errors import CheckpointError, ConfigError, EnvironmentProblem
 from . import parallel
 from .builder import build_datasets, build_loss, build_network, inference_options
@@ -24,11 +22,11 @@ from .checkpoint import load_checkpoint, newest_good, prune, recover, restore_op
 from .ema import EMA
 from .evaluator import Evaluation, evaluate
 from .guard import NumbersGuard
-from .inference import predict_labels
+from .log_window import LogWindow
 from .optim import build_optimizer
-from .pictures import IGNORED, panel
 from .precision import Precision
 from .seeds import derive, reseed
+from .signals import stop_signals
 
 logger = logging.getLogger("paddleseg_lite")
 
@@ -215,25 +213,6 @@ class Trainer:
                 self._save("best_model", with_optimizer=False, metrics=evaluation.scores)
         return evaluation
 
-    def sample_panels(self, count: int) -> list[np.ndarray]:
-        """Fixed validation samples as RGB panels: input, label, prediction."""
-        panels = []
-        dataset = self.val_dataset
-        self.model.eval()
-        for index in np.linspace(0, len(dataset) - 1, min(count, len(dataset))).astype(int):
-            raw, sample = dataset.load(int(index)), dataset.get(int(index), None)
-            image = paddle.to_tensor(np.ascontiguousarray(sample["image"].transpose(2, 0, 1))[None])
-            labels = predict_labels(
-                self.model, image, options=self.options, trans_info=sample["meta"]["trans_info"]
-            )[0]
-            colors = [
-                colorize(ids, dataset.palette, ignore_index=dataset.ignore_index, ignore_colour=IGNORED)
-                for ids in (raw["label"], labels)
-            ]
-            panels.append(panel([raw["image"][..., :3], *colors]))
-        self.model.train()
-        return panels
-
     def _save_checkpoint(self) -> None:
         if self._save(f"iter_{self.state.iteration}", with_optimizer=True) and self.rank == 0:
             prune(self.save_dir, keep=self.config.keep_checkpoint_max)
@@ -308,85 +287,6 @@ class Trainer:
 
         batches = train_batches(self.train_dataset, self.schedule, seed=self.config.seed, stop_iter=4)
         initialise_contexts(self.model, [b["image"] for b in batches], seed=self.config.seed)
-
-
-class LogWindow:
-    """Sums between two log lines; losses stay tensors until a line is due, so that no step waits for the device."""
-
-    def __init__(self, images_per_step: int, iteration: int, world_size: int = 1):
-        self.images_per_step, self.last_iteration = images_per_step * world_size, iteration
-        self.world_size = world_size
-        self.grad_norm: Any = None
-        self._reset()
-
-    def _reset(self) -> None:
-        self.losses: list[Any] = []
-        self.parts: dict[str, list[Any]] = {}
-        self.wait, self.idle, self.started = 0.0, 0.0, time.perf_counter()
-
-    def waited(self, seconds: float) -> None:
-        self.wait += seconds
-
-    def pause(self, seconds: float) -> None:
-        """Time that was not training (validation, saving)."""
-        self.idle += seconds
-
-    def add_loss(self, total, parts: dict[str, Any]) -> None:
-        self.losses.append(total.detach())
-        for name, value in parts.items():
-            self.parts.setdefault(name, []).append(value.detach())
-
-    def flush(self, *, iteration: int, lr: float, total: int, epoch: int) -> dict[str, Any]:
-        """Plain numbers since the last call."""
-        steps, self.last_iteration = max(1, iteration - self.last_iteration), iteration
-        seconds = max(time.perf_counter() - self.started - self.idle, 1e-9)
-        own = {"": mean(self.losses), **{name: mean(values) for name, values in self.parts.items()}}
-        losses = parallel.mean_over_ranks(own, self.world_size)
-        info = {
-            "iter": iteration,
-            "epoch": epoch,
-            "loss": losses.pop(""),
-            "loss_parts": losses,
-            "lr": lr,
-            "grad_norm": None if self.grad_norm is None else float(self.grad_norm),
-            "images_per_s": steps * self.images_per_step / seconds,
-            "data_share": self.wait / seconds,
-            "eta_s": (total - iteration) * seconds / steps,
-        }
-        self._reset()
-        return info
-
-
-def mean(values: list[Any]) -> float:
-    """Mean of scalar tensors as a Python number."""
-    return float(np.mean([float(v) for v in values])) if values else float("nan")
-
-
-@contextlib.contextmanager
-def stop_signals(request):
-    """SIGINT and SIGTERM ask for a stop after the step; a second SIGINT stops at once."""
-    counts = {"int": 0}
-
-    def handler(number, frame):
-        name = signal.Signals(number).name
-        if number == signal.SIGINT:
-            counts["int"] += 1
-            if counts["int"] > 1:
-                raise KeyboardInterrupt
-        logger.warning("%s: finishing this step, then saving (a second Ctrl-C stops at once)", name)
-        request(name)
-
-    kept = {}
-    try:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            kept[number] = signal.signal(number, handler)
-    except ValueError:  # not the main thread: the host program keeps its handlers
-        pass
-    try:
-        yield
-    finally:
-        for number, old in kept.items():
-            signal.signal(number, old)
 
 
 def train(
