@@ -5,7 +5,8 @@
 Scores a trained run (stride 8, such as configs/deeplab_v1/deeplab_v1_camvid_half.yml) on its
 validation images without a CRF and with each of several parameter sets, all on the same
 logits, at the labels' own size; and times the CRF. With ``--search`` the parameters are chosen
-on N training images, so that the images scored stay unseen.
+on N training images, so that the images scored stay unseen. ``--pictures DIR`` writes input, truth,
+prediction and refined prediction of the images that gain and lose most.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ sys.path.insert(0, str(ROOT))
 
 from paddleseg_lite import runtime  # noqa: E402
 
-SEARCH = {"bi_w": (3, 5), "bi_xy_std": (30, 60), "bi_rgb_std": (5, 10), "pos_w": (3,), "pos_xy_std": (1, 3)}
+SEARCH = {"bi_w": (2, 4), "bi_xy_std": (10, 20, 40), "bi_rgb_std": (5, 10), "pos_w": (3,), "pos_xy_std": (1, 3)}
 
 
 def passes(loaded, dataset, crfs, limit):
@@ -56,6 +57,26 @@ def passes(loaded, dataset, crfs, limit):
     return totals, seconds, images
 
 
+def draw(loaded, dataset, crf, images, name: str, folder: Path) -> None:
+    """Input, truth, without and with the CRF: the four images that gain most, and the two that lose most."""
+    import numpy as np
+
+    from paddleseg_lite.data import colorize, write_png
+    from paddleseg_lite.engine.pictures import panel
+    from paddleseg_lite.metrics import ConfusionMatrix
+
+    score = lambda m: ConfusionMatrix.from_matrix(m).compute("nan").mIoU  # noqa: E731
+    gains = [score(after) - score(before) for before, after in zip(images["none"], images[name])]
+    order = np.argsort(gains)
+    for index in [*order[-4:][::-1], *order[:2]]:
+        raw, views = dataset.load(int(index)), []
+        for loaded.crf in (None, crf):
+            views.append(loaded.predict_index(dataset, int(index)))
+        shown = [colorize(ids, dataset.palette, ignore_index=dataset.ignore_index) for ids in (raw["label"], *views)]
+        picture = panel([raw["image"], *shown], height=raw["image"].shape[0])
+        write_png(folder / f"{gains[index]:+.3f}_{index}.png", picture)
+
+
 def search(loaded, dataset, limit):
     """The best of a small grid, by mIoU on images that are not scored afterwards."""
     from paddleseg_lite.postprocess import DenseCRF
@@ -74,6 +95,7 @@ def main() -> int:
     p.add_argument("--presets", nargs="+", default=["deeplab_v1", "deeplab_v1_largefov", "deeplab_v2_resnet101"])
     p.add_argument("--images", type=int, help="score only so many")
     p.add_argument("--search", type=int, metavar="N", help="also choose parameters on N training images")
+    p.add_argument("--pictures", metavar="DIR", help="write pictures of the best parameters here")
     p.add_argument("--out", help="Markdown file")
     args = p.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
@@ -109,6 +131,9 @@ def main() -> int:
         score = totals[name].compute("nan").mIoU
         rows.append([name, f"{score:.4f}", f"{score - base:+.4f}", f"{interval.low:+.4f} .. {interval.high:+.4f}",
                      f"{np.median(seconds[name]):.2f}"])
+    if args.pictures:
+        best = max(crfs, key=lambda name: totals[name].compute("nan").mIoU)
+        draw(loaded, dataset, crfs[best], images, best, Path(args.pictures))
     height, width = dataset.load(0)["image"].shape[:2]
     text = "\n\n".join([
         "# The CRF on CamVid",

@@ -10,6 +10,7 @@ import numpy as np
 from ..data import read_image
 from ..engine.inference import make_plan
 from ..engine.predictor import Loaded
+from ..engine.tiles import window_starts
 from ..errors import ConfigError, DataError
 from ..export import choose_engine
 from .sources import Source
@@ -22,7 +23,7 @@ _SOURCES_TRIED = 10
 
 
 def use_engine(loaded: Loaded, kind: str, *, precision: str | None = None, images: int | None = None,
-               probe: Callable[[], np.ndarray | None] = lambda: None) -> None:
+               probe: Callable[[], tuple[np.ndarray | None, int]] = lambda: (None, 1)) -> None:
     """Let ``loaded`` compute by an engine; one line says which and why.
 
     Args:
@@ -30,7 +31,8 @@ def use_engine(loaded: Loaded, kind: str, *, precision: str | None = None, image
         precision: ``bf16`` or ``fp32``, the default on CPUs. On GPUs the network itself computes, in
             the recipe's precision.
         images: how many there will be, where known.
-        probe: gives an image as the network takes it, ``[N, C, H, W]``; asked only where it is needed.
+        probe: gives an image as the network takes it, ``[N, C, H, W]``, and how many of those an image of the job
+            takes (windows); asked only where it is needed.
 
     Raises:
         UserError: the engine named is not to be had.
@@ -41,29 +43,35 @@ def use_engine(loaded: Loaded, kind: str, *, precision: str | None = None, image
         raise ConfigError(f"--engine {kind} computes on the CPU and the network is on a GPU: add --device cpu.")
     if not on_cpu or (kind == "dygraph" and not half):
         return
-    image = probe() if kind == "auto" else None
-    choice = choose_engine(loaded.model, kind, precision="bf16" if half else "fp32", probe=image, images=images)
+    image, runs = probe() if kind == "auto" else (None, 1)
+    choice = choose_engine(loaded.model, kind, precision="bf16" if half else "fp32", probe=image,
+                           images=images and images * runs)
     loaded.forward = choice.engine
     logger.info("%s", choice.reason)
 
 
-def probe_of(loaded: Loaded, picture: np.ndarray) -> np.ndarray:
-    """What the network is given of a picture ``[H, W, C]``: all of it, or one window."""
+def probe_of(loaded: Loaded, picture: np.ndarray) -> tuple[np.ndarray, int]:
+    """What the network is given of a picture ``[H, W, C]``, all of it or one window, and how many windows there are."""
     if loaded.only_normalises and loaded.crf is None:
         size, part = picture.shape[:2], picture[:_LARGEST_PROBE, :_LARGEST_PROBE]
     else:
         size, part = None, picture
     x = loaded.sample(part)[0]["image"].transpose(2, 0, 1)[None]
-    window = make_plan(loaded.model, x, loaded.any_size, size=size).window
-    height, width = window or size or x.shape[2:]
-    lacking = [(0, max(0, height - x.shape[2])), (0, max(0, width - x.shape[3]))]
-    if any(end for _, end in lacking) and window is None:  # larger than the probe and still not cut
+    size = size or x.shape[2:]
+    plan = make_plan(loaded.model, x, loaded.any_size, size=size)
+    height, width = (min(w, s) for w, s in zip(plan.window or size, size))
+    runs = 1
+    if plan.window is not None:
+        for length, window, stride in zip(size, plan.window, plan.stride):
+            runs *= len(window_starts(length, window, stride))
+    if x.shape[2] < height or x.shape[3] < width:  # larger than the probe and still not cut
+        lacking = [(0, max(0, s - n)) for s, n in zip((height, width), x.shape[2:])]
         x = np.pad(x, [(0, 0), (0, 0), *lacking], mode="wrap")
-    return np.ascontiguousarray(x[:, :, :height, :width], dtype=np.float32)
+    return np.ascontiguousarray(x[:, :, :height, :width], dtype=np.float32), runs
 
 
-def first_probe(loaded: Loaded, sources: Sequence[Source]) -> np.ndarray | None:
-    """The probe of the first picture or frame that can be read."""
+def first_probe(loaded: Loaded, sources: Sequence[Source]) -> tuple[np.ndarray | None, int]:
+    """:func:`probe_of` the first picture or frame that can be read."""
     for source in sources[:_SOURCES_TRIED]:
         try:
             if not source.is_video:
@@ -72,4 +80,4 @@ def first_probe(loaded: Loaded, sources: Sequence[Source]) -> np.ndarray | None:
                 return probe_of(loaded, next(frames(reader)))
         except (DataError, StopIteration):
             continue
-    return None
+    return None, 1

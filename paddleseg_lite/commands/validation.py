@@ -11,7 +11,7 @@ from ..engine.builder import build_dataset
 from ..engine.evaluator import Evaluation, evaluate
 from ..engine.predictor import Loaded
 from ..errors import ConfigError
-from ..losses import build_criterion
+from ..metrics import MeanCrossEntropy
 from ..reporting.evaluation import ReportMeasures, write_evaluation_report
 from .engines import probe_of, use_engine
 
@@ -43,14 +43,11 @@ def validate_loaded(
         )
     use_engine(loaded, engine, precision=precision, images=len(dataset),
                probe=lambda: probe_of(loaded, dataset.load(0)["image"]))
-    criterion = build_criterion(
-        {"out": {"type": "CrossEntropyLoss"}}, num_classes=dataset.num_classes, ignore_index=dataset.ignore_index
-    )
     measures = ReportMeasures(dataset.num_classes, dataset.ignore_index) if observe else None
     evaluation = evaluate(
-        loaded.forward or loaded.model, dataset, options=loaded.options, loss=criterion.main, num_workers=num_workers,
-        convention=config.miou_convention, keep_images=keep_images, engine=loaded.computed_by,
-        observers=(measures,) if measures else (), crf=loaded.crf,
+        loaded.forward or loaded.model, dataset, options=loaded.options, loss=MeanCrossEntropy(dataset.ignore_index),
+        num_workers=num_workers, convention=config.miou_convention, keep_images=keep_images,
+        engine=loaded.computed_by, observers=(measures,) if measures else (), crf=loaded.crf,
     )
     return evaluation, dataset, measures
 

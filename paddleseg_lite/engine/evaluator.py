@@ -17,6 +17,7 @@ import paddle
 from ..data import eval_batches, restore
 from ..metrics import ConfusionMatrix, Scores
 from .inference import InferenceOptions, predict_logits
+from .labels import argmax_labels
 from .refine import refine
 
 
@@ -70,7 +71,8 @@ def evaluate(
         dataset: in ``val`` mode: geometric transforms touch the image only and
             the prediction is brought back to the label's size.
         options: whole image, sliding window, multi-scale, flips.
-        loss: ``(logits, label) -> scalar``; its mean over images is reported.
+        loss: ``(logits [1, K, H, W], label [1, H, W]) -> scalar``, tensors, or arrays without the first axis
+            where it says ``takes_arrays``; its mean over images is reported.
         convention: how mIoU treats absent classes (MODELS: nan | gt_only | one | zero).
         keep_images: keep a confusion matrix per image.
         observers: ``f(probabilities or logits [K, H, W], label [H, W], meta)`` per image,
@@ -94,9 +96,10 @@ def evaluate(
         for i, (label, meta) in enumerate(zip(batch["label"], batch["meta"])):
             own = restore(logits[i : i + 1], meta["trans_info"])
             if crf is not None:
-                before.update(own.argmax(axis=1).numpy()[0], label)
+                before.update(argmax_labels(own.numpy())[0], label)
                 own = refine(crf, own, dataset.load(meta["index"])["image"])
-            prediction = own.argmax(axis=1).numpy()[0]
+            values = own.numpy()  # NumPy from here: Paddle's threads would wait where an engine has its own
+            prediction = argmax_labels(values)[0]
             if keep_images:
                 one = ConfusionMatrix(dataset.num_classes, ignore_index=dataset.ignore_index)
                 one.update(prediction, label)
@@ -104,7 +107,9 @@ def evaluate(
                 per_image.append(ImageResult(meta["path"], one.matrix))
             else:
                 matrix.update(prediction, label)
-            if loss is not None:
+            if getattr(loss, "takes_arrays", False):
+                losses.append(loss(values[0], label))
+            elif loss is not None:
                 losses.append(loss(own, paddle.to_tensor(np.asarray(label)[None].astype("int64"))))
             for observe in observers:
                 observe(own[0], label, meta)

@@ -102,12 +102,12 @@ def choose_engine(network: paddle.nn.Layer, kind: str = "auto", *, precision: st
     if kept.get("machine") != machine:
         seconds, _ = _timed(plain, probe, runs=1)
         if images is not None and images * seconds < EXPORT_SECONDS:
-            return _without_export(network, precision, f"{images} image{'s' * (images > 1)} take{'s' * (images == 1)} "
-                                   f"about {images * seconds:.1f} s, an export would take longer")
+            return _without_export(network, precision, f"{_count(images)} about {images * seconds:.1f} s, an export "
+                                   "would take longer")
         kept = {"machine": machine, **_race(network, precision, probe, threads, folder, seconds)}
         write_whole(record, json.dumps(kept).encode())
     elif images is not None and images * kept["saves"] < kept["opens_in"]:
-        return _without_export(network, precision, f"for {images} image{'s' * (images > 1)} the export does not pay")
+        return _without_export(network, precision, f"{_count(images)} less time without the export")
     return _open(kept, plain, network, threads, folder)
 
 
@@ -176,6 +176,10 @@ def _race(network, precision: str, probe: np.ndarray, threads, folder, plain_sec
                   f"{1e3 * plain_seconds:.0f}; {best['agreement']}" + (f" ({'; '.join(notes)})" if notes else ""))
     return {"engine": best["engine"], "reason": reason, "saves": plain_seconds - best["seconds"],
             "opens_in": best["opens_in"]}
+
+
+def _count(images: int) -> str:
+    return "1 image takes" if images == 1 else f"{images} images take"
 
 
 def _line(e: Exception) -> str:

@@ -88,6 +88,7 @@ def _prune(engines: Path) -> None:
 
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file that is there completely or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent)
     with os.fdopen(handle, "wb") as f:
         f.write(data)

@@ -4,6 +4,7 @@ from .bootstrap import Interval, difference_interval, miou_interval
 from .boundary import BoundaryF1, BoundaryScores
 from .calibration import Calibration, CalibrationScores
 from .confusion import ConfusionMatrix
+from .cross_entropy import MeanCrossEntropy
 from .scores import CONVENTIONS, Scores
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "CalibrationScores",
     "ConfusionMatrix",
     "Interval",
+    "MeanCrossEntropy",
     "Scores",
     "difference_interval",
     "miou_interval",

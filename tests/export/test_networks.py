@@ -1,4 +1,8 @@
-"""Every network, with every graph unit, gives the same logits as ONNX on every runtime here."""
+"""Networks, with graph units and without, give the same logits as ONNX on every runtime here.
+
+A selection that takes seconds each; all networks x units x engines are run by
+``benchmarks/engines.py`` (``docs/results/engines.md``) and by ``pytest -m slow``.
+"""
 
 import json
 
@@ -20,9 +24,13 @@ OTHERS = {"MatchedConv": MATCHED, "IdentityGraph": MATCHED, "ShuffledAssignment"
 ANY_SIZE = {  # what the sides must be a multiple of, for one model to serve them; 1 for the others
     "ENet": 8, "enet_course": 8, "SegNet": 32, "UNet": 16, "FCN32s": 32, "course_fcn8s": 32,
 }
+LONG = {"ENet", "enet_course", "PSPNet paddleseg"}  # half a minute each where they are written for all sizes
 
 
-def check(network, shapes, folder, tolerance=2e-5):
+def check(network, shapes, folder, *, all_sizes=True, tolerance=2e-5):
+    """Compare on noise; without ``all_sizes`` each shape gets a model of its own at once, which is quicker."""
+    if not all_sizes:
+        (folder / "all_sizes.json").write_text(json.dumps({"impossible": "not asked for"}))
     images = [noise(*shape, seed=i) for i, shape in enumerate(shapes)]
     for kind in RUNTIMES:
         found = verify(network, load_engine(kind, network, folder=folder), images)
@@ -30,23 +38,40 @@ def check(network, shapes, folder, tolerance=2e-5):
         assert found.relative <= tolerance, f"{kind}: {found}"
 
 
+def multiple_of(folder) -> int:
+    return json.loads((folder / "all_sizes.json").read_text())["multiple"]
+
+
 @needs_runtime
 @pytest.mark.parametrize("name", list(SPECS))
-def test_network(name, tmp_path):
-    """At an odd size and, where one model serves many, at one that was not traced; and it serves as many as it can."""
+def test_network_at_an_odd_size(name, tmp_path):
+    check(small(name), [(1, 3, 41, 59)], tmp_path, all_sizes=False)
+
+
+@needs_runtime
+@pytest.mark.parametrize("name", ["FCN", "UNet", "DeepLabV3P"])
+def test_one_model_for_all_sizes(name, tmp_path):
+    """Also at sizes that were not traced, in batches, of one pixel; it serves as many as it can."""
+    check(small(name), [(1, 3, 64, 96), (2, 3, 48, 80), (3, 3, 128, 32)], tmp_path)
+    assert multiple_of(tmp_path) == ANY_SIZE.get(name, 1)
+
+
+@needs_runtime
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(SPECS))
+def test_every_network_for_all_sizes(name, tmp_path):
     check(small(name), [(1, 3, 41, 59), (2, 3, 64, 96)], tmp_path)
-    assert json.loads((tmp_path / "all_sizes.json").read_text())["multiple"] == ANY_SIZE.get(name, 1)
+    assert multiple_of(tmp_path) == ANY_SIZE.get(name, 1)
 
 
 @needs_runtime
 @pytest.mark.parametrize("unit", list(UNITS))
-@pytest.mark.parametrize("name", ["FCN", "UNet", "SegNet", "ENet"])
-@pytest.mark.parametrize("position", ["deep", "stage2"])
+@pytest.mark.parametrize("name, position", [("FCN", "deep"), ("SegNet", "deep"), ("ENet", "stage2")])
 def test_unit_in_network(name, unit, position, tmp_path):
     network = small(name, context={"type": unit, "position": position, **UNITS[unit]})
     if position != "deep":
         network.context.scale.set_value(paddle.ones([1]))
-    check(network, [(1, 3, 64, 96)], tmp_path)
+    check(network, [(1, 3, 64, 96)], tmp_path, all_sizes=False)
 
 
 @needs_runtime
@@ -62,13 +87,13 @@ def test_every_unit_in_every_network(name, unit, tmp_path):
 @pytest.mark.parametrize("unit", [u for u in CONTEXTS.names() if u not in UNITS])
 def test_other_units(unit, tmp_path):
     network = small("FCN", context={"type": unit, **OTHERS.get(unit, {})})
-    check(network, [(1, 3, 41, 59)], tmp_path)
+    check(network, [(1, 3, 41, 59)], tmp_path, all_sizes=False)
 
 
 @needs_runtime
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (7, 7), (200, 33)])
 def test_extreme_sizes(size, tmp_path):
-    check(small("FCN"), [(1, 3, *size)], tmp_path)
+    check(small("FCN"), [(1, 3, *size)], tmp_path, all_sizes=False)
 
 
 @needs_runtime

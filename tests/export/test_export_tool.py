@@ -1,0 +1,123 @@
+"""tools/export.py: what it writes is enough to predict without the network, and is what the network computes."""
+
+import numpy as np
+import pytest
+import yaml
+
+from paddleseg_lite.config import parse_config
+from paddleseg_lite.data import restore, write_png
+from paddleseg_lite.engine.predictor import load
+from paddleseg_lite.engine.trainer import Trainer
+from paddleseg_lite.errors import CheckpointError, ConfigError
+from paddleseg_lite.export import Deployment, Normalisation, load_engine, to_onnx
+from tests.export.conftest import RUNTIMES, needs_runtime, noise, small
+
+SCENES = {"type": "Scenes", "num_samples": 4, "size": [48, 40], "num_classes": 6, "transforms": [
+    {"type": "Resize", "target_size": [32, 32]}, {"type": "Normalize"}]}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("exported") / "run"
+    config = parse_config({
+        "model": {"type": "UNet", "base_channels": 4}, "train_dataset": SCENES, "batch_size": 2, "iters": 2,
+        "val_dataset": {**SCENES, "num_samples": 2}, "save_interval": 2, "loss": {"out": {"type": "CrossEntropyLoss"}},
+    })
+    Trainer(config, folder).run()
+    return folder
+
+
+@pytest.fixture
+def picture(tmp_path):
+    image = np.random.default_rng(0).integers(0, 255, (57, 71, 3), dtype=np.uint8)
+    write_png(tmp_path / "a.png", image)
+    return tmp_path / "a.png", image
+
+
+def export(tool, run, folder, *more):
+    status, out, err = tool("export", "--model_path", run, "--save_dir", folder, *more)
+    assert status == 0, err
+    return yaml.safe_load((folder / "deploy.yml").read_text(encoding="utf-8")), out
+
+
+@needs_runtime
+@pytest.mark.parametrize("more", [[], ["--normalize", "--output_op", "argmax"], ["--normalize"],
+                                  ["--input_shape", "1", "3", "32", "32", "--output_op", "argmax"]])
+def test_onnx_predicts_what_the_network_does(run, tool, tmp_path, picture, more):
+    path, image = picture
+    about, out = export(tool, run, tmp_path / "e", *more)
+    assert [c["engine"] for c in about["checked"]] == [f"{kind} fp32" for kind in RUNTIMES] and "checked on" in out
+    assert all(c["argmax_agreement"] >= 0.999 for c in about["checked"])
+    assert about["output"]["name"] == ("labels" if "argmax" in more else "logits")
+    assert about["input"]["layout"] == ("NHWC" if "--normalize" in more else "NCHW")
+    kept = [t["type"] for t in about["transforms"]]
+    assert kept == (["Resize"] if "--normalize" in more else ["Resize", "Normalize"])
+    deployment, loaded = Deployment.read(tmp_path / "e"), load(run)
+    expected = loaded.predict(path).labels
+    if "argmax" in more:  # class ids are enlarged by nearest, logits bilinearly
+        sample, _ = loaded.sample(path)
+        logits = load_engine("dygraph", loaded.model)(sample["image"].transpose(2, 0, 1)[None])
+        expected = restore(logits.argmax(axis=1)[0].astype(np.uint8), sample["meta"]["trans_info"])
+    for kind in RUNTIMES:
+        labels = deployment.predict(image, deployment.engine(kind))
+        assert labels.shape == image.shape[:2] and (labels == expected).mean() > 0.999
+
+
+def test_static_predicts_what_the_network_does(run, tool, tmp_path, picture):
+    path, image = picture
+    about, _ = export(tool, run, tmp_path / "e", "--format", "static", "--normalize")
+    assert about["format"] == "static" and about["checked"][0]["engine"] == "static fp32"
+    labels = Deployment.read(tmp_path / "e").predict(image)
+    assert (labels == load(run).predict(path).labels).mean() > 0.999
+
+
+def test_an_export_that_was_touched_is_refused(run, tool, tmp_path):
+    export(tool, run, tmp_path / "e", "--format", "static")
+    model = next((tmp_path / "e").glob("model*.pdiparams"))
+    model.write_bytes(model.read_bytes()[:-1] + b"x")
+    with pytest.raises(CheckpointError, match="differs from what was exported"):
+        Deployment.read(tmp_path / "e")
+    with pytest.raises(CheckpointError, match=r"no deploy.yml"):
+        Deployment.read(tmp_path)
+
+
+def test_an_export_for_one_size_refuses_others_and_other_engines(run, tool, tmp_path):
+    export(tool, run, tmp_path / "e", "--input_shape", "1", "3", "32", "32")
+    deployment = Deployment.read(tmp_path / "e")
+    with pytest.raises(ConfigError, match="openvino or onnxruntime"):
+        deployment.engine("static")
+    if RUNTIMES:
+        with pytest.raises(ConfigError, match=r"takes \[1, 3, 32, 32\]"):
+            deployment.engine(RUNTIMES[0])(noise(1, 3, 32, 48))
+
+
+def test_normalising_inside_needs_a_normalize(run, tool, tmp_path):
+    status, _, err = tool("export", "--model_path", run, "--save_dir", tmp_path / "e", "--normalize", "--opts",
+                          "val_dataset.transforms=[{type: Resize, target_size: [32, 32]}]")
+    assert status == 2 and "last transform is Normalize" in err
+
+
+# -- the file itself -------------------------------------------------------------------------------------------
+
+
+def test_the_file_says_operator_set_17_and_names_its_ends():
+    model = to_onnx(small(), (1, 3, 32, 32)).data
+    assert model.endswith(bytes([0x42, 0x04, 0x0A, 0x00, 0x10, 17]))  # opset_import {domain: "", version: 17}
+    assert b"image" in model and b"logits" in model
+    inside = to_onnx(small(), (1, 3, 32, 32), normalise=Normalisation((0.5,) * 3, (0.5,) * 3), argmax=True).data
+    assert b"pixels" in inside and b"labels" in inside
+
+
+@needs_runtime
+@pytest.mark.parametrize("kind", RUNTIMES)
+def test_more_than_256_classes_give_int32(kind, tmp_path):
+    from paddleseg_lite.export.engines import OnnxEngine, _onnxruntime, _openvino
+    from paddleseg_lite.export.source import FileSource, ModelFile
+    from paddleseg_lite.models import build_model
+
+    network = build_model({"type": "UNet", "base_channels": 4}, num_classes=300)
+    network.eval()
+    path = to_onnx(network, (1, 3, 16, 16), argmax=True).save(tmp_path / "m.onnx")
+    runner = _openvino("fp32", 1) if kind == "openvino" else _onnxruntime(1)
+    engine = OnnxEngine(kind, FileSource(ModelFile(path, (1, 3, 16, 16), 1, 0.0)), runner)
+    assert engine(noise(1, 3, 16, 16)).dtype == np.int32
