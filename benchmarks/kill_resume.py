@@ -5,7 +5,7 @@
 Each scenario (plain, two workers, averaged weights, gradient accumulation) runs
 once undisturbed. Then it runs again and again, killed at a random moment each
 time, until the kills are used up; a run that reaches its end is compared and
-started anew. Saving is frequent, so that many kills fall into a save.
+started anew. Half of the kills wait for the next save to begin.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,7 @@ sys.path.insert(0, str(ROOT))
 import numpy as np  # noqa: E402
 
 from paddleseg_lite.engine.checkpoint import load_checkpoint  # noqa: E402
+from paddleseg_lite.engine.storage import TEMPORARY  # noqa: E402
 from paddleseg_lite.reporting import markdown_table  # noqa: E402
 
 ITERS = 40
@@ -53,6 +55,24 @@ def differences(a: Path, b: Path) -> list[str]:
     return found + [k for k in first.state.keys() | second.state.keys() if first.state.get(k) != second.state.get(k)]
 
 
+def saving(folder: Path) -> bool:
+    """Whether a save is under way, or was when the process died."""
+    return any(p.name.startswith(TEMPORARY) for p in folder.glob(".*"))
+
+
+def killed(process: subprocess.Popen, seconds: float, folder: Path, *, aim: bool) -> bool:
+    """Kill after so many seconds, or (``aim``) in the next save after that; False when the run ended before."""
+    try:
+        process.communicate(timeout=seconds)
+        return False
+    except subprocess.TimeoutExpired:
+        while aim and process.poll() is None and not saving(folder):
+            time.sleep(0.0005)
+    process.kill()
+    process.communicate()
+    return process.returncode == -signal.SIGKILL
+
+
 def scenario(name: str, flags: list[str], kills: int, folder: Path, rng: random.Random) -> list:
     whole = folder / "whole"
     started = time.monotonic()
@@ -66,17 +86,11 @@ def scenario(name: str, flags: list[str], kills: int, folder: Path, rng: random.
     while done < kills or parts.exists():
         resume = ["--resume_model"] if list(parts.glob("iter_*/manifest.json")) else ["--overwrite"]
         process = train(parts, flags, *resume)
-        if done < kills:
-            try:
-                process.communicate(timeout=rng.uniform(0.25, 0.9) * length)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.communicate()
-                done += 1
-                during_save += any(p.name.startswith(".") or "tmp" in p.name for p in parts.glob("*") if p.is_dir())
-                continue
-        else:
-            process.communicate()
+        if done < kills and killed(process, rng.uniform(0.25, 0.9) * length, parts, aim=rng.random() < 0.5):
+            done += 1
+            during_save += saving(parts)
+            continue
+        process.communicate()
         if process.returncode:
             raise SystemExit(f"{name}: a resumed run ended with status {process.returncode}")
         finished += 1
