@@ -93,6 +93,7 @@ class Side:
 
 def sides(name: str, args):
     """``(title, interpreter, job, threads)`` of everything to compare on one network."""
+    import paddleseg_lite.models  # noqa: F401 (the networks a translation may name)
     from paddleseg_lite.interop.findings import Findings
     from paddleseg_lite.interop.paddleseg_models import translate_model
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import paddle
 from paddle.autograd import PyLayer
 
-from . import dnnl, taps
+from . import dnnl, phases, taps
 from .dnnl import Dims
 from .layout import bytes_buffer, empty, empty_last, last_view, reorder, to_last
 from .pointwise import mark
@@ -132,7 +132,7 @@ class Plan:
         self._forward = self._create_forward(affine, relu)
         self._pack_forward = reorder(library, self._plain, self._forward.queried(dnnl.QUERY_WEIGHTS))
         self._data = self._weights = None
-        self._taps = taps.TapGradient(g, kind) if taps.suits(g) else None
+        self._taps = taps.TapGradient(g, kind) if taps.suits(g, math) else None
 
     def _creator(self, name: str):
         prefix = "deconvolution" if self.geometry.transposed else "convolution"
@@ -233,10 +233,18 @@ def _blank(shape, zeros: bool):
     return y
 
 
-def plan(geometry: Geometry, math: str, *, bias: bool, affine: bool = False, relu: bool = False) -> Plan:
+def plan(
+    geometry: Geometry, math: str, *, bias: bool, affine: bool = False, relu: bool = False
+) -> Plan | phases.PhasedPlan:
     """This thread's plan for the geometry."""
-    key = ("conv", geometry, math, bias, affine, relu)
-    return cached(key, lambda: Plan(geometry, math, bias=bias, affine=affine, relu=relu))
+
+    def build():
+        if not phases.suits(geometry):
+            return Plan(geometry, math, bias=bias, affine=affine, relu=relu)
+        inner = Plan(phases.inner(geometry), math, bias=bias, affine=affine, relu=relu)
+        return phases.PhasedPlan(geometry, inner, _TYPES[math][1])
+
+    return cached(("conv", geometry, math, bias, affine, relu), build)
 
 
 class _Convolve(PyLayer):

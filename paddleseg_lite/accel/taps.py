@@ -20,14 +20,17 @@ from .layout import bytes_buffer, convert
 from .primitive import Attributes, Primitive, cached, desc
 
 WIDE = 256 * 256  # input times output channels from which cutting rectangles pays for a dilated 3x3
+HUGE = 2048 * 1024  # the same for a 3x3 without dilation, in fp32: its gradient no longer fits any cache
 
 
-def suits(g) -> bool:
+def suits(g, math: str = "fp32") -> bool:
     """Whether products are the better way for the geometry."""
     if g.groups > 1 or g.transposed or g.stride != (1, 1):
         return False
-    pointwise = g.kernel == (1, 1) and not any(g.pads)
-    return pointwise or (max(g.dilation) > 1 and g.channels * g.out_channels >= WIDE)
+    if g.kernel == (1, 1):
+        return not any(g.pads)
+    weights = g.channels * g.out_channels
+    return weights >= WIDE if max(g.dilation) > 1 else weights >= HUGE and math == "fp32"
 
 
 def _meet(offset: int, size: int, out: int) -> tuple[int, int]:

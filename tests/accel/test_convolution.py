@@ -8,7 +8,7 @@ import paddle.nn.functional as F
 import pytest
 from conftest import relative
 
-from paddleseg_lite.accel import conv, layout, taps
+from paddleseg_lite.accel import conv, layout, phases, taps
 
 BOUND = {"fp32": 1e-5, "bf16": 2e-2}
 
@@ -78,7 +78,8 @@ def test_random_convolutions_agree_with_paddle(seed, math):
         compare(random_case(rng), math)
 
 
-@pytest.mark.parametrize("name", ["stem", "shortcut", "aspp", "beyond the map", "depthwise", "asymmetric", "up", "1x1"])
+@pytest.mark.parametrize("name", ["stem", "shortcut", "aspp", "beyond the map", "depthwise", "asymmetric", "up", "1x1",
+                                  "depthwise aspp", "depthwise beyond", "depthwise valid"])
 def test_the_convolutions_of_segmentation_networks(name, math):
     one = {"stride": (1, 1), "dilation": (1, 1), "groups": 1}
     case = {"transposed": False, "x": [2, 16, 12, 14], "kernel": (3, 3), "cout": 24, "bias": True, "extra": (0, 0),
@@ -89,6 +90,12 @@ def test_the_convolutions_of_segmentation_networks(name, math):
         "aspp": {"x": [2, 256, 12, 14], "cout": 256, "window": {**one, "dilation": (4, 4)}, "pads": (4,) * 4},
         "beyond the map": {"x": [1, 256, 6, 7], "cout": 256, "window": {**one, "dilation": (9, 9)}, "pads": (9,) * 4},
         "depthwise": {"x": [2, 32, 12, 14], "cout": 32, "window": {**one, "groups": 32}},
+        "depthwise aspp": {"x": [2, 32, 12, 14], "cout": 32, "pads": (6,) * 4,
+                           "window": {**one, "groups": 32, "dilation": (6, 6)}},
+        "depthwise beyond": {"x": [1, 16, 6, 7], "cout": 16, "pads": (9,) * 4,
+                             "window": {**one, "groups": 16, "dilation": (9, 9)}},
+        "depthwise valid": {"x": [2, 16, 13, 20], "cout": 16, "kernel": (3, 5), "pads": (0, 2, 0, 3),
+                            "window": {**one, "groups": 16, "dilation": (2, 3)}},
         "asymmetric": {"kernel": (3, 3), "window": {**one, "stride": (2, 2)}, "pads": (0, 1, 0, 1)},
         "up": {"transposed": True, "kernel": (2, 2), "window": {**one, "stride": (2, 2)}, "pads": (0,) * 4},
         "1x1": {"kernel": (1, 1), "pads": (0,) * 4},
@@ -104,6 +111,27 @@ def test_taps_are_used_where_they_pay():
 
     assert taps.suits(geometry(256, 6)) and taps.suits(geometry(8, 1, kernel=1))
     assert not taps.suits(geometry(256, 1)) and not taps.suits(geometry(8, 6))
+
+
+def test_taps_of_a_convolution_without_dilation(monkeypatch):
+    """The way of very wide layers, on a small one."""
+    monkeypatch.setattr(taps, "HUGE", 1)
+    window = {"stride": (1, 1), "dilation": (1, 1), "groups": 1}
+    case = {"transposed": False, "x": [2, 7, 9, 11], "kernel": (3, 3), "cout": 5, "bias": True, "extra": (0, 0),
+            "window": window, "pads": (1, 1, 1, 1)}
+    g = build(case)[2]
+    assert taps.suits(g) and not taps.suits(g, "bf16")
+    compare(case, "fp32")
+
+
+def test_dilated_depthwise_convolutions_are_sorted_into_phases():
+    def geometry(dilation, pad, groups=8, stride=1):
+        x, w = paddle.zeros([1, 8, 9, 9]), paddle.zeros([8, 8 // groups, 3, 3])
+        return conv.convolution(x, w, stride=(stride,) * 2, pads=(pad,) * 4, dilation=(dilation,) * 2, groups=groups)
+
+    assert phases.suits(geometry(2, 2)) and phases.suits(geometry(12, 12)) and phases.suits(geometry(2, 0))
+    assert not phases.suits(geometry(1, 1)) and not phases.suits(geometry(2, 2, groups=1))
+    assert not phases.suits(geometry(2, 1)) and not phases.suits(geometry(2, 2, stride=2))
 
 
 def test_finite_differences():
