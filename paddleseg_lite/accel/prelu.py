@@ -7,6 +7,7 @@ from paddle.autograd import PyLayer
 
 from . import dnnl
 from .layout import empty, empty_last, to_last
+from .pointwise import mark
 from .primitive import Attributes, Primitive, cached, channels_last
 
 
@@ -69,6 +70,6 @@ class _PReLU(PyLayer):
 def prelu(x, weight):
     """``x`` where positive, ``weight * x`` elsewhere; ``x [N, C, H, W]``, ``weight [1]`` or ``[C]``."""
     if paddle.is_grad_enabled() and not (x.stop_gradient and weight.stop_gradient):
-        return _PReLU.apply(x, weight)
+        return mark(_PReLU.apply(x, weight))
     with paddle.no_grad():
         return _forward(x, weight)[1]
