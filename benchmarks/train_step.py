@@ -121,7 +121,7 @@ def compare(name: str, args) -> list[dict]:
     try:
         for title, python, job, threads in sides(name, args):
             running.append(Side(title, python, job, threads))
-        for what, rounds in (("train", args.rounds), ("infer", args.infer_rounds)):
+        for what, rounds in [("train", args.rounds)] + [("infer", args.infer_rounds)] * (args.infer_rounds > 0):
             for index in range(rounds + 1):
                 for side in running:
                     side.run(what, keep=index > 0)  # the first compiles, measures and fills caches
@@ -136,17 +136,18 @@ def compare(name: str, args) -> list[dict]:
 
 
 def table(results: list[dict], base: str, clock: str) -> str:
+    kinds = [w for w in ("train", "infer") if any(r[f"{w}_{clock}_ms"] for r in results)]
     rows = []
     for r in results:
         reference = next((o for o in results if o["network"] == r["network"] and o["side"] == base), None)
         cells = [r["network"], r["side"], f"{r['parameters'] / 1e6:.2f}"]
-        for what in ("train", "infer"):
+        for what in kinds:
             value = r[f"{what}_{clock}_ms"]
             gain = reference[f"{what}_{clock}_ms"] / value if reference and value else None
             cells += [f"{value:,.0f}" if value else "", f"{gain:.2f}x" if gain else ""]
         rows.append(cells)
-    head = ["network", "side", "M parameters", f"train step, {clock} ms", f"against {base}", f"inference, {clock} ms"]
-    return markdown_table([*head, ""], rows)
+    head = ["network", "side", "M parameters", f"train step, {clock} ms", f"against {base}"]
+    return markdown_table(head + [f"inference, {clock} ms", ""] * ("infer" in kinds), rows)
 
 
 def main() -> int:
@@ -160,12 +161,14 @@ def main() -> int:
     p.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     p.add_argument("--rounds", type=int, default=7)
     p.add_argument("--infer_rounds", type=int, default=3)
-    p.add_argument("--out", help="path without suffix: .json and .md are written")
+    p.add_argument("--out", help="path without suffix: .json and .md are written; other networks in them are kept")
     args = p.parse_args()
-    results = []
+    earlier = Path(f"{args.out}.json")
+    results = json.loads(earlier.read_text(encoding="utf-8")) if args.out and earlier.exists() else []
+    results = [r for r in results if r["network"] not in args.only]
     for name in args.only:
         results += compare(name, args)
-        for r in results[-8:]:
+        for r in results:
             if r["network"] == name:
                 print(f"{name:11} {r['side']:21} train {r['train_wall_ms']:8.0f} ms (cpu {r['train_cpu_ms']:8.0f}), "
                       f"inference {r['infer_wall_ms'] or 0:6.0f} ms", flush=True)
