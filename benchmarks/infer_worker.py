@@ -90,9 +90,8 @@ class PaddleSeg:
         origin = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(origin)
         rng = np.random.default_rng(0)
-        state = {k: origin.draw(k, v.numpy(), rng) for k, v in self.model.state_dict().items()}
-        self.model.set_state_dict(state)
-        np.savez(path, **state)
+        self.model.set_state_dict({k: origin.draw(k, v.numpy(), rng) for k, v in self.model.state_dict().items()})
+        np.savez(path, **{k: v.numpy() for k, v in self.model.state_dict().items()})  # one tensor may have two names
 
     def predict(self, x):
         with self.paddle.no_grad():

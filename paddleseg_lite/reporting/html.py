@@ -18,7 +18,8 @@ h1 { font-size: 1.6rem; margin: .4rem 0 } h2 { font-size: 1.2rem; margin: 2rem 0
 p.lead { font-size: 1.05rem } .dim { color: var(--dim) }
 .scroll { overflow-x: auto } table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .92rem }
 th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap }
-th:first-child, td:first-child { text-align: left } thead th { border-bottom: 2px solid var(--line) }
+th:first-child, td:first-child { text-align: left; white-space: normal }
+thead th { border-bottom: 2px solid var(--line) }
 figure { margin: 1rem 0 } figure img { max-width: 100%; height: auto; background: #fff; border-radius: 4px }
 figcaption { color: var(--dim); font-size: .9rem }
 .good { color: #15803d; font-weight: 600 } .bad { color: #b91c1c; font-weight: 600 }

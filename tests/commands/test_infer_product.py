@@ -316,7 +316,7 @@ def counting(self, note=""):
 inference.Progress.step = counting
 marks = [int(v) for v in sys.argv[4:]]
 before = reset_peak()
-status = inference.run_prediction(loaded, sys.argv[2], sys.argv[3], inference.Painter(loaded))
+status = inference.run_prediction(loaded, sys.argv[2], sys.argv[3], inference.Painter(loaded), engine="auto")
 print("RESULT", status, peak_bytes() - before, *resident)
 """
 
