@@ -21,7 +21,7 @@ from ..errors import EnvironmentProblem
 from ..runtime import available_cores
 from .metric import Metric
 from .study import Run, Study
-from .worker import RESULT, write_result
+from .worker import DISK_FULL, INTERRUPTED, RESULT, write_result
 
 logger = logging.getLogger("paddleseg_lite")
 
@@ -60,7 +60,8 @@ def run_study(
         progress: receives one line per event.
 
     Raises:
-        EnvironmentProblem: the disk is full. What has finished stays finished.
+        EnvironmentProblem: the disk is full: no further run is started, those under way may end.
+            What has finished stays finished.
     """
     unique = {run.key: run for run in study.runs if run.config is not None}
     mine = list(unique.values())[shard[0] - 1 :: shard[1]]
@@ -71,62 +72,111 @@ def run_study(
     for run in {r.label: r for r in study.runs if r.error}.values():
         progress(f"cannot build {run.label}: {run.error}")
     progress(f"{len(mine)} runs, {len(mine) - len(todo)} finished, {len(todo)} to do, {jobs} at a time")
-    active: dict[str, tuple[Run, subprocess.Popen, float, Any]] = {}
-    spent: list[float] = []
-    done = len(mine) - len(todo)
+    finished = len(mine) - len(todo)
+    pool = _Pool(study, folder, jobs, imports or [], keep_weights, progress, done=finished, total=len(mine))
     try:
-        while todo or active:
-            while todo and len(active) < jobs:
-                run = todo.pop(0)
-                active[run.key] = _start(run, folder, jobs, imports or [])
+        while pool.active or (todo and pool.problem is None):
+            while todo and len(pool.active) < jobs and pool.problem is None:
+                pool.start(todo)
             time.sleep(0.2)
-            for key, (run, process, started, log) in list(active.items()):
-                if process.poll() is None:
-                    continue
-                log.close()
-                del active[key]
-                done += 1
-                spent.append(time.monotonic() - started)
-                result = read_result(folder, run)
-                if result is None:
-                    if process.returncode == 3:
-                        raise KeyboardInterrupt
-                    result = {"status": "failed", "reason": f"the process died with status {process.returncode}; "
-                              f"its log is {run_folder(folder, run) / 'log.txt'}"}
-                    write_result(run_folder(folder, run), result)
-                if result["status"] == "done" and not keep_weights:
-                    _drop_weights(run_folder(folder, run))
-                left = sum(spent) / len(spent) * (len(todo) + len(active)) / max(1, jobs)
-                outcome = _outcome(result, study.metric)
-                progress(f"[{done}/{len(mine)}] {run.label}: {outcome}, {left / 60:.0f} min left")
+            pool.collect(len(todo))
     finally:
-        for _, process, _, log in active.values():
+        pool.stop()
+    if pool.problem is not None:
+        left = len(todo) + len(pool.broken_off)
+        raise EnvironmentProblem(
+            f"{pool.problem}; {left} of {len(mine)} runs are left. Free some space and call the study again: finished "
+            "runs are kept, broken ones resumed."
+        )
+
+
+class _Pool:
+    """The processes of a study."""
+
+    def __init__(self, study, folder, jobs, imports, keep_weights, progress, *, done: int, total: int):
+        self.study, self.folder, self.jobs, self.imports = study, folder, jobs, imports
+        self.keep_weights, self.progress, self.done, self.total = keep_weights, progress, done, total
+        self.active: dict[str, tuple[Run, subprocess.Popen, float, Any]] = {}
+        self.spent: list[float] = []
+        self.broken_off: list[Run] = []
+        self.problem: str | None = None  # why no further run is started
+
+    def start(self, todo: list[Run]) -> None:
+        """Start the first of ``todo`` and take it off, or note why that is no use."""
+        target = run_folder(self.folder, todo[0])
+        try:
+            target.mkdir(parents=True, exist_ok=True)
+            free = shutil.disk_usage(target).free
+            if free < MIN_FREE_BYTES:
+                self.problem = f"only {free >> 20} MiB are free for {self.folder}"
+                return
+            (target / "config.yml").write_text(todo[0].config.to_yaml(), encoding="utf-8")
+            log = (target / "log.txt").open("a", encoding="utf-8")
+        except OSError as e:
+            self.problem = f"cannot write {target}: {e.strerror}"
+            return
+        run = todo.pop(0)
+        self.active[run.key] = (run, self._spawn(target, log), time.monotonic(), log)
+
+    def _spawn(self, target: Path, log) -> subprocess.Popen:
+        package_root = str(Path(__file__).resolve().parents[2])
+        environment = dict(os.environ)
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [package_root, environment.get("PYTHONPATH")]))
+        environment["OMP_NUM_THREADS"] = str(max(1, available_cores() // self.jobs))
+        environment["PADDLESEG_LITE_STUDY_IMPORTS"] = json.dumps(self.imports)
+        command = [sys.executable, "-m", "paddleseg_lite.ablation.worker", str(target)]
+        return subprocess.Popen(
+            command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=environment
+        )
+
+    def collect(self, waiting: int) -> None:
+        """Take in the processes that have ended; ``waiting`` runs have not been started."""
+        for key, (run, process, started, log) in list(self.active.items()):
+            if process.poll() is None:
+                continue
+            log.close()
+            del self.active[key]
+            result = read_result(self.folder, run)
+            if result is None and process.returncode == INTERRUPTED:
+                raise KeyboardInterrupt
+            if result is None and process.returncode == DISK_FULL:
+                self.broken_off.append(run)
+                self.problem = f"the disk of {self.folder} is full ({run.label} stopped there)"
+                self.progress(f"{run.label}: broken off, the disk is full")
+                continue
+            if result is None:
+                target = run_folder(self.folder, run)
+                result = {"status": "failed", "reason": f"the process {_ending(process.returncode)}; "
+                          f"its log is {target / 'log.txt'}"}
+                write_result(target, result)
+            if result["status"] == "done" and not self.keep_weights:
+                _drop_weights(run_folder(self.folder, run))
+            self.done += 1
+            self.spent.append(time.monotonic() - started)
+            left = sum(self.spent) / len(self.spent) * (waiting + len(self.active)) / self.jobs
+            outcome = _outcome(result, self.study.metric)
+            self.progress(f"[{self.done}/{self.total}] {run.label}: {outcome}, {_duration(left)} left")
+
+    def stop(self) -> None:
+        """End what still runs; it can be resumed."""
+        for _, process, _, log in self.active.values():
             process.terminate()
             log.close()
-        for _, process, _, _ in active.values():
+        for _, process, _, _ in self.active.values():
             process.wait()
 
 
-def _start(run: Run, folder: Path, jobs: int, imports: list[str]):
-    """Start a run's process in its folder."""
-    target = run_folder(folder, run)
-    target.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(target).free
-    if free < MIN_FREE_BYTES:
-        raise EnvironmentProblem(
-            f"only {free >> 20} MiB are free for {target}; free some space and call the study again, "
-            "finished runs are kept."
-        )
-    (target / "config.yml").write_text(run.config.to_yaml(), encoding="utf-8")
-    log = (target / "log.txt").open("a", encoding="utf-8")
-    package_root = str(Path(__file__).resolve().parents[2])
-    environment = dict(os.environ)
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [package_root, environment.get("PYTHONPATH")]))
-    environment["OMP_NUM_THREADS"] = str(max(1, available_cores() // jobs))
-    environment["PADDLESEG_LITE_STUDY_IMPORTS"] = json.dumps(imports)
-    command = [sys.executable, "-m", "paddleseg_lite.ablation.worker", str(target)]
-    process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=environment)
-    return run, process, time.monotonic(), log
+def _ending(code: int) -> str:
+    """How a process ended, in words."""
+    if code == -9:
+        return "was killed (signal 9): by hand, or because memory ran out"
+    return f"was ended by signal {-code}" if code < 0 else f"died with status {code}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _drop_weights(target: Path) -> None:

@@ -7,6 +7,7 @@ A run that was killed has checkpoints and no ``result.json``; it is resumed.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -21,10 +22,11 @@ from .. import runtime
 from ..errors import UserError
 
 RESULT = "result.json"
+FAILED, INTERRUPTED, DISK_FULL = 1, 3, 4  # exit codes; after the last two the run can be resumed
 
 
 def main(folder: Path) -> int:
-    """Run to the end; 0 when ``result.json`` says done, 1 when it says failed, 3 when interrupted."""
+    """Run to the end; 0 when ``result.json`` says done, else one of the exit codes above."""
     _die_with_parent()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
     runtime.setup("cpu" if os.environ.get("PADDLESEG_LITE_STUDY_DEVICE") != "gpu" else "auto")
@@ -40,10 +42,30 @@ def main(folder: Path) -> int:
     except Exception as e:  # a fault of ours: the study goes on, the report shows the hole
         result = {"status": "failed", "reason": f"{type(e).__name__}: {e}", "traceback": traceback.format_exc()}
     if result is None:
-        return 3
+        return INTERRUPTED
+    if result["status"] == "failed" and disk_is_full(folder):  # that is not the variant's fault
+        print(result["reason"])
+        return DISK_FULL
     result["seconds"] = time.perf_counter() - started
-    write_result(folder, result)
-    return 0 if result["status"] == "done" else 1
+    try:
+        write_result(folder, result)
+    except OSError as e:
+        print(f"cannot write {folder / RESULT}: {e}")
+        return DISK_FULL
+    return 0 if result["status"] == "done" else FAILED
+
+
+def disk_is_full(folder: Path, need: int = 1 << 20) -> bool:
+    """Whether ``need`` bytes can no longer be written there."""
+    probe = folder / f".probe.{os.getpid()}"
+    try:
+        probe.write_bytes(bytes(need))
+    except OSError:
+        return True
+    finally:
+        with contextlib.suppress(OSError):
+            probe.unlink()
+    return False
 
 
 def write_result(folder: Path, result: dict[str, Any]) -> None:
@@ -139,7 +161,7 @@ def _die_with_parent() -> None:
     def watch():
         while os.getppid() == parent:
             time.sleep(1.0)
-        os._exit(3)
+        os._exit(INTERRUPTED)
 
     threading.Thread(target=watch, daemon=True).start()
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
+import signal
+import threading
 from pathlib import Path
 
 from ..ablation.report import write_hparams, write_report
@@ -11,7 +14,7 @@ from ..ablation.results import collect
 from ..ablation.runner import run_study
 from ..ablation.study import load_study
 from ..cli import make_folder
-from ..errors import ConfigError
+from ..errors import ConfigError, EnvironmentProblem
 
 logger = logging.getLogger("paddleseg_lite")
 
@@ -25,17 +28,45 @@ def run_ablation(
         raise ConfigError(f"--jobs must be at least 1, got {jobs}.")
     study = load_study(config, opts=opts)
     folder = make_folder(save_dir or Path("output") / "ablation" / Path(config).stem)
+    problem = None
     if not report_only:
-        run_study(
-            study, folder, jobs=jobs, shard=parse_shard(shard), retry_failed=retry_failed, keep_weights=keep_weights,
-            imports=imports, progress=logger.info,
-        )
-    page = write_report(study, folder)
-    write_hparams(study, folder)
+        try:
+            with _terminate_as_interrupt():
+                run_study(
+                    study, folder, jobs=jobs, shard=parse_shard(shard), retry_failed=retry_failed,
+                    keep_weights=keep_weights, imports=imports, progress=logger.info,
+                )
+        except EnvironmentProblem as e:  # what has finished is worth a report all the same
+            problem = e
+        except KeyboardInterrupt:
+            logger.info("stopped; finished runs are kept in %s, and the same command goes on from there", folder)
+            raise
+    try:
+        page = write_report(study, folder)
+        write_hparams(study, folder)
+    except OSError:
+        if problem is None:
+            raise
+        raise problem from None
+    if problem is not None:
+        raise problem
     print((folder / "report.md").read_text(encoding="utf-8"))
     logger.info("report: %s", page)
     holes = any(row.failures or row.missing for _, rows in collect(study, folder) for row in rows)
     return 1 if holes else 0
+
+
+@contextlib.contextmanager
+def _terminate_as_interrupt():
+    """SIGTERM ends the study as Ctrl-C does: its runs save what they have and can be resumed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def parse_shard(text: str) -> tuple[int, int]:
