@@ -8,6 +8,7 @@ are read in place.
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import platform
@@ -18,6 +19,7 @@ from typing import Any
 import cv2
 
 from ..errors import EnvironmentProblem
+from ..processes import end_with
 from .collate import Collate, Failure, Single, checked, join, to_tensors
 from .datasets.base import SegDataset
 from .schedule import BatchSchedule, sample_rng
@@ -122,7 +124,7 @@ def _run(dataset, plan, collate, seed, num_workers, prefetch):
 
     loader = paddle.io.DataLoader(
         samples, batch_sampler=plan, collate_fn=collate, num_workers=num_workers, prefetch_factor=prefetch,
-        worker_init_fn=_start_worker, return_list=True, places=paddle.CPUPlace(),
+        worker_init_fn=functools.partial(_start_worker, os.getpid()), return_list=True, places=paddle.CPUPlace(),
     )
     batches = iter(loader)
     try:
@@ -150,7 +152,8 @@ def _explain(batches, error):
     ) from error
 
 
-def _start_worker(worker_id):
+def _start_worker(parent, worker_id):
+    end_with(parent)  # DataLoader's own watch misses a parent that is killed in the middle of a message
     cv2.setNumThreads(1)
     os.environ["OMP_NUM_THREADS"] = "1"
     # Ctrl-C reaches the whole group: the main process decides. Its own handlers must not run here.
