@@ -71,21 +71,27 @@ class Ours:
         return sum(int(p.size) for p in self.model.parameters() if not p.stop_gradient)
 
 
+def peer_network(description: dict, num_classes: int):
+    """A network of PaddleSeg from its own description."""
+    import paddleseg.models
+    from paddleseg.cvlibs import manager
+
+    arguments = dict(description)
+    kind = arguments.pop("type")
+    if "backbone" in arguments:
+        backbone = dict(arguments["backbone"])
+        arguments["backbone"] = manager.BACKBONES[backbone.pop("type")](**backbone)
+    return getattr(paddleseg.models, kind)(num_classes=num_classes, **arguments)
+
+
 class PaddleSeg(Ours):
     """PaddleSeg as it is."""
 
     def __init__(self, job):
         import paddle
         import paddleseg
-        import paddleseg.models
-        from paddleseg.cvlibs import manager
 
-        arguments = dict(job["network"])
-        kind = arguments.pop("type")
-        if "backbone" in arguments:
-            backbone = dict(arguments["backbone"])
-            arguments["backbone"] = manager.BACKBONES[backbone.pop("type")](**backbone)
-        self.model = manager.MODELS[kind](num_classes=job["num_classes"], **arguments)
+        self.model = peer_network(job["network"], job["num_classes"])
         self.note = f"PaddleSeg {paddleseg.__version__}, paddle {paddle.__version__}"
         self.prepare(job)
 

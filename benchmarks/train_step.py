@@ -91,16 +91,21 @@ class Side:
         self.process.stderr.close()
 
 
-def sides(name: str, args):
-    """``(title, interpreter, job, threads)`` of everything to compare on one network."""
+def our_network(name: str, num_classes: int) -> dict:
+    """This project's description of PaddleSeg's graph."""
     import paddleseg_lite.models  # noqa: F401 (the networks a translation may name)
     from paddleseg_lite.interop.findings import Findings
     from paddleseg_lite.interop.paddleseg_models import translate_model
 
-    network = {**NETWORKS[name], "num_classes": NUM_CLASSES}
     findings = Findings(name, {})
-    ours, _ = translate_model(network, {}, findings)
+    ours, _ = translate_model({**NETWORKS[name], "num_classes": num_classes}, {}, findings)
     findings.finish()
+    return ours
+
+
+def sides(name: str, args):
+    """``(title, interpreter, job, threads)`` of everything to compare on one network."""
+    ours = our_network(name, NUM_CLASSES)
     common = {"num_classes": NUM_CLASSES, "shape": [args.batch, 3, *args.size]}
     if args.peer_python:
         job = {**common, "side": "paddleseg", "network": NETWORKS[name]}
@@ -168,6 +173,9 @@ def main() -> int:
     results = [r for r in results if r["network"] not in args.only]
     for name in args.only:
         results += compare(name, args)
+        if args.out:
+            earlier.parent.mkdir(parents=True, exist_ok=True)
+            earlier.write_text(json.dumps(results, indent=1), encoding="utf-8")
         for r in results:
             if r["network"] == name:
                 print(f"{name:11} {r['side']:21} train {r['train_wall_ms']:8.0f} ms (cpu {r['train_cpu_ms']:8.0f}), "
@@ -181,10 +189,7 @@ def main() -> int:
         table(results, base, "wall"), table(results, base, "cpu"),
     ])
     if args.out:
-        out = Path(args.out)
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.with_suffix(".json").write_text(json.dumps(results, indent=1), encoding="utf-8")
-        out.with_suffix(".md").write_text(text + "\n", encoding="utf-8")
+        earlier.with_suffix(".md").write_text(text + "\n", encoding="utf-8")
     print(text)
     return 0
 
