@@ -124,7 +124,7 @@ def report(results: dict, engines: list[str], seconds: float) -> str:
     count = sum(len(r["engines"]) for r in results.values())
     return "\n\n".join([
         "# The engines against dygraph",
-        f"`python benchmarks/engine_matrix.py`: {len(results)} networks with and without graph units, {count} "
+        f"`python benchmarks/engine_matrix.py`: {len(results)} networks and graph units in them, {count} "
         f"comparisons with dygraph fp32 (Paddle's own kernels), {seconds / 60:.0f} minutes; {versions}. Each cell: "
         "pixels with the same class, and the largest difference of two logits relative to the largest logit, over an "
         "image of 41x59 and a batch of two of 64x96. `inside`: uint8 pixels in, class ids out, normalisation and "
