@@ -166,6 +166,7 @@ def main() -> int:
     p.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     p.add_argument("--rounds", type=int, default=7)
     p.add_argument("--infer_rounds", type=int, default=3)
+    p.add_argument("--append", nargs="*", default=[], metavar="FILE", help="Markdown put at the end of the page")
     p.add_argument("--out", help="path without suffix: .json and .md are written; other networks in them are kept")
     args = p.parse_args()
     earlier = Path(f"{args.out}.json")
@@ -181,12 +182,15 @@ def main() -> int:
                 print(f"{name:11} {r['side']:21} train {r['train_wall_ms']:8.0f} ms (cpu {r['train_cpu_ms']:8.0f}), "
                       f"inference {r['infer_wall_ms'] or 0:6.0f} ms", flush=True)
     base = "PaddleSeg" if args.peer_python else "ours off"
-    load = os.getloadavg()[0]
+    counts = sorted({len(r["times"]["train"]) for r in results})
+    steps = " to ".join(str(n) for n in dict.fromkeys((counts[0], counts[-1])))
     text = "\n\n".join([
-        f"# Training steps, {args.batch}x3x{args.size[0]}x{args.size[1]}, {args.threads} threads",
-        f"`python benchmarks/train_step.py`, medians of {args.rounds} steps taken in turns; {processor()}; "
-        f"load average at the end {load:.1f}.",
-        table(results, base, "wall"), table(results, base, "cpu"),
+        "# Training speed beside PaddleSeg and PyTorch",
+        f"## Training steps, {args.batch}x3x{args.size[0]}x{args.size[1]}, {args.threads} threads",
+        f"`python benchmarks/train_step.py`, medians of {steps} steps taken in turns; {processor()}.",
+        table(results, base, "wall"), "The same in processor time (all threads together):",
+        table(results, base, "cpu"),
+        *("#" + Path(file).read_text(encoding="utf-8").strip() for file in args.append),
     ])
     if args.out:
         earlier.with_suffix(".md").write_text(text + "\n", encoding="utf-8")
