@@ -7,7 +7,8 @@ that the two give the same number.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -91,8 +92,8 @@ def evaluate(
     losses: list[Any] = []
     per_image: list[ImageResult] = []
     count, started = 0, time.perf_counter()
-    for batch in eval_batches(dataset, num_workers=num_workers, rank=rank, world_size=world_size):
-        logits = predict_logits(model, batch["image"], options=options)
+    batches = eval_batches(dataset, num_workers=num_workers, rank=rank, world_size=world_size)
+    for batch, logits in _predicted(model, batches, options):
         for i, (label, meta) in enumerate(zip(batch["label"], batch["meta"])):
             own = restore(logits[i : i + 1], meta["trans_info"])
             if crf is not None:
@@ -126,3 +127,24 @@ def evaluate(
         per_image=per_image,
         unrefined=None if crf is None else before.compute(convention),
     )
+
+
+def _predicted(model: Callable, batches: Iterable, options: InferenceOptions) -> Iterator[tuple[dict, Any]]:
+    """Batches with their logits.
+
+    An engine that leaves Python alone while it computes works on the next batch while this one is scored.
+    """
+    whole = not options.aug_eval and options.is_slide is False
+    if not (whole and getattr(model, "overlaps", False)):
+        for batch in batches:
+            yield batch, predict_logits(model, batch["image"], options=options)
+        return
+    with ThreadPoolExecutor(1) as pool:
+        waiting = None
+        for batch in batches:
+            following = batch, pool.submit(model, batch["image"].numpy())
+            if waiting is not None:
+                yield waiting[0], paddle.to_tensor(waiting[1].result())
+            waiting = following
+        if waiting is not None:
+            yield waiting[0], paddle.to_tensor(waiting[1].result())

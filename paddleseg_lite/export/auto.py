@@ -48,7 +48,7 @@ class BackedEngine:
 
     def __init__(self, engine: Engine, plain: DygraphEngine):
         self._engine, self._plain, self._stood_in = engine, plain, 0
-        self.num_classes = engine.num_classes
+        self.num_classes, self.overlaps = engine.num_classes, getattr(engine, "overlaps", False)
 
     @property
     def name(self) -> str:

@@ -38,10 +38,12 @@ class Engine(Protocol):
     Attributes:
         name: for reports, ``"openvino bf16"``.
         bytes_per_pixel: memory of a run per input pixel, 0 where unknown.
+        overlaps: whether Python can go on in another thread while it computes.
     """
 
     name: str
     bytes_per_pixel: float
+    overlaps: bool = False
 
     def __call__(self, image: Any) -> np.ndarray:
         """``image [N, C, H, W]`` float32 (array or tensor) ``-> logits [N, K, H, W]``."""
@@ -121,6 +123,8 @@ class OnnxEngine:
     Args:
         compile_model: ``f(model file, shape or None) -> f(image) -> logits``.
     """
+
+    overlaps = True
 
     def __init__(self, name: str, source: NetworkSource | FileSource, compile_model: Callable):
         self.name, self.source, self._compile = name, source, compile_model

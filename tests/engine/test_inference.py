@@ -259,3 +259,42 @@ def test_a_huge_picture_stays_within_two_gib():
     """)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert int(done.stdout.split()[-1]) < 2048
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_an_engine_that_overlaps_scores_the_same_images_in_order(count):
+    from paddleseg_lite.data import Scenes
+    from paddleseg_lite.engine.evaluator import evaluate
+    from paddleseg_lite.metrics import MeanCrossEntropy
+
+    dataset = Scenes(num_samples=count, size=(24, 16), num_classes=6, mode="val", transforms=[{"type": "Normalize"}])
+    kernel = np.random.default_rng(0).standard_normal((6, 3)).astype(np.float32)
+
+    class Engine:
+        overlaps, seen = False, 0
+
+        def __call__(self, image):
+            self.seen += 1
+            x = image.numpy() if isinstance(image, paddle.Tensor) else image
+            return np.einsum("kc,nchw->nkhw", kernel, x)
+
+    plain, ahead = Engine(), Engine()
+    ahead.overlaps = True
+    found = [evaluate(e, dataset, loss=MeanCrossEntropy(), keep_images=True) for e in (plain, ahead)]
+    assert plain.seen == ahead.seen == count and found[0].loss == found[1].loss
+    for one, other in zip(found[0].per_image, found[1].per_image):
+        assert one.path == other.path
+        np.testing.assert_array_equal(one.matrix, other.matrix)
+
+
+def test_an_error_in_an_engine_that_overlaps_arrives():
+    from paddleseg_lite.data import Scenes
+    from paddleseg_lite.engine.evaluator import evaluate
+
+    def engine(image):
+        raise ValueError("no such size")
+
+    engine.overlaps = True
+    dataset = Scenes(num_samples=3, size=(24, 16), num_classes=6, mode="val", transforms=[{"type": "Normalize"}])
+    with pytest.raises(ValueError, match="no such size"):
+        evaluate(engine, dataset)
