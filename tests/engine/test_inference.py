@@ -267,7 +267,7 @@ def test_an_engine_that_overlaps_scores_the_same_images_in_order(count):
     from paddleseg_lite.engine.evaluator import evaluate
     from paddleseg_lite.metrics import MeanCrossEntropy
 
-    dataset = Scenes(num_samples=count, size=(24, 16), num_classes=6, mode="val", transforms=[{"type": "Normalize"}])
+    dataset = Scenes(num_samples=count, size=(32, 40), num_classes=6, mode="val", transforms=[{"type": "Normalize"}])
     kernel = np.random.default_rng(0).standard_normal((6, 3)).astype(np.float32)
 
     class Engine:
@@ -295,6 +295,6 @@ def test_an_error_in_an_engine_that_overlaps_arrives():
         raise ValueError("no such size")
 
     engine.overlaps = True
-    dataset = Scenes(num_samples=3, size=(24, 16), num_classes=6, mode="val", transforms=[{"type": "Normalize"}])
+    dataset = Scenes(num_samples=3, size=(32, 40), num_classes=6, mode="val", transforms=[{"type": "Normalize"}])
     with pytest.raises(ValueError, match="no such size"):
         evaluate(engine, dataset)
