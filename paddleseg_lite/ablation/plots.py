@@ -38,6 +38,7 @@ def class_heatmap(rows) -> bytes:
     axes.imshow(values, cmap="RdYlGn", vmin=-limit, vmax=limit, aspect="auto")
     axes.set_xticks(range(len(classes)), classes, rotation=40, ha="right")
     axes.set_yticks(range(len(others)), [row.name for row in others])
+    axes.set_title("IoU, points above the baseline's", fontsize=9)
     if len(classes) <= 20:
         for y, x in np.ndindex(values.shape):
             axes.text(x, y, f"{100 * values[y, x]:+.1f}", ha="center", va="center", fontsize=7)

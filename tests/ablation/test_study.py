@@ -83,7 +83,7 @@ def test_the_report_states_the_paired_difference(finished):
     assert rows[1].comparison.difference == pytest.approx(np.mean([0.10, 0.11, 0.10]))
     assert rows[1].verdict == "better"
     text = (folder / "report.md").read_text()
-    assert "GloRe is better than none: +0.1033 mIoU" in text and "3 seeds" in text
+    assert "* Better than none: GloRe (+0.1033)." in text and "| GloRe | 3 | 0.6133 ± 0.0153 | +0.1033 |" in text
     html = page.read_text()
     assert "data:image/png;base64" in html and "http" not in html.split("</style>")[1]
     content = json.loads((folder / "report.json").read_text())
@@ -98,7 +98,7 @@ def test_failed_and_missing_runs_show_as_holes(finished):
     write_report(study, folder)
     text = (folder / "report.md").read_text()
     assert "1 failed; 1 not run" in text and "GloRe, seed 1: it diverged" in text
-    assert "too few finished seeds" in text
+    assert "Too few finished seeds to compare: GloRe (+0.1000)." in text
 
 
 def test_a_study_runs_skips_and_reports(write, tmp_path):

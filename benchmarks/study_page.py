@@ -1,0 +1,61 @@
+"""Bring a study's numbers into a page of docs/results: ``python benchmarks/study_page.py STUDY_FOLDER PAGE.md``.
+
+Replaces what stands between ``<!-- tables -->`` and ``<!-- end of tables -->`` in
+the page by the tables of the study's report, draws PAGE.png (every seed of every
+variant, a panel for each group) and copies the CSV and JSON beside it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from paddleseg_lite.reporting.plots import pyplot, to_png
+
+BEGIN, END = "<!-- tables -->", "<!-- end of tables -->"
+
+
+def main(study: Path, page: Path) -> None:
+    report = (study / "report.md").read_text(encoding="utf-8")
+    tables = report[report.index("\n## ") : report.index("\n## The study")].strip()
+    tables = re.sub(r"^## ", "### ", tables, flags=re.M)
+    text = page.read_text(encoding="utf-8")
+    before, after = text[: text.index(BEGIN) + len(BEGIN)], text[text.index(END) :]
+    page.write_text(f"{before}\n\n{tables}\n\n{after}", encoding="utf-8")
+    groups = json.loads((study / "report.json").read_text(encoding="utf-8"))
+    page.with_suffix(".png").write_bytes(draw(groups))
+    for kind in ("csv", "json"):
+        shutil.copyfile(study / f"report.{kind}", page.with_suffix(f".{kind}"))
+
+
+def draw(groups) -> bytes:
+    """A panel for each group, a line for each variant, a dot for each seed; bars are means."""
+    plt = pyplot()
+    names = [v["name"] for v in groups[0]["variants"]]
+    size = (1.6 + 2.3 * len(groups), 0.9 + 0.3 * len(names))
+    figure, panels = plt.subplots(1, len(groups), figsize=size, sharey=True, squeeze=False)
+    for axes, group in zip(panels[0], groups):
+        for y, variant in enumerate(group["variants"]):
+            values = list(variant["values"].values())
+            axes.scatter(values, [y] * len(values), s=16, alpha=0.6, color="#2563eb", zorder=3)
+            if values:
+                mean = sum(values) / len(values)
+                axes.plot([mean, mean], [y - 0.3, y + 0.3], color="#1e3a8a", lw=2, zorder=4)
+        axes.set_title(", ".join(group["group"].values()), fontsize=9)
+        axes.grid(axis="x", alpha=0.3)
+        axes.set_xlim(0.42, 1.03)
+    panels[0][0].set_yticks(range(len(names)), names)
+    panels[0][0].invert_yaxis()
+    figure.supxlabel("object accuracy", fontsize=9)
+    return to_png(figure)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
