@@ -76,7 +76,7 @@ def evaluate(
             where it says ``takes_arrays``; its mean over images is reported.
         convention: how mIoU treats absent classes (MODELS: nan | gt_only | one | zero).
         keep_images: keep a confusion matrix per image.
-        observers: ``f(probabilities or logits [K, H, W], label [H, W], meta)`` per image,
+        observers: ``f(probabilities or logits [K, H, W], label [H, W], meta)`` per image, tensors or arrays,
             for measures beyond the confusion matrix.
         rank, world_size: this process scores every ``world_size``-th image;
             merge the matrices afterwards.
@@ -95,11 +95,14 @@ def evaluate(
     batches = eval_batches(dataset, num_workers=num_workers, rank=rank, world_size=world_size)
     for batch, logits in _predicted(model, batches, options):
         for i, (label, meta) in enumerate(zip(batch["label"], batch["meta"])):
-            own = restore(logits[i : i + 1], meta["trans_info"])
+            own = logits[i : i + 1]
+            if meta["trans_info"] or crf is not None:
+                own = restore(own if isinstance(own, paddle.Tensor) else paddle.to_tensor(own), meta["trans_info"])
             if crf is not None:
                 before.update(argmax_labels(own.numpy())[0], label)
                 own = refine(crf, own, dataset.load(meta["index"])["image"])
-            values = own.numpy()  # NumPy from here: Paddle's threads would wait where an engine has its own
+            # NumPy from here: Paddle's threads would wait where an engine has its own
+            values = own.numpy() if isinstance(own, paddle.Tensor) else own
             prediction = argmax_labels(values)[0]
             if keep_images:
                 one = ConfusionMatrix(dataset.num_classes, ignore_index=dataset.ignore_index)
@@ -111,7 +114,8 @@ def evaluate(
             if getattr(loss, "takes_arrays", False):
                 losses.append(loss(values[0], label))
             elif loss is not None:
-                losses.append(loss(own, paddle.to_tensor(np.asarray(label)[None].astype("int64"))))
+                tensor = own if isinstance(own, paddle.Tensor) else paddle.to_tensor(own)
+                losses.append(loss(tensor, paddle.to_tensor(np.asarray(label)[None].astype("int64"))))
             for observe in observers:
                 observe(own[0], label, meta)
             count += 1
@@ -130,7 +134,7 @@ def evaluate(
 
 
 def _predicted(model: Callable, batches: Iterable, options: InferenceOptions) -> Iterator[tuple[dict, Any]]:
-    """Batches with their logits.
+    """Batches with their logits, tensors or arrays.
 
     An engine that leaves Python alone while it computes works on the next batch while this one is scored.
     """
@@ -144,7 +148,7 @@ def _predicted(model: Callable, batches: Iterable, options: InferenceOptions) ->
         for batch in batches:
             following = batch, pool.submit(model, batch["image"].numpy())
             if waiting is not None:
-                yield waiting[0], paddle.to_tensor(waiting[1].result())
+                yield waiting[0], waiting[1].result()
             waiting = following
         if waiting is not None:
-            yield waiting[0], paddle.to_tensor(waiting[1].result())
+            yield waiting[0], waiting[1].result()
