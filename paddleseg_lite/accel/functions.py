@@ -2,9 +2,9 @@
 
 Without them a network would fall back to Paddle's order of memory at every
 concatenation or residual sum. They are put in place when the first model is
-accelerated and taken away with the last; a call made outside the forward of an
-accelerated model, on another thread, or with anything unusual goes straight to
-Paddle's own function.
+accelerated and taken away when the last is switched back; a call made outside
+the forward of an accelerated model, on another thread, or with anything
+unusual goes straight to Paddle's own function.
 """
 
 from __future__ import annotations
