@@ -2,7 +2,7 @@
 
 import pytest
 
-from paddleseg_lite.config import load_config, translate_loss
+from paddleseg_lite.config import load_config, parse_config, translate_loss
 from paddleseg_lite.errors import ConfigError
 
 
@@ -149,3 +149,10 @@ class TestLossTranslation:
     def test_both_lists_are_needed(self):
         with pytest.raises(ConfigError, match="both 'types' and 'coef'"):
             translate_loss({"types": [{"type": "A"}]})
+
+
+def test_a_loss_for_another_output_comes_on_top_of_the_main_one():
+    config = parse_config({"model": {"type": "PSPNet"}, "loss": {"aux": {"type": "CrossEntropyLoss", "coef": 0.4}}})
+    assert config.loss == {"out": {"type": "CrossEntropyLoss"}, "aux": {"type": "CrossEntropyLoss", "coef": 0.4}}
+    own = parse_config({"model": {"type": "PSPNet"}, "loss": {"out": {"type": "DiceLoss"}}})
+    assert own.loss == {"out": {"type": "DiceLoss"}}
