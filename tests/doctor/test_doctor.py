@@ -175,6 +175,8 @@ def test_a_thousand_images_in_ten_seconds_and_less_from_the_cache(tmp_path):
     assert first.ok, first.text()
     whole = diagnose(config, speed=False)
     assert whole.seconds < 10 and first.seconds < 10
+    for diagnosis in (first, second):
+        del diagnosis.facts["disk_free_mb"]  # other programs write too
     assert second.seconds < 0.5 * first.seconds and second.facts == first.facts
     broken.write(folder / "7_label.png", np.full((48, 64), 9, np.uint8))
     again = diagnose(config, dry_run=False)
