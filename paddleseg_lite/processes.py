@@ -6,6 +6,8 @@ import os
 import threading
 import time
 
+ORPHANED = 3  # exit status
+
 
 def end_with(parent: int) -> None:
     """End this process within about a second of its parent's end, however that went.
@@ -20,6 +22,6 @@ def end_with(parent: int) -> None:
     def watch():
         while os.getppid() == parent:
             time.sleep(1.0)
-        os._exit(3)
+        os._exit(ORPHANED)
 
     threading.Thread(target=watch, daemon=True).start()

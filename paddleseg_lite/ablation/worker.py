@@ -12,7 +12,6 @@ import json
 import logging
 import os
 import sys
-import threading
 import time
 import traceback
 from pathlib import Path
@@ -20,14 +19,15 @@ from typing import Any
 
 from .. import runtime
 from ..errors import UserError
+from ..processes import ORPHANED, end_with
 
 RESULT = "result.json"
-FAILED, INTERRUPTED, DISK_FULL = 1, 3, 4  # exit codes; after the last two the run can be resumed
+FAILED, INTERRUPTED, DISK_FULL = 1, ORPHANED, 4  # exit codes; after the last two the run can be resumed
 
 
 def main(folder: Path) -> int:
     """Run to the end; 0 when ``result.json`` says done, else one of the exit codes above."""
-    _die_with_parent()
+    end_with(os.getppid())  # an orphan would write beside its successor
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
     runtime.setup("cpu" if os.environ.get("PADDLESEG_LITE_STUDY_DEVICE") != "gpu" else "auto")
     started = time.perf_counter()
@@ -152,18 +152,6 @@ def peak_memory_mb() -> float | None:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)
-
-
-def _die_with_parent() -> None:
-    """End when the study's process is gone, however it went; an orphan would write beside its successor."""
-    parent = os.getppid()
-
-    def watch():
-        while os.getppid() == parent:
-            time.sleep(1.0)
-        os._exit(INTERRUPTED)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 if __name__ == "__main__":

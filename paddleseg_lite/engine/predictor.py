@@ -69,8 +69,7 @@ class Loaded:
         transforms allow it (they only normalise), also the normalised copy is
         made window by window.
         """
-        path = None if isinstance(image, np.ndarray) else str(image)
-        pixels = image if path is None else read_image(path, channels=self.model.in_channels)
+        pixels, path = self._read(image)
         options = self.any_size
         if self.crf is None and self.only_normalises:
             labels = predict_picture(self.forward or self.model, pixels, self._normalise, options=options)
@@ -90,8 +89,7 @@ class Loaded:
 
     def sample(self, image: str | Path | np.ndarray) -> tuple[dict[str, Any], np.ndarray]:
         """The network's input for an image, and the image as read (RGB uint8)."""
-        path = None if isinstance(image, np.ndarray) else str(image)
-        pixels = image if path is None else read_image(path, channels=self.model.in_channels)
+        pixels, path = self._read(image)
         return self._transformed(pixels, path), pixels
 
     def predict_sample(self, sample: dict[str, Any], image: np.ndarray | None = None, *,
@@ -114,6 +112,12 @@ class Loaded:
     def predict_index(self, dataset, index: int) -> np.ndarray:
         """Class ids ``[H, W]`` of a dataset's sample, with all that the recipe asks for."""
         return self.predict_sample(dataset.get(index), dataset.load(index)["image"] if self.crf else None)
+
+    def _read(self, image: str | Path | np.ndarray) -> tuple[np.ndarray, str | None]:
+        """The pixels, and the file they came from."""
+        if isinstance(image, np.ndarray):
+            return image, None
+        return read_image(str(image), channels=self.model.in_channels), str(image)
 
     def _transformed(self, pixels: np.ndarray, path: str | None = None) -> dict[str, Any]:
         meta = {"path": path, "size": pixels.shape[:2], "trans_info": []}

@@ -78,6 +78,13 @@ def const_sizes(value: Value) -> list[int | Dim]:
     return [make_dim(s) for s in zip(*(np.ravel(v.const).tolist() for v in (value, *value.twins)))]
 
 
+def fits(shape: Sequence[int], fixed: Sequence[int] | None, multiple: int, layout: str = "NCHW") -> bool:
+    """Whether a model of one ``fixed`` shape, or of any whose sides are multiples, takes ``shape``."""
+    if fixed is not None:
+        return tuple(shape) == tuple(fixed)
+    return all(size % multiple == 0 for size, side in zip(shape, layout) if side in "HW")
+
+
 def align(graphs: Sequence[Graph]) -> Graph:
     """The first graph, every tensor of which knows its twins in the others.
 

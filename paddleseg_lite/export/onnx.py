@@ -13,7 +13,7 @@ from ..errors import ConfigError
 from ..version import __version__
 from . import onnx_unpool  # noqa: F401 (registers its handler)
 from . import protobuf as pb
-from .dynamic import TRACES, Dim, SizeDependent, align, sizes
+from .dynamic import TRACES, Dim, SizeDependent, align, fits, sizes
 from .onnx_ops import HANDLERS
 from .onnx_writer import OnnxWriter
 from .simplify import peak_bytes_per_pixel, simplify, tensors
@@ -52,9 +52,7 @@ class OnnxModel:
 
     def takes(self, shape: Sequence[int]) -> bool:
         """Whether a batch of that ``(N, C, H, W)`` fits."""
-        if self.shape is not None:
-            return tuple(shape) == tuple(self.shape)
-        return shape[2] % self.multiple == 0 and shape[3] % self.multiple == 0
+        return fits(shape, self.shape, self.multiple)
 
     def save(self, path: str | Path) -> Path:
         path = Path(path)

@@ -56,7 +56,7 @@ def axes_of(node: Node, rank: int) -> list[int]:
 # -- layers with weights -----------------------------------------------------------------------
 
 
-def _pads(attrs: dict, kernel, dilations) -> dict:
+def _pads(attrs: dict) -> dict:
     """``pads`` (or ``auto_pad``) from Paddle's paddings and padding algorithm."""
     if attrs.get("padding_algorithm", "EXPLICIT") == "SAME":
         return {"auto_pad": "SAME_UPPER"}
@@ -74,7 +74,7 @@ def conv(w: OnnxWriter, n: Node) -> str:
         inputs.append(w.name(n.inputs["bias"]))
     return w.add(
         "Conv", *inputs, strides=attrs["strides"], dilations=attrs["dilations"], group=attrs["groups"],
-        kernel_shape=weight.shape[2:], **_pads(attrs, weight.shape[2:], attrs["dilations"]),
+        kernel_shape=weight.shape[2:], **_pads(attrs),
     )
 
 
@@ -84,7 +84,9 @@ def deconv(w: OnnxWriter, n: Node) -> str:
     inputs = [w.name(n.inputs["x"]), w.name(weight)]
     if n.inputs.get("bias") is not None:
         inputs.append(w.name(n.inputs["bias"]))
-    pads = _pads(attrs, weight.shape[2:], attrs["dilations"])["pads"]
+    if attrs.get("padding_algorithm", "EXPLICIT") == "SAME":
+        raise NotImplementedError(f"'{n.op}' with padding 'SAME', which the exporter does not handle.")
+    pads = _pads(attrs)["pads"]
     natural = [  # the output's size without output_padding
         (size - 1) * stride + dilation * (kernel - 1) + 1 - before - after
         for size, stride, dilation, kernel, before, after in zip(
@@ -253,7 +255,7 @@ def pool2d(w: OnnxWriter, n: Node) -> str:
     extra = {} if kind == "Max" else {"count_include_pad": int(not attrs["exclusive"])}
     return w.add(
         f"{kind}Pool", w.name(x), kernel_shape=kernel, strides=attrs["strides"], ceil_mode=int(attrs["ceil_mode"]),
-        **_pads(attrs, kernel, [1, 1]), **extra,
+        **_pads(attrs), **extra,
     )
 
 
@@ -285,7 +287,7 @@ def max_pool_with_index(w: OnnxWriter, n: Node) -> str:
         ceil_mode = 0
     return w.add(
         "MaxPool", source, kernel_shape=kernel, strides=attrs["strides"], ceil_mode=ceil_mode,
-        **_pads(attrs, kernel, [1, 1]),
+        **_pads(attrs),
     )
 
 

@@ -11,7 +11,7 @@ import paddle
 
 from ..errors import ConfigError
 from .cache import cache_folder, read_json, write_whole
-from .dynamic import SizeDependent
+from .dynamic import SizeDependent, fits
 from .onnx import to_onnx
 
 
@@ -33,9 +33,7 @@ class ModelFile:
 
     def takes(self, shape: Sequence[int]) -> bool:
         """Whether an input of that shape fits."""
-        if self.shape is not None:
-            return tuple(shape) == tuple(self.shape)
-        return all(size % self.multiple == 0 for size, side in zip(shape, self.layout) if side in "HW")
+        return fits(shape, self.shape, self.multiple, self.layout)
 
 
 class NetworkSource:

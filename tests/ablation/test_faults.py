@@ -98,7 +98,7 @@ def test_a_worker_tells_a_full_disk_from_a_fault(tmp_path, monkeypatch):
     def no_space(folder):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(worker, "_die_with_parent", lambda: None)
+    monkeypatch.setattr(worker, "end_with", lambda parent: None)
     monkeypatch.setattr(worker.runtime, "setup", lambda *_: None)
     monkeypatch.setattr(worker, "_train", no_space)
     assert worker.main(tmp_path) == worker.FAILED  # there is space: some other fault

@@ -63,16 +63,8 @@ def test_the_sandbox_itself_is_good(tool, box):
     assert code == 0 and "done: best mIoU" in out, out + err
 
 
-@cases(DATA + LISTS)
-def test_data(box, refuses, case):
-    _, spoil, parts = case
-    spoil(box)
-    refuses(TRAIN, parts)
-    assert not list(box.out.glob("iter_*"))
-
-
-@cases(RECIPES)
-def test_recipes(box, refuses, case):
+@cases(DATA + LISTS + RECIPES)
+def test_data_and_recipes(box, refuses, case):
     _, spoil, parts = case
     spoil(box)
     refuses(TRAIN, parts)

@@ -12,15 +12,10 @@ and the names and shapes of its state dictionary.
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
-import numpy as np
-
 from paddleseg_lite.interop.origin_outputs import Paddle
 from tests.golden.formula import formula_image, formula_state
+from tests.golden.samples import Samples
 
-SAMPLES = 300
 CLASSES = 5
 R18 = {"type": "ResNet18_vd", "output_stride": 8}
 GRID = {**R18, "multi_grid": [1, 2, 4]}
@@ -53,28 +48,17 @@ def filled(shapes):
 
 
 def main() -> None:
-    arrays, index = {}, {}
+    samples = Samples(CLASSES, GAINS)
     for name, (network, image) in CASES.items():
         model = Paddle("paddleseg", {**network, "num_classes": CLASSES})
         shapes = {k: list(v.shape) for k, v in model.state().items()}
         model.fill(filled(shapes))
         x = formula_image(*image)
         outputs = {"eval": model.outputs(x, "eval")[:1], "heads": model.outputs(x, "heads")}
-        steps = {}
-        for mode, values in outputs.items():
-            for i, value in enumerate(values):
-                key = f"{mode}_{i}"
-                steps[key] = max(1, value.size // SAMPLES)
-                arrays[f"{name}.{key}"] = value.reshape(-1)[:: steps[key]]
-                print(f"{name:12s} {key:8s} mean {value.mean():8.3f} std {value.std():8.3f}")
-        index[name] = {
-            "network": network, "image": image, "steps": steps, "trainable": model.counts["trainable"],
-            "shapes": shapes,
-        }
-    path = Path(__file__).with_name("paddleseg.npz")
-    text = np.frombuffer(json.dumps({"classes": CLASSES, "gains": GAINS, "cases": index}).encode(), np.uint8)
-    np.savez_compressed(path, index=text, **arrays)
-    print(path, path.stat().st_size, "bytes")
+        samples.add(
+            name, outputs, network=network, image=image, trainable=model.counts["trainable"], shapes=shapes,
+        )
+    samples.save("paddleseg.npz")
 
 
 if __name__ == "__main__":

@@ -12,14 +12,11 @@ names. Writes ``torchvision.npz`` as make_golden_paddleseg.py does ``paddleseg.n
 from __future__ import annotations
 
 import importlib.util
-import json
 from pathlib import Path
 
-import numpy as np
-
 from tests.golden.formula import formula_image, formula_state
+from tests.golden.samples import Samples
 
-SAMPLES = 300
 CLASSES = 5
 GAINS = {r"\.bn3\.weight": 0.3, r"layer\d\.\d\.bn2\.weight": 0.6, r"classifier\.4\.weight$": 0.3}
 IMAGE = [2, 3, 65, 65]
@@ -40,28 +37,18 @@ def worker():
 
 
 def main() -> None:
-    arrays, index = {}, {}
+    samples = Samples(CLASSES, GAINS)
     for name, network in CASES.items():
         model = worker().Torch(network)
         shapes = {k: list(v.shape) for k, v in model.state().items()}
         state = formula_state({k: s for k, s in shapes.items() if s}, GAINS)
         model.fill({k: state.get(k, v) for k, v in model.state().items()})
-        steps = {}
-        for mode in ("eval", "heads"):
-            values = model.outputs(formula_image(*IMAGE), mode)
-            for i, value in enumerate(values[:1] if mode == "eval" else values):
-                key = f"{mode}_{i}"
-                steps[key] = max(1, value.size // SAMPLES)
-                arrays[f"{name}.{key}"] = value.reshape(-1)[:: steps[key]]
-                print(f"{name:12s} {key:8s} mean {value.mean():8.3f} std {value.std():8.3f}")
-        index[name] = {
-            "network": network, "image": IMAGE, "steps": steps, "trainable": model.counts["trainable"],
-            "shapes": shapes,
-        }
-    path = Path(__file__).with_name("torchvision.npz")
-    text = np.frombuffer(json.dumps({"classes": CLASSES, "gains": GAINS, "cases": index}).encode(), np.uint8)
-    np.savez_compressed(path, index=text, **arrays)
-    print(path, path.stat().st_size, "bytes")
+        x = formula_image(*IMAGE)
+        outputs = {"eval": model.outputs(x, "eval")[:1], "heads": model.outputs(x, "heads")}
+        samples.add(
+            name, outputs, network=network, image=IMAGE, trainable=model.counts["trainable"], shapes=shapes,
+        )
+    samples.save("torchvision.npz")
 
 
 if __name__ == "__main__":
