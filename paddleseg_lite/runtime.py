@@ -93,7 +93,15 @@ def setup(
 
 
 def set_threads(threads: int | None = None) -> int:
-    """Set ``OMP_NUM_THREADS`` unless the user has; returns the number in force."""
+    """Set ``OMP_NUM_THREADS`` unless the user has; returns the number in force.
+
+    Threads that wait for each other also sleep from now on (``OMP_WAIT_POLICY``)
+    instead of spinning, which costs 0 to 10 % on an idle machine and saves a
+    factor of 3 to 15 on a busy one, where a spinning thread keeps the one it
+    waits for from running.
+    """
+    if "paddle" not in sys.modules and not {"OMP_WAIT_POLICY", "KMP_BLOCKTIME"} & set(os.environ):
+        os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
     if "OMP_NUM_THREADS" in os.environ:
         return _count_in_environment("OMP_NUM_THREADS")
     if threads is not None and threads < 1:

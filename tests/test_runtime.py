@@ -11,7 +11,7 @@ from paddleseg_lite.errors import EnvironmentProblem, UserError
 
 
 def run_python(code, root, **env):
-    merged = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
+    merged = {k: v for k, v in os.environ.items() if k not in ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "KMP_BLOCKTIME")}
     merged.update(env, PYTHONPATH=str(root))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=merged, timeout=120)
     assert done.returncode == 0, done.stderr
@@ -37,6 +37,13 @@ def test_setup_sets_threads_before_paddle_is_imported(root):
 def test_setup_keeps_what_the_user_set(root):
     code = "import paddleseg_lite; s = paddleseg_lite.setup('cpu', threads=2); print(s.threads, s.allocator_tuned)"
     assert run_python(code, root, OMP_NUM_THREADS="1", MALLOC_ARENA_MAX="2") == "1 False"
+
+
+def test_waiting_threads_sleep(root):
+    code = "import paddleseg_lite, os; paddleseg_lite.setup('cpu'); print(os.environ.get('OMP_WAIT_POLICY'))"
+    assert run_python(code, root) == "PASSIVE"
+    assert run_python(code, root, OMP_WAIT_POLICY="ACTIVE") == "ACTIVE"
+    assert run_python(code, root, KMP_BLOCKTIME="200") == "None"
 
 
 def test_cores_respect_the_affinity_mask():

@@ -65,8 +65,8 @@ def run_validation(
     logger.info("%s on %d images with %s", loaded.source, evaluation.images, evaluation.engine)
     print(evaluation.scores.table(dataset.class_names))
     logger.info(
-        "mIoU %.6f (%s), cross-entropy %.4f, %.1f images/s", evaluation.scores.mIoU, loaded.config.miou_convention,
-        evaluation.loss, evaluation.images_per_second,
+        "mIoU %.6f (convention '%s'), cross-entropy %.4f, %.1f images/s", evaluation.scores.mIoU,
+        loaded.config.miou_convention, evaluation.loss, evaluation.images_per_second,
     )
     if evaluation.unrefined is not None:
         logger.info("with the CRF; mIoU without it, as validation during training has it: %.6f (%+.6f by the CRF)",
