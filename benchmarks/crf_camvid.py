@@ -21,6 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.results_page import write_page  # noqa: E402
 from paddleseg_lite import runtime  # noqa: E402
 
 SEARCH = {"bi_w": (2, 4), "bi_xy_std": (10, 20, 40), "bi_rgb_std": (5, 10), "pos_w": (3,), "pos_xy_std": (1, 3)}
@@ -145,7 +146,7 @@ def main() -> int:
     ]) + "\n"
     print(text)
     if args.out:
-        Path(args.out).write_text(text, encoding="utf-8")
+        write_page(args.out, text)
     return 0
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.results_page import write_page  # noqa: E402
 from paddleseg_lite import runtime  # noqa: E402
 
 runtime.setup("cpu", seed=0)
@@ -159,7 +160,7 @@ def main() -> int:
     text = report(state["results"], engines, state["seconds"])
     print(text)
     if args.out:
-        Path(args.out).write_text(text, encoding="utf-8")
+        write_page(args.out, text)
     return 1 if exceptions(state["results"]) else 0
 
 

@@ -22,11 +22,12 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
+sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
-from train_step import processor  # noqa: E402
 
+from benchmarks.results_page import write_page  # noqa: E402
+from benchmarks.train_step import processor  # noqa: E402
 from paddleseg_lite.reporting import markdown_table  # noqa: E402
 
 SIZE, CLASSES = (360, 480), 11
@@ -295,7 +296,7 @@ def main() -> int:
     text = report(results, args)
     print(text)
     if args.out:
-        Path(args.out).write_text(text, encoding="utf-8")
+        write_page(args.out, text)
     return 0
 
 

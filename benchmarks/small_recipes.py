@@ -18,6 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.results_page import write_page  # noqa: E402
 from paddleseg_lite.ablation.runner import read_result, run_study  # noqa: E402
 from paddleseg_lite.ablation.study import Run, Study  # noqa: E402
 from paddleseg_lite.config import load_config  # noqa: E402
@@ -82,7 +83,7 @@ def main() -> int:
     text = "\n\n".join(parts) + "\n"
     print(text)
     if args.out:
-        Path(args.out).write_text(text, encoding="utf-8")
+        write_page(args.out, text)
     return 0
 
 

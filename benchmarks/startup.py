@@ -22,6 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.results_page import write_page  # noqa: E402
 from paddleseg_lite.reporting import markdown_table  # noqa: E402
 
 MISSING = "does_not_exist"
@@ -87,7 +88,7 @@ def main() -> int:
     ])
     print(text)
     if args.out:
-        Path(args.out).write_text(text + "\n", encoding="utf-8")
+        write_page(args.out, text)
     return 1 if slow else 0
 
 

@@ -117,25 +117,39 @@ def plot(content: dict[str, Any]) -> bytes:
     """Accuracy against latency as PNG; without results, GMACs against latency."""
     plt = pyplot()
     scored = any(n.get("mIoU") is not None for n in content["networks"])
-    figure, axes = plt.subplots(figsize=(7.2, 4.8))
+    figure, axes = plt.subplots(figsize=(8.4, 5.2), layout="constrained")
     ways = list(dict.fromkeys(way for n in content["networks"] for way in n["latency"]))
+    rightmost: dict[str, tuple[float, float]] = {}
     for way, color in zip(ways, plt.get_cmap("tab10").colors * 3):
         points = [(n["latency"][way]["p50_ms"], n.get("mIoU") if scored else n["gmacs"], n["name"])
                   for n in content["networks"] if way in n["latency"]]
         points = [p for p in points if p[1] is not None]
         axes.scatter([p[0] for p in points], [p[1] for p in points], color=color, label=way, s=36, zorder=3)
         for x, y, name in points:
-            if way == ways[-1]:
-                axes.annotate(name, (x, y), xytext=(5, 5), textcoords="offset points", fontsize=8)
+            rightmost[name] = max(rightmost.get(name, (x, y)), (x, y))
     axes.set_xscale("log")
     if not scored:
         axes.set_yscale("log")
+    axes.margins(0.06)
+    _name_at_the_side(axes, rightmost)
     width, height = content["input_size"]
     axes.set_xlabel(f"latency, ms (median, {content['batch']}x{width}x{height}, log scale)")
     axes.set_ylabel("mIoU" if scored else "multiply-adds, G (log scale)")
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.grid(alpha=0.25, which="both")
-    axes.legend(frameon=False)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
     return to_png(figure)
+
+
+def _name_at_the_side(axes, points: dict[str, tuple[float, float]], gap: float = 0.045) -> None:
+    """Names in a column right of the axes, ``gap`` of its height apart, each with a line to its point."""
+    to_axes = axes.transData + axes.transAxes.inverted()
+    lowest = 0.0
+    for name, point in sorted(points.items(), key=lambda item: item[1][1]):
+        height = max(lowest, to_axes.transform(point)[1])
+        axes.annotate(name, point, (1.02, height), textcoords="axes fraction", fontsize=8, va="center",
+                      arrowprops={"arrowstyle": "-", "color": "0.6", "linewidth": 0.6, "shrinkB": 4})
+        lowest = height + gap
 
 
 def _ms(value) -> str:
