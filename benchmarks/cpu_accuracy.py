@@ -27,8 +27,8 @@ from paddleseg_lite.config import load_config  # noqa: E402
 from paddleseg_lite.reporting import markdown_table  # noqa: E402
 
 RECIPES = {  # what differs from the recipe in configs/
-    "UNet": ("unet/unet_camvid_half.yml", {"model.base_channels": 8, "iters": 150}),
-    "DeepLabV3P": ("deeplab_v3plus/deeplab_v3plus_camvid_half.yml", {"iters": 200}),
+    "UNet": ("unet/unet_camvid_half.yml", {"model.base_channels": 8, "iters": 200}),
+    "DeepLabV3P": ("deeplab_v3plus/deeplab_v3plus_camvid_half.yml", {"iters": 400}),
 }
 MODES = {
     "off": {"cpu_accel": "off"},

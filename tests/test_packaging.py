@@ -1,7 +1,8 @@
-"""A wheel, installed away from the checkout, is a working library."""
+"""The source archive holds what a checkout has; its wheel, installed elsewhere, is a working library."""
 
 import subprocess
 import sys
+import tarfile
 import zipfile
 
 import pytest
@@ -25,22 +26,38 @@ assert labels.shape == (20, 30), labels.shape
 
 
 @pytest.fixture(scope="module")
-def wheel(root, tmp_path_factory):
-    source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
-    listed = subprocess.run(["git", "ls-files", "-z", "paddleseg_lite", "pyproject.toml", "README.md", "LICENSE"],
-                            cwd=root, capture_output=True, text=True)
+def tracked(root):
+    """Files under version control."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, text=True)
     if listed.returncode:
         pytest.skip("not a git checkout")
-    for name in filter(None, listed.stdout.split("\0")):  # a copy: building writes beside its sources
-        if (root / name).is_file():
-            (source / name).parent.mkdir(parents=True, exist_ok=True)
-            (source / name).write_bytes((root / name).read_bytes())
-    done = subprocess.run([sys.executable, "-m", "pip", "wheel", "--no-deps", "-w", str(out), str(source)],
+    return [name for name in listed.stdout.split("\0") if name and (root / name).is_file()]
+
+
+@pytest.fixture(scope="module")
+def built(root, tracked, tmp_path_factory):
+    """Folder with the source archive and the wheel built from it."""
+    source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("built")
+    for name in tracked:  # a copy: building writes beside its sources
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_bytes((root / name).read_bytes())
+    done = subprocess.run([sys.executable, "-m", "build", "--outdir", str(out), str(source)],
                           capture_output=True, text=True, timeout=300)
-    if done.returncode and "No matching distribution found for setuptools" in done.stderr:
+    if done.returncode and "No matching distribution found for setuptools" in done.stdout + done.stderr:
         pytest.skip("the build tools are not installed and no registry is in reach")
-    assert done.returncode == 0, done.stderr
-    return next(out.glob("paddleseg_lite-*.whl"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return out
+
+
+@pytest.fixture(scope="module")
+def wheel(built):
+    return next(built.glob("*.whl"))
+
+
+def test_source_archive_holds_the_checkout(built, tracked):
+    with tarfile.open(next(built.glob("*.tar.gz"))) as archive:
+        packed = {name.partition("/")[2] for name in archive.getnames()}
+    assert {name for name in tracked if not name.startswith(".")} <= packed
 
 
 def test_wheel_holds_the_package_and_nothing_else(wheel, root):
