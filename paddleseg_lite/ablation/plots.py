@@ -35,11 +35,11 @@ def class_heatmap(rows) -> bytes:
     values = values.reshape(len(others), len(classes))
     limit = max(0.01, float(np.nanmax(np.abs(values))) if values.size else 0.01)
     figure, axes = plt.subplots(figsize=(1.8 + 0.62 * len(classes), 1.2 + 0.36 * len(others)))
-    axes.imshow(values, cmap="RdYlGn", vmin=-limit, vmax=limit, aspect="auto")
+    axes.imshow(values, cmap="RdBu", vmin=-limit, vmax=limit, aspect="auto")
     axes.set_xticks(range(len(classes)), classes, rotation=40, ha="right")
     axes.set_yticks(range(len(others)), [row.name for row in others])
-    axes.set_title("IoU, points above the baseline's", fontsize=9)
     if len(classes) <= 20:
         for y, x in np.ndindex(values.shape):
-            axes.text(x, y, f"{100 * values[y, x]:+.1f}", ha="center", va="center", fontsize=7)
+            color = "white" if abs(values[y, x]) > 0.6 * limit else "black"
+            axes.text(x, y, f"{100 * values[y, x]:+.1f}", ha="center", va="center", fontsize=7, color=color)
     return to_png(figure)
