@@ -72,7 +72,7 @@ class Config:
     freeze_bn: bool = False
     init_context: bool = False  # k-means initialisation of graph nodes from features
     do_eval: bool = True
-    save_interval: Optional[int] = None  # iterations; default: an epoch's worth, at least 10 times a run
+    save_interval: Optional[int] = None  # iterations; default: an epoch's worth, but 10 to 50 times a run
     log_iters: int = 10
     num_workers: int = 0
     cache: Optional[str] = None  # decoded images: memory | disk | null

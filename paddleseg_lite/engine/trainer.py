@@ -85,7 +85,7 @@ class Trainer:
         steps_per_epoch = max(1, self.schedule.batches_per_epoch // config.accumulate)
         self.steps_per_epoch = steps_per_epoch
         self.total_iters = config.iters or config.epochs * steps_per_epoch
-        self.save_interval = config.save_interval or max(1, min(steps_per_epoch, -(-self.total_iters // 10)))
+        self.save_interval = config.save_interval or default_save_interval(self.total_iters, steps_per_epoch)
         self.optimizer, self.lr = build_optimizer(
             config.optimizer, self.model, config.lr_scheduler, iters=self.total_iters
         )
@@ -287,6 +287,12 @@ class Trainer:
 
         batches = train_batches(self.train_dataset, self.schedule, seed=self.config.seed, stop_iter=4)
         initialise_contexts(self.model, [b["image"] for b in batches], seed=self.config.seed)
+
+
+def default_save_interval(total_iters: int, steps_per_epoch: int) -> int:
+    """An epoch's worth of iterations, but 10 to 50 intervals a run: data sets of 8 pictures and of a million exist."""
+    most, least = -(-total_iters // 10), -(-total_iters // 50)
+    return min(most, max(least, steps_per_epoch))
 
 
 def train(

@@ -9,7 +9,7 @@ from paddleseg_lite.engine.callbacks import Callback, EarlyStop, MetricsFile
 from paddleseg_lite.engine.checkpoint import list_checkpoints, load_checkpoint
 from paddleseg_lite.engine.evaluator import evaluate
 from paddleseg_lite.engine.predictor import load
-from paddleseg_lite.engine.trainer import Trainer, train
+from paddleseg_lite.engine.trainer import Trainer, default_save_interval, train
 from paddleseg_lite.errors import CheckpointError, ConfigError
 
 
@@ -143,6 +143,11 @@ def test_old_checkpoints_are_dropped_and_the_best_kept(tiny, tmp_path):
     run(tiny(save_interval=1, keep_checkpoint_max=2), tmp_path / "run")
     assert [p.name for p in list_checkpoints(tmp_path / "run")] == ["iter_5", "iter_6"]
     assert (tmp_path / "run" / "best_model" / "manifest.json").exists()
+
+
+@pytest.mark.parametrize(("iters", "epoch", "interval"), [(2000, 2, 40), (2000, 100, 100), (2000, 10_000, 200), (1, 5, 1)])
+def test_default_save_interval(iters, epoch, interval):
+    assert default_save_interval(iters, epoch) == interval
 
 
 def test_epochs_count_what_iterations_would(tiny, tmp_path):
