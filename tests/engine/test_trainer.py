@@ -145,7 +145,9 @@ def test_old_checkpoints_are_dropped_and_the_best_kept(tiny, tmp_path):
     assert (tmp_path / "run" / "best_model" / "manifest.json").exists()
 
 
-@pytest.mark.parametrize(("iters", "epoch", "interval"), [(2000, 2, 40), (2000, 100, 100), (2000, 10_000, 200), (1, 5, 1)])
+@pytest.mark.parametrize(
+    ("iters", "epoch", "interval"), [(2000, 2, 40), (2000, 100, 100), (2000, 10_000, 200), (1, 5, 1)]
+)
 def test_default_save_interval(iters, epoch, interval):
     assert default_save_interval(iters, epoch) == interval
 
