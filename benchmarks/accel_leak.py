@@ -26,7 +26,7 @@ paddleseg_lite.setup("cpu", seed=0)
 import paddle  # noqa: E402
 import paddle.nn.functional as F  # noqa: E402
 
-from benchmarks.results_page import write_page  # noqa: E402
+from benchmarks.results_page import publish  # noqa: E402
 from paddleseg_lite import accel  # noqa: E402
 from paddleseg_lite.accel import primitive  # noqa: E402
 from paddleseg_lite.models import build_model  # noqa: E402
@@ -71,8 +71,7 @@ def main() -> int:
         markdown_table(["step", "resident MiB", "operations cached"],
                        [[str(s), f"{m:.0f}", str(n)] for s, m, n in rows]),
     ])
-    if args.out:
-        write_page(args.out, text)
+    publish(text, args.out)
     return 0 if flat else 1
 
 

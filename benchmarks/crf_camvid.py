@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.results_page import write_page  # noqa: E402
+from benchmarks.results_page import publish  # noqa: E402
 from paddleseg_lite import runtime  # noqa: E402
 
 SEARCH = {"bi_w": (2, 4), "bi_xy_std": (10, 20, 40), "bi_rgb_std": (5, 10), "pos_w": (3,), "pos_xy_std": (1, 3)}
@@ -144,9 +144,7 @@ def main() -> int:
         "other training runs. Presets are the published parameters, made for PASCAL VOC.",
         markdown_table(["CRF", "mIoU", "difference", "95 % interval", "s/image (median)"], rows),
     ]) + "\n"
-    print(text)
-    if args.out:
-        write_page(args.out, text)
+    publish(text, args.out)
     return 0
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.results_page import write_page  # noqa: E402
+from benchmarks.results_page import publish  # noqa: E402
 from paddleseg_lite import runtime  # noqa: E402
 
 runtime.setup("cpu", seed=0)
@@ -158,9 +158,7 @@ def main() -> int:
             if kept:
                 kept.write_text(json.dumps(state), encoding="utf-8")
     text = report(state["results"], engines, state["seconds"])
-    print(text)
-    if args.out:
-        write_page(args.out, text)
+    publish(text, args.out)
     return 1 if exceptions(state["results"]) else 0
 
 

@@ -26,7 +26,7 @@ sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
 
-from benchmarks.results_page import write_page  # noqa: E402
+from benchmarks.results_page import publish  # noqa: E402
 from benchmarks.train_step import processor  # noqa: E402
 from paddleseg_lite.reporting import markdown_table  # noqa: E402
 
@@ -294,9 +294,7 @@ def main() -> int:
             if kept:
                 kept.write_text(json.dumps(results, indent=1), encoding="utf-8")
     text = report(results, args)
-    print(text)
-    if args.out:
-        write_page(args.out, text)
+    publish(text, args.out)
     return 0
 
 

@@ -25,6 +25,7 @@ sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
 
+from benchmarks.results_page import publish  # noqa: E402
 from paddleseg_lite.engine.checkpoint import load_checkpoint  # noqa: E402
 from paddleseg_lite.engine.storage import TEMPORARY  # noqa: E402
 from paddleseg_lite.reporting import markdown_table  # noqa: E402
@@ -116,15 +117,12 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as folder:
             rows.append(scenario(name, flags, share, Path(folder), rng))
     header = ["scenario", "kills", "of these during a save", "finished runs", "bit-identical to the undisturbed run"]
-    text = markdown_table(header, rows)
-    print(text)
-    if args.out:
-        Path(args.out).write_text(
-            "# Trainings killed with SIGKILL and resumed\n\n"
-            f"`python benchmarks/kill_resume.py --kills {args.kills} --seed {args.seed}`: {ITERS} iterations, saving "
-            "every 2; compared are weights, averaged weights, optimizer state and counters of the last checkpoint.\n\n"
-            f"{text}\n", encoding="utf-8",
-        )
+    publish(
+        "# Trainings killed with SIGKILL and resumed\n\n"
+        f"`python benchmarks/kill_resume.py --kills {args.kills} --seed {args.seed}`: {ITERS} iterations, saving "
+        "every 2; compared are weights, averaged weights, optimizer state and counters of the last checkpoint.\n\n"
+        + markdown_table(header, rows), args.out,
+    )
     return 0 if all(row[3] == row[4] for row in rows) else 1
 
 

@@ -6,8 +6,15 @@ import re
 from pathlib import Path
 
 
-def write_page(path: str | Path, text: str) -> None:
-    """Write a page; sections (``## ``) of the page so far that ``text`` does not have were written by hand and stay."""
+def publish(text: str, path: str | Path | None = None) -> None:
+    """Print a page and, where a path is given, write it.
+
+    Sections (``## ``) of the page so far that ``text`` does not have were
+    written by hand and stay, at the end.
+    """
+    print(text)
+    if path is None:
+        return
     path = Path(path)
     before = path.read_text(encoding="utf-8") if path.exists() else ""
     kept = [s.rstrip() for s in sections(before) if heading(s) not in map(heading, sections(text))]

@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.results_page import write_page  # noqa: E402
+from benchmarks.results_page import publish  # noqa: E402
 from paddleseg_lite.ablation.runner import read_result, run_study  # noqa: E402
 from paddleseg_lite.ablation.study import Run, Study  # noqa: E402
 from paddleseg_lite.config import load_config  # noqa: E402
@@ -81,9 +81,7 @@ def main() -> int:
         header = ["recipe", "mIoU", "parameters", "GMACs", "train images/s", "latency ms", "minutes"]
         parts += [f"## {kind}", markdown_table(header, rows)]
     text = "\n\n".join(parts) + "\n"
-    print(text)
-    if args.out:
-        write_page(args.out, text)
+    publish(text, args.out)
     return 0
 
 

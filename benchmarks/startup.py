@@ -22,7 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.results_page import write_page  # noqa: E402
+from benchmarks.results_page import publish  # noqa: E402
 from paddleseg_lite.reporting import markdown_table  # noqa: E402
 
 MISSING = "does_not_exist"
@@ -86,9 +86,7 @@ def main() -> int:
         f"`import paddle` + 0.5 s = {bound:.2f} s of processor time; above it: {', '.join(slow) or 'nothing'}.",
         markdown_table(["start", "processor s", "wall s", "against import paddle"], rows),
     ])
-    print(text)
-    if args.out:
-        write_page(args.out, text)
+    publish(text, args.out)
     return 1 if slow else 0
 
 
