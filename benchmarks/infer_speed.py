@@ -202,8 +202,9 @@ def report(results: dict, args) -> str:
         "# Prediction and validation against PaddleSeg",
         f"`{' '.join(['python', 'benchmarks/infer_speed.py', *args.shown])}` on {args.threads} threads of "
         f"{processor()}; {versions()}. Medians of {args.rounds} predictions of 1x3x{SIZE[0]}x{SIZE[1]} taken in "
-        "turns, each side a process of its own. Weights are the same on all sides, random unless said. The floor is "
-        "for the fastest of our engines in that precision, against PaddleSeg on all threads; argmax and largest "
+        "turns, each side a process of its own. Weights are the same on all sides, random unless said. The floor "
+        "is a target set before measuring, for the fastest of our engines in that precision against PaddleSeg on all "
+        "threads; argmax and largest "
         "difference of logits are against PaddleSeg's.",
         markdown_table(["network", "side", "ms", "as shipped / this", "all threads / this", "floor",
                         "same argmax", "difference of logits"], rows),
@@ -213,7 +214,8 @@ def report(results: dict, args) -> str:
             f"{args.images} images of 480x360, reading, metrics and (here) cross-entropy included; PaddleSeg's own "
             "`evaluate`, where the table says so on the first images only. mIoU counts absent classes as 1, as "
             f"PaddleSeg does. PaddleSeg's metric needed one repair to run on Paddle 3 (it joins scalars). The best "
-            f"of {args.val_passes} passes; passes above a minute are taken once."
+            f"of {args.val_passes} passes; passes above a minute are taken once. The networks "
+            "were trained at 240x180, so mIoU at 480x360 is not what [engines](engines.md) has."
         ), markdown_table(["network", "side", "images", "images/s", "to as shipped", "to all threads", "floor", "mIoU"],
                           val_rows)]
     peak = next((r["peak"] for r in results.values() if "peak" in r), None)

@@ -37,9 +37,11 @@ def parser(description: str) -> argparse.ArgumentParser:
     return p
 
 
-def add_config_flags(p: argparse.ArgumentParser, *, default: str | None = None) -> None:
+def add_config_flags(
+    p: argparse.ArgumentParser, *, default: str | None = None, description: str = "recipe, YAML"
+) -> None:
     """``--config``, ``--opts`` and ``--dataset_root``."""
-    p.add_argument("--config", default=default, help="recipe, YAML")
+    p.add_argument("--config", default=default, help=description)
     p.add_argument("--opts", nargs="+", default=[], metavar="KEY=VALUE", help="override any key: a.b=c")
     p.add_argument("--dataset_root", help="folder of the data, for training and validation")
 

@@ -8,6 +8,8 @@ sys.path.insert(0, str(ROOT))  # a checkout works from any folder, uninstalled
 
 from paddleseg_lite import cli  # noqa: E402
 
+QUICK_START = ROOT / "configs" / "quick_start" / "unet_scenes.yml"
+
 # flags that set the config key of the same name
 KEYS = {
     "iters": int, "epochs": int, "batch_size": int, "save_interval": int, "log_iters": int, "num_workers": int,
@@ -18,7 +20,8 @@ KEYS = {
 
 def build_parser():
     p = cli.parser(__doc__)
-    cli.add_config_flags(p, default=str(ROOT / "configs" / "quick_start" / "unet_scenes.yml"))
+    cli.add_config_flags(
+        p, description="recipe, YAML; default: that of the run to resume, else configs/quick_start/unet_scenes.yml")
     for name, kind in KEYS.items():
         p.add_argument(f"--{name}", type=kind, help=f"sets {name}")
     p.add_argument("--learning_rate", type=float, help="sets lr_scheduler.learning_rate")
@@ -35,8 +38,19 @@ def build_parser():
     return p
 
 
+def choose_recipe(args):
+    """Recipe and run folder: as told, else those of the run to resume, else the quick start's."""
+    if args.config is None and args.resume_model:
+        newest = args.resume_model is True
+        run = Path(args.save_dir or Path("output") / QUICK_START.stem) if newest else Path(args.resume_model).parent
+        if (run / "config.yml").is_file():
+            return str(run / "config.yml"), args.save_dir or str(run)
+    return args.config or str(QUICK_START), args.save_dir
+
+
 def main(argv=None):
     args = build_parser().parse_args(argv)
+    args.config, args.save_dir = choose_recipe(args)
     overrides = {name: getattr(args, name) for name in (*KEYS, "use_ema", "do_eval")}
     overrides["lr_scheduler.learning_rate"] = args.learning_rate
     if args.no_eval:

@@ -38,18 +38,20 @@ def run_training(
     """
     folder = run_folder(save_dir, name, resume=bool(resume), overwrite=overwrite)
     logger.info("run folder: %s\n%s", folder, config.to_yaml())
-    if os.environ.get("PADDLE_TRAINER_ID", "0") == "0":  # rank 0 alone writes
-        write_text(folder / "config.yml", config.to_yaml())
-        write_json(folder / "env.json", environment or {})
-        if doctor and not resume:
+    first = os.environ.get("PADDLE_TRAINER_ID", "0") == "0"  # rank 0 alone writes
+    if first and not resume:
+        describe(folder, config, environment)
+        if doctor:
             examine(config, folder)
-        if overwrite and not resume:
+        if overwrite:
             remove_checkpoints(folder)
     trainer = Trainer(config, folder)
     if trainer.rank == 0:
         trainer.callbacks += default_callbacks(config, folder, use_vdl=use_vdl, profile=profile)
     if resume:
         trainer.resume(None if resume is True else resume)
+        if first:
+            describe(folder, config, environment)  # only now: a recipe that does not fit must not replace the run's own
     parameters = sum(int(p.size) for p in trainer.model.parameters() if not p.stop_gradient)
     logger.info(
         "%s, %s parameters; %d training and %d validation images; %d iterations of %d",
@@ -62,6 +64,12 @@ def run_training(
     else:
         logger.info("done: best mIoU %.4f at iteration %d; run folder %s", result.best_miou, result.best_iter, folder)
     return STATUS.get(result.stopped_by, 0)
+
+
+def describe(folder: Path, config: Config, environment: dict[str, Any] | None) -> None:
+    """``config.yml`` and ``env.json`` of the run."""
+    write_text(folder / "config.yml", config.to_yaml())
+    write_json(folder / "env.json", environment or {})
 
 
 def examine(config: Config, folder: Path) -> None:

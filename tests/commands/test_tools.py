@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -135,6 +136,28 @@ def test_custom_colours_reach_the_palette(run_folder, tool, photos, tmp_path):
 def test_a_run_folder_is_not_overwritten_by_accident(run_folder, tool):
     status, _, err = tool("train", "--iters", 2, "--save_dir", run_folder)
     assert status == 2 and "already holds a run" in err and "--resume_model" in err
+
+
+def test_resume_takes_the_recipe_of_the_run(run_folder, tool, tmp_path):
+    run = shutil.copytree(run_folder, tmp_path / "run")
+    shutil.rmtree(run / "iter_4")
+    before = (run / "config.yml").read_text(encoding="utf-8")
+    status, out, _ = tool("train", "--resume_model", "--save_dir", run)
+    assert status == 0 and "resumed from" in out and "iteration 2" in out
+    assert (run / "iter_4").is_dir()
+    assert (run / "config.yml").read_text(encoding="utf-8") == before
+    shutil.rmtree(run / "iter_4")
+    assert tool("train", "--resume_model", run / "iter_2")[0] == 0  # the folder follows from the checkpoint
+    assert (run / "iter_4").is_dir()
+
+
+def test_a_resume_that_does_not_fit_leaves_the_recipe_of_the_run(run_folder, tool, root, tmp_path):
+    run = shutil.copytree(run_folder, tmp_path / "run")
+    before = (run / "config.yml").read_text(encoding="utf-8")
+    other = root / "configs" / "enet" / "enet_scenes.yml"
+    status, _, err = tool("train", "--config", other, "--resume_model", "--save_dir", run)
+    assert status == 2 and "another network" in err
+    assert (run / "config.yml").read_text(encoding="utf-8") == before
 
 
 BAD_CALLS = [
