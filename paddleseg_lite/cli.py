@@ -168,7 +168,7 @@ def make_folder(path: str | Path) -> Path:
     except OSError as e:
         raise EnvironmentProblem(
             f"cannot write to the output folder {path}: {e.strerror or e}. Choose another one (--save_dir, "
-            "--report) or free some space."
+            "--report, --json) or free some space."
         ) from None
     return path
 

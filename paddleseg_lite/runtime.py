@@ -93,7 +93,7 @@ def setup(
 
 
 def set_threads(threads: int | None = None) -> int:
-    """Set ``OMP_NUM_THREADS`` unless the user has; returns the number in force.
+    """Set ``OMP_NUM_THREADS``: ``threads``, else what the user has set, else all cores; returns the number in force.
 
     Threads that wait for each other also sleep from now on (``OMP_WAIT_POLICY``)
     instead of spinning, which costs 0 to 10 % on an idle machine and saves a
@@ -102,12 +102,12 @@ def set_threads(threads: int | None = None) -> int:
     """
     if "paddle" not in sys.modules and not {"OMP_WAIT_POLICY", "KMP_BLOCKTIME"} & set(os.environ):
         os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
-    if "OMP_NUM_THREADS" in os.environ:
+    if threads is None and "OMP_NUM_THREADS" in os.environ:
         return _count_in_environment("OMP_NUM_THREADS")
     if threads is not None and threads < 1:
         raise EnvironmentProblem(f"--threads must be at least 1, got {threads}: leave it out for all cores.")
     count = threads or max(1, available_cores() // _count_in_environment("PADDLE_TRAINERS_NUM"))
-    if "paddle" in sys.modules:
+    if "paddle" in sys.modules and os.environ.get("OMP_NUM_THREADS") != str(count):
         logger.warning(
             "paddle was imported before paddleseg_lite.setup(): it stays on the threads it has. "
             "Call setup() first to use %d.",

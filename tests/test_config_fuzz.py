@@ -4,7 +4,7 @@ import json
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from paddleseg_lite.config import Config, load_config
@@ -79,6 +79,7 @@ def load(folder, content: bytes):
 
 @FEW
 @given(st.dictionaries(KEYS, TREES, max_size=5), st.booleans())
+@example({"model": None, "train_dataset": {"model": None, "type": []}}, False)
 def test_any_tree_as_a_recipe(folder, tree, with_model):
     if with_model:
         tree["model"] = {"type": "UNet"}

@@ -35,8 +35,16 @@ def test_setup_sets_threads_before_paddle_is_imported(root):
 
 
 def test_setup_keeps_what_the_user_set(root):
-    code = "import paddleseg_lite; s = paddleseg_lite.setup('cpu', threads=2); print(s.threads, s.allocator_tuned)"
+    code = "import paddleseg_lite; s = paddleseg_lite.setup('cpu'); print(s.threads, s.allocator_tuned)"
     assert run_python(code, root, OMP_NUM_THREADS="1", MALLOC_ARENA_MAX="2") == "1 False"
+
+
+def test_threads_asked_for_by_name_win_over_the_environment(root):
+    code = (
+        "import os, paddleseg_lite; s = paddleseg_lite.setup('cpu', threads=2); "
+        "print(s.threads, os.getenv('OMP_NUM_THREADS'))"
+    )
+    assert run_python(code, root, OMP_NUM_THREADS="1") == "2 2"
 
 
 def test_waiting_threads_sleep(root):

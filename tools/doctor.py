@@ -1,6 +1,5 @@
 """Find what is wrong before training: ``python tools/doctor.py --config my.yml``."""
 
-import json
 import sys
 from pathlib import Path
 
@@ -24,6 +23,8 @@ def build_parser():
 def main(argv=None):
     args = build_parser().parse_args(argv)
     cli.start(args)
+    if args.json:
+        cli.make_folder(Path(args.json).parent)
     config = cli.read_config(args, {"batch_size": args.batch_size, "num_workers": args.num_workers})
 
     from paddleseg_lite.doctor import diagnose
@@ -31,7 +32,7 @@ def main(argv=None):
     diagnosis = diagnose(config, dry_run=not args.no_dry_run, use_cache=not args.no_cache)
     print(diagnosis.text())
     if args.json:
-        Path(args.json).write_text(json.dumps(diagnosis.to_dict(), indent=1), encoding="utf-8")
+        cli.write_json(Path(args.json), diagnosis.to_dict())
     return 0 if diagnosis.ok else 2
 
 

@@ -40,12 +40,14 @@ def build_parser():
 
 def choose_recipe(args):
     """Recipe and run folder: as told, else those of the run to resume, else the quick start's."""
-    if args.config is None and args.resume_model:
-        newest = args.resume_model is True
-        run = Path(args.save_dir or Path("output") / QUICK_START.stem) if newest else Path(args.resume_model).parent
-        if (run / "config.yml").is_file():
-            return str(run / "config.yml"), args.save_dir or str(run)
-    return args.config or str(QUICK_START), args.save_dir
+    if not args.resume_model:
+        return args.config or str(QUICK_START), args.save_dir
+    if args.resume_model is True:
+        run = Path(args.save_dir or Path("output") / Path(args.config or QUICK_START).stem)
+    else:
+        run = Path(args.resume_model).parent
+    kept = run / "config.yml"
+    return args.config or str(kept if kept.is_file() else QUICK_START), args.save_dir or str(run)
 
 
 def main(argv=None):

@@ -41,7 +41,7 @@ class Metric:
     classes: tuple = ()
 
     def of(self, result: Mapping[str, Any]) -> float:
-        """The value in a ``result.json`` that says done.
+        """The value in a ``result.json`` that says done; nan where it is not defined (a class that never occurs).
 
         Raises:
             ConfigError: the run has no such number.
@@ -58,9 +58,9 @@ class Metric:
                     f"It has: {', '.join(known) or 'a single number'}."
                 )
             value = value[part]
-        if isinstance(value, (Mapping, list)) or value is None:
+        if isinstance(value, (Mapping, list)):
             raise ConfigError(f"metric '{self.name}' is a table, not a number: give one of its entries, with a dot.")
-        return float(value)
+        return float("nan") if value is None else float(value)
 
     def _computed(self, record: Mapping[str, Any]) -> float:
         if "confusion" not in record:

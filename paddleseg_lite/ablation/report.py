@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import reporting
 from .plots import class_heatmap, seed_plot
-from .results import Row, collect, planned
+from .results import Row, collect, planned, value_of
 from .runner import read_result
 from .study import Study, describe
 from .tables import METHOD, contrast_table, cost_table, full_table, group_title, holes, result_table, sentences
@@ -52,9 +52,12 @@ def write_hparams(study: Study, folder: Path) -> None:
         result = read_result(folder, run)
         if result is None or result["status"] != "done":
             continue
+        value = value_of(study.metric, result)
+        if isinstance(value, str):
+            continue
         with LogWriter(logdir=str(folder / "vdl" / run.key)) as writer:
             writer.add_hparams({**run.levels, "seed": run.seed}, metrics_list=[study.metric.name])
-            writer.add_scalar(tag=study.metric.name, value=study.metric.of(result), step=0)
+            writer.add_scalar(tag=study.metric.name, value=value, step=0)
 
 
 def _markdown(study: Study, groups) -> str:

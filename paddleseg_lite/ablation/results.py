@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from ..errors import ConfigError
+from .metric import Metric
 from .runner import read_result
 from .statistics import Comparison, compare_paired, holm
 from .study import Study
@@ -21,7 +24,7 @@ class Row:
 
     name: str
     values: dict[int, float] = field(default_factory=dict)  # seed -> metric
-    failures: dict[int, str] = field(default_factory=dict)  # seed -> reason
+    failures: dict[int, str] = field(default_factory=dict)  # seed -> reason why there is no value
     missing: list[int] = field(default_factory=list)  # not run yet
     costs: dict[str, float] = field(default_factory=dict)  # medians over seeds
     class_iou: dict[str, float] = field(default_factory=dict)  # means over seeds
@@ -41,7 +44,12 @@ class Row:
 
 
 def collect(study: Study, folder: Path) -> list[tuple[dict[str, str], list[Row]]]:
-    """``[(group, rows)]``; the baseline is each group's first row."""
+    """``[(group, rows)]``; the baseline is each group's first row.
+
+    Raises:
+        ConfigError: no finished run has the study's metric.
+    """
+    _check_metric(study, folder)
     groups = []
     for group in study.groups():
         names = [study.baseline, *(n for n in study.factors[study.compare] if n != study.baseline)]
@@ -49,6 +57,31 @@ def collect(study: Study, folder: Path) -> list[tuple[dict[str, str], list[Row]]
         _compare(rows)
         groups.append((group, rows))
     return groups
+
+
+def _check_metric(study: Study, folder: Path) -> None:
+    problem = None
+    for run in study.runs:
+        result = read_result(folder, run)
+        if result is not None and result["status"] == "done":
+            try:
+                study.metric.of(result)
+                return
+            except ConfigError as e:
+                problem = problem or e
+    if problem is not None:
+        raise problem
+
+
+def value_of(metric: Metric, result: Mapping[str, Any]) -> float | str:
+    """The metric of a run that is done, or the reason why there is none."""
+    try:
+        value = metric.of(result)
+    except ConfigError as e:
+        return str(e)
+    if np.isnan(value):
+        return f"{metric.name} is not defined here: a class that is neither in the labels nor predicted has no score"
+    return value
 
 
 def _collect_row(study: Study, folder: Path, levels: Mapping[str, str], name: str) -> Row:
@@ -61,7 +94,11 @@ def _collect_row(study: Study, folder: Path, levels: Mapping[str, str], name: st
             row.failures[seed] = result["reason"]
         else:
             results.append(result)
-            row.values[seed] = study.metric.of(result)
+            value = value_of(study.metric, result)
+            if isinstance(value, str):
+                row.failures[seed] = value
+            else:
+                row.values[seed] = value
     for cost in COSTS:
         known = [r[cost] for r in results if r.get(cost) is not None]
         if known:

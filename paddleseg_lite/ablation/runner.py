@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..errors import EnvironmentProblem
+from ..errors import ConfigError, EnvironmentProblem
 from ..runtime import available_cores
 from .metric import Metric
 from .study import Run, Study
@@ -45,18 +45,20 @@ def read_result(folder: Path, run: Run) -> dict[str, Any] | None:
 
 def run_study(
     study: Study, folder: Path, *, jobs: int = 1, shard: tuple[int, int] = (1, 1), retry_failed: bool = False,
-    keep_weights: bool = False, imports: list[str] | None = None, progress: Callable[[str], None] = logger.info,
+    keep_weights: bool = False, imports: list[str] | None = None, device: str = "cpu",
+    progress: Callable[[str], None] = logger.info,
 ) -> None:
     """Execute what has not been executed.
 
     Args:
         study: the expanded study.
         folder: of the study; shared between shards.
-        jobs: processes at a time; the cores are divided between them.
+        jobs: processes at a time; the threads of this one are divided between them.
         shard: ``(i, n)``: every n-th run, starting with the i-th (1-based).
         retry_failed: run failed runs again.
         keep_weights: keep checkpoints of finished runs (they are large).
         imports: Python files each run executes first.
+        device: of every run: cpu, gpu or gpu:N.
         progress: receives one line per event.
 
     Raises:
@@ -73,7 +75,7 @@ def run_study(
         progress(f"cannot build {run.label}: {run.error}")
     progress(f"{len(mine)} runs, {len(mine) - len(todo)} finished, {len(todo)} to do, {jobs} at a time")
     finished = len(mine) - len(todo)
-    pool = _Pool(study, folder, jobs, imports or [], keep_weights, progress, done=finished, total=len(mine))
+    pool = _Pool(study, folder, jobs, imports or [], keep_weights, device, progress, done=finished, total=len(mine))
     try:
         while pool.active or (todo and pool.problem is None):
             while todo and len(pool.active) < jobs and pool.problem is None:
@@ -93,9 +95,10 @@ def run_study(
 class _Pool:
     """The processes of a study."""
 
-    def __init__(self, study, folder, jobs, imports, keep_weights, progress, *, done: int, total: int):
+    def __init__(self, study, folder, jobs, imports, keep_weights, device, progress, *, done: int, total: int):
         self.study, self.folder, self.jobs, self.imports = study, folder, jobs, imports
-        self.keep_weights, self.progress, self.done, self.total = keep_weights, progress, done, total
+        self.keep_weights, self.device, self.progress = keep_weights, device, progress
+        self.done, self.total = done, total
         self.active: dict[str, tuple[Run, subprocess.Popen, float, Any]] = {}
         self.spent: list[float] = []
         self.broken_off: list[Run] = []
@@ -122,7 +125,8 @@ class _Pool:
         package_root = str(Path(__file__).resolve().parents[2])
         environment = dict(os.environ)
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [package_root, environment.get("PYTHONPATH")]))
-        environment["OMP_NUM_THREADS"] = str(max(1, available_cores() // self.jobs))
+        environment["OMP_NUM_THREADS"] = str(max(1, threads_in_force() // self.jobs))
+        environment["PADDLESEG_LITE_STUDY_DEVICE"] = self.device
         environment["PADDLESEG_LITE_STUDY_IMPORTS"] = json.dumps(self.imports)
         command = [sys.executable, "-m", "paddleseg_lite.ablation.worker", str(target)]
         return subprocess.Popen(
@@ -166,6 +170,12 @@ class _Pool:
             process.wait()
 
 
+def threads_in_force() -> int:
+    """Threads to divide: what the user or :func:`~paddleseg_lite.runtime.setup` settled on, else the cores."""
+    first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return int(first) if first.isdecimal() else available_cores()
+
+
 def _ending(code: int) -> str:
     """How a process ended, in words."""
     if code == -9:
@@ -188,4 +198,8 @@ def _drop_weights(target: Path) -> None:
 def _outcome(result: dict[str, Any], metric: Metric) -> str:
     if result["status"] != "done":
         return f"FAILED: {result['reason'].splitlines()[0][:160]}"
-    return f"{metric.name} {metric.of(result):.4f} in {result['seconds']:.0f} s"
+    try:
+        score = f"{metric.name} {metric.of(result):.4f}"
+    except ConfigError as e:  # the run stays: another metric, or the other runs, may do
+        score = f"finished, but {e}"
+    return f"{score} in {result['seconds']:.0f} s"

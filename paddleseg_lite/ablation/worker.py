@@ -29,7 +29,7 @@ def main(folder: Path) -> int:
     """Run to the end; 0 when ``result.json`` says done, else one of the exit codes above."""
     end_with(os.getppid())  # an orphan would write beside its successor
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
-    runtime.setup("cpu" if os.environ.get("PADDLESEG_LITE_STUDY_DEVICE") != "gpu" else "auto")
+    runtime.setup(os.environ.get("PADDLESEG_LITE_STUDY_DEVICE", "cpu"))
     started = time.perf_counter()
     try:
         for file in json.loads(os.environ.get("PADDLESEG_LITE_STUDY_IMPORTS", "[]")):

@@ -22,6 +22,7 @@ logger = logging.getLogger("paddleseg_lite")
 def run_ablation(
     config: str, *, opts: list[str], save_dir: str | None = None, jobs: int = 1, shard: str = "1/1",
     imports: list[str] | None = None, retry_failed: bool = False, keep_weights: bool = False, report_only: bool = False,
+    device: str = "cpu",
 ) -> int:
     """Run (what is left of) a study and write its report; 1 when the report has holes, else 0."""
     if jobs < 1:
@@ -34,7 +35,7 @@ def run_ablation(
             with _terminate_as_interrupt():
                 run_study(
                     study, folder, jobs=jobs, shard=parse_shard(shard), retry_failed=retry_failed,
-                    keep_weights=keep_weights, imports=imports, progress=logger.info,
+                    keep_weights=keep_weights, imports=imports, device=device, progress=logger.info,
                 )
         except EnvironmentProblem as e:  # what has finished is worth a report all the same
             problem = e

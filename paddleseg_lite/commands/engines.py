@@ -18,6 +18,7 @@ from .video import frames, opened
 
 logger = logging.getLogger("paddleseg_lite")
 
+NO_EXPORT = "this network mirrors an image's edges and cuts its output, which an exported graph does not"
 _LARGEST_PROBE = 1024  # pixels a side; windows are never larger
 _SOURCES_TRIED = 10
 
@@ -42,6 +43,10 @@ def use_engine(loaded: Loaded, kind: str, *, precision: str | None = None, image
     if not on_cpu and kind not in ("dygraph", "auto"):
         raise ConfigError(f"--engine {kind} computes on the CPU and the network is on a GPU: add --device cpu.")
     if not on_cpu or (kind == "dygraph" and not half):
+        return
+    if hasattr(loaded.model, "overlap_tile"):
+        if kind != "auto" or half:
+            raise ConfigError(f"--engine {kind} in {precision or 'fp32'}: {NO_EXPORT}: use --engine dygraph, in fp32.")
         return
     image, runs = probe() if kind == "auto" else (None, 1)
     choice = choose_engine(loaded.model, kind, precision="bf16" if half else "fp32", probe=image,

@@ -13,7 +13,7 @@ import paddle
 from ..cli import make_folder
 from ..data import read_image
 from ..data.transforms.normalize import Normalize
-from ..engine.builder import build_dataset
+from ..engine.builder import build_dataset, inference_transforms
 from ..engine.labels import argmax_labels
 from ..engine.predictor import Loaded
 from ..errors import ConfigError, DataError
@@ -25,6 +25,7 @@ from ..export.static import export_static
 from ..export.trace import eval_mode
 from ..export.verify import compare
 from ..version import __version__
+from .engines import NO_EXPORT
 
 logger = logging.getLogger("paddleseg_lite")
 
@@ -54,6 +55,8 @@ def run_export(loaded: Loaded, save_dir: str | Path, *, format: str = "onnx", in
     """
     if format not in FORMATS:
         raise ConfigError(f"format '{format}' is unknown; one of {', '.join(FORMATS)}.")
+    if hasattr(loaded.model, "overlap_tile"):
+        raise ConfigError(f"{NO_EXPORT}. Export a UNet of another variant.")
     folder = make_folder(save_dir)
     transforms, inside = _split_transforms(loaded, normalise)
     samples = [_sample(loaded, picture, input_shape) for picture in _pictures(loaded, images)]
@@ -80,9 +83,7 @@ def run_export(loaded: Loaded, save_dir: str | Path, *, format: str = "onnx", in
 
 def _split_transforms(loaded: Loaded, normalise: bool) -> tuple[list[dict[str, Any]], Normalisation | None]:
     """What is to be done outside, and what goes inside."""
-    spec = loaded.config.val_dataset or loaded.config.train_dataset or {}
-    given = spec.get("transforms") or ["Normalize"]
-    outside = [{"type": t} if isinstance(t, str) else dict(t) for t in given]
+    outside = [{"type": t} if isinstance(t, str) else dict(t) for t in inference_transforms(loaded.config)]
     if not normalise:
         return outside, None
     last = list(loaded.transforms)[-1] if len(loaded.transforms) else None

@@ -117,7 +117,7 @@ def run_folder(save_dir: str | None, name: str, *, resume: bool, overwrite: bool
             )
         return make_folder(folder)
     folder, number = Path("output") / name, 1
-    while list_checkpoints(folder) and not (resume or overwrite):
+    while (list_checkpoints(folder) or (folder / "metrics.jsonl").exists()) and not (resume or overwrite):
         number += 1
         folder = Path("output") / f"{name}-{number}"
     return make_folder(folder)

@@ -11,6 +11,7 @@ The block: a table with a row for each sample, then the arrays.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import logging
 import mmap
@@ -44,7 +45,7 @@ class DecodedCache:
         num_samples: how many indices there are.
         max_bytes: size of the whole block.
         path: the file that backs it; None for memory. A file in use by another
-            run is left alone, and nothing is cached then.
+            run is left alone, and nothing is cached then; it grows as it fills, and stops where the disk is full.
 
     Attributes:
         enabled: False where the file is taken by another run.
@@ -55,7 +56,7 @@ class DecodedCache:
         self._start = _HEADER + table_bytes
         self.max_bytes = max(int(max_bytes), self._start)
         self.checked = path is not None  # what a file holds may have been damaged since
-        self.enabled = True
+        self.enabled, self._file = True, None
         self._lock = _shared_lock()
         if path is None:
             self._block = _anonymous(self.max_bytes)
@@ -65,6 +66,10 @@ class DecodedCache:
             if self._file is None:
                 self.enabled = False
                 logger.warning("cache %s is used by another run: this one goes without.", path)
+                return
+            if not _reserve(self._file, 0, self._start):
+                self.enabled = False
+                logger.warning("cache %s: the disk is full, so this run goes without.", path)
                 return
             self._block = mmap.mmap(self._file.fileno(), self.max_bytes)
             fresh = fresh or self._block[: len(_MAGIC)] != _MAGIC
@@ -110,6 +115,10 @@ class DecodedCache:
             offset = -(-int(self._fill[0]) // 8) * 8
             if offset + size > self.max_bytes:
                 return False
+            if self._file is not None and not _reserve(self._file, offset, size):
+                logger.warning("cache %s: the disk is full, so no more is kept.", self._file.name)
+                self.max_bytes = offset  # what is held stays of use
+                return False
             self._fill[0] = offset + size
         finally:
             self._lock.release()
@@ -146,6 +155,20 @@ def _shared_lock():
     if "fork" in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("fork").Lock()
     return threading.Lock()  # no forked workers: only threads can meet here
+
+
+def _reserve(file, offset: int, size: int) -> bool:
+    """Take disk space for a part of the file; False where there is none: writing to it would kill the process."""
+    if not hasattr(os, "posix_fallocate"):
+        return True
+    try:
+        os.posix_fallocate(file.fileno(), offset, size)
+    except OSError as e:
+        if e.errno in (errno.ENOSPC, errno.EDQUOT):
+            return False
+        if e.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENODEV, errno.ENOSYS):
+            raise
+    return True  # also where the file system cannot: the file takes space as it fills
 
 
 def _open_exclusive(path: Path, size: int):

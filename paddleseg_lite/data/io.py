@@ -39,12 +39,8 @@ def read_image(path: str | os.PathLike, channels: int = 3) -> np.ndarray:
     """
     data = _read_bytes(path, "image")
     if _is_npy(data):
-        image = _read_npy(path, "image")
+        image = np.array(_map_npy_image(path))
         image = image[..., None] if image.ndim == 2 else image
-        if image.ndim != 3 or image.dtype != np.uint8:
-            raise DataError(
-                f"image {path} is an array {list(image.shape)} of {image.dtype}: uint8 [H, W] or [H, W, C] is read."
-            )
         if image.shape[2] == 1 and channels == 3:
             image = np.repeat(image, 3, axis=2)
     else:
@@ -78,7 +74,7 @@ def read_label(path: str | os.PathLike) -> np.ndarray:
     """
     data = _read_bytes(path, "label")
     if _is_npy(data):
-        label = _read_npy(path, "label")
+        label = np.array(_map_npy(path, "label"))
         if label.ndim != 2 or label.dtype.kind not in "iub":
             raise DataError(
                 f"label {path} is an array {list(label.shape)} of {label.dtype}: integer ids [H, W] are read."
@@ -119,6 +115,8 @@ def image_size(path: str | os.PathLike, *, whole: bool = False) -> tuple[int, in
     elif data[:2] == b"\xff\xd8":
         _check_jpeg(path, data, "image", whole=whole)
         size = _jpeg_size(data)
+    elif _is_npy(data):  # of any number of channels
+        return _map_npy_image(path).shape[:2]
     if size is None:
         return read_image(path).shape[:2]
     return (size[1], size[0]) if turn >= 5 else size
@@ -191,10 +189,18 @@ def _is_npy(data: bytes) -> bool:
     return data[:6] == b"\x93NUMPY"
 
 
-def _read_npy(path, kind: str) -> np.ndarray:
+def _map_npy_image(path) -> np.ndarray:
+    image = _map_npy(path, "image")
+    if image.ndim not in (2, 3) or image.dtype != np.uint8:
+        raise DataError(
+            f"image {path} is an array {list(image.shape)} of {image.dtype}: uint8 [H, W] or [H, W, C] is read."
+        )
+    return image
+
+
+def _map_npy(path, kind: str) -> np.ndarray:
     try:
-        mapped = np.load(path, mmap_mode="r", allow_pickle=False)  # checks the size before anything is allocated
-        return np.array(mapped)
+        return np.load(path, mmap_mode="r", allow_pickle=False)  # checks the size before anything is allocated
     except Exception as e:  # the header is a Python literal: its parser raises all sorts of things
         raise DataError(f"{kind} {path} is a damaged .npy file ({e}).") from e
 

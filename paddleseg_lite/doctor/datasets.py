@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ def examine_datasets(diagnosis: Diagnosis, config: Config, train, val, *, use_ca
         if not items:
             continue
         facts = seen[name] = look_at_pairs(list(items), use_cache=use_cache)
-        _pairs(diagnosis, name, facts)
+        _pairs(diagnosis, name, dataset, facts)
         _census(diagnosis, config, name, dataset, facts)
     if "train" in seen and "val" in seen:
         _leaks(diagnosis, seen["train"], seen["val"])
@@ -37,7 +38,7 @@ def examine_datasets(diagnosis: Diagnosis, config: Config, train, val, *, use_ca
     _batches(diagnosis, config, train)
 
 
-def _pairs(diagnosis: Diagnosis, name: str, facts: list[PairFacts]) -> None:
+def _pairs(diagnosis: Diagnosis, name: str, dataset, facts: list[PairFacts]) -> None:
     problems = [p for f in facts for p in f.problems]
     for problem in problems[:SHOWN]:
         diagnosis.add("error", "data", f"{name}: {problem}", "repair or remove the file, or take it off the list")
@@ -56,6 +57,11 @@ def _pairs(diagnosis: Diagnosis, name: str, facts: list[PairFacts]) -> None:
         )
     if len(different) > SHOWN:
         diagnosis.add("error", "data", f"{name}: {len(different) - SHOWN} more pairs of different size", "")
+    masks = [f.label for f in facts if set(f.ids) == {"0", "255"} and Path(f.label).suffix.lower() != ".png"]
+    if masks and dataset.labels.mapping.get(255, 255) == dataset.ignore_index:
+        diagnosis.add("warning", "labels", f"{name}: {len(masks)} labels hold only 0 and 255, and 255 is ignored "
+                      f"(e.g. {masks[0]}): masks, such as a 1-bit TIFF, are read so",
+                      "if 255 is their foreground: label_map: {255: 1}, or write them as 8-bit PNG of ids 0 and 1")
     rotated = sum(f.orientation not in (0, 1) for f in facts)
     if rotated:
         diagnosis.add("info", "data", f"{name}: {rotated} images carry an EXIF orientation; it is applied when reading")

@@ -34,7 +34,7 @@ def rehearse(diagnosis: Diagnosis, config: Config, train, *, speed: bool = True)
         batch = next(iter(train_batches(train, schedule, seed=config.seed, num_workers=0, stop_iter=1)))
         diagnosis.facts.update(crop=list(batch["image"].shape[2:]))
         model.train()
-        if not _fits(diagnosis, model, criterion, batch, config.batch_size):
+        if not _fits(diagnosis, model, criterion, batch, config):
             return
         seconds, loss = math.inf, float("nan")
         for _ in range(2 if speed else 1):  # the first pass also warms up
@@ -49,7 +49,9 @@ def rehearse(diagnosis: Diagnosis, config: Config, train, *, speed: bool = True)
         diagnosis.add("error", "model", f"a training step fails: {e}", "correct the recipe; the message says where")
         return
     except MemoryError:
-        diagnosis.add("error", "memory", "a training step does not fit into memory", "lower batch_size or the crop")
+        level, suffix = _too_large(config)
+        diagnosis.add(level, "memory", f"a training step does not fit into memory{suffix}",
+                      "lower batch_size or the crop")
         return
     diagnosis.facts.update(
         step_seconds=seconds, first_loss=loss, gradient_norm=gradient,
@@ -72,8 +74,9 @@ def _gradient_norm(model) -> float:
     return math.sqrt(sum(squares))
 
 
-def _fits(diagnosis: Diagnosis, model, criterion, batch: dict, batch_size: int) -> bool:
+def _fits(diagnosis: Diagnosis, model, criterion, batch: dict, config: Config) -> bool:
     """Estimate the memory of a step from one with two samples, before the whole batch is tried."""
+    batch_size = config.batch_size
     probe = min(2, batch_size)  # a single sample may be too few for a batch norm
     small = {k: v[:probe] for k, v in batch.items()}
     peak = peak_of(lambda: criterion(model(small["image"]), small)[0].backward())
@@ -87,10 +90,20 @@ def _fits(diagnosis: Diagnosis, model, criterion, batch: dict, batch_size: int) 
     what = f"a step of {batch_size} takes about {max(1, need >> 20)} MiB, and {free >> 20} MiB are free"
     fix = "lower batch_size or the crop; --accumulate keeps the effective batch"
     if need > free:
-        diagnosis.add("error", "memory", what, fix)
+        level, suffix = _too_large(config)
+        diagnosis.add(level, "memory", what + suffix, fix)
     elif need > 0.7 * free:
         diagnosis.add("warning", "memory", f"{what}: little is left for workers and validation", fix)
     return need <= free
+
+
+def _too_large(config: Config) -> tuple[str, str]:
+    """How bad it is that the rehearsal does not fit, and what to add: it is in fp32 whatever the recipe's precision."""
+    import paddle
+
+    if config.precision == "fp32" or not paddle.get_device().startswith("gpu"):
+        return "error", ""
+    return "warning", f" (measured in fp32; {config.precision} takes less)"
 
 
 def free_for_step() -> int | None:

@@ -13,15 +13,31 @@ from ..data import parse_palette, take_census, voc_palette
 from ..errors import ConfigError, DataError
 from ..losses import Criterion, build_criterion
 from ..models import Segmentor, build_model
-from ..registry import DATASETS
+from ..registry import DATASETS, TRANSFORMS
 from .inference import InferenceOptions
 
 logger = logging.getLogger("paddleseg_lite")
 
 
+DEFAULT_TRANSFORMS = [{"type": "Normalize"}]  # of a dataset that names none, and of a network without a dataset
+
+
+def inference_transforms(config: Config) -> list[Any]:
+    """What is done to an image before the network sees it, in validation and prediction alike.
+
+    The transforms of ``val_dataset``; without one, those of ``train_dataset`` that draw nothing.
+    """
+    spec = config.val_dataset or config.train_dataset or {}
+    given = list(spec.get("transforms", DEFAULT_TRANSFORMS) or ())
+    if config.val_dataset:
+        return given
+    kinds = [TRANSFORMS.get(t if isinstance(t, str) else t["type"]) for t in given]
+    return [t for t, kind in zip(given, kinds) if not getattr(kind, "random", False)]
+
+
 def build_dataset(spec: dict[str, Any], *, mode: str, cache: str | None = None):
-    """Build a dataset; ``mode`` is used where ``spec`` does not set one."""
-    return DATASETS.build(spec, offered={"mode": mode, "cache": cache})
+    """Build a dataset; where ``spec`` does not say so, in this ``mode`` and with normalised images."""
+    return DATASETS.build(spec, offered={"mode": mode, "cache": cache, "transforms": DEFAULT_TRANSFORMS})
 
 
 def build_datasets(config: Config) -> tuple[Any, Any]:
@@ -81,7 +97,7 @@ def build_network(config: Config, num_classes: int) -> Segmentor:
     return build_model(config.model, num_classes=num_classes)
 
 
-def build_loss(config: Config, train_dataset) -> Criterion:
+def build_loss(config: Config, train_dataset, *, label_fit: str = "resize") -> Criterion:
     """The recipe's criterion, with class weights counted on the training labels where it asks for them."""
     weights = config.class_weights
     if isinstance(weights, str):
@@ -97,6 +113,7 @@ def build_loss(config: Config, train_dataset) -> Criterion:
         num_classes=train_dataset.num_classes,
         ignore_index=train_dataset.ignore_index,
         class_weights=None if weights is None else [float(w) for w in weights],
+        label_fit=label_fit,
     )
 
 

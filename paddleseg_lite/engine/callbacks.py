@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 from pathlib import Path
 
 import numpy as np
@@ -55,11 +54,10 @@ class TrainLog(Callback):
             self.bar.update(1)
 
     def on_log(self, trainer, info):
-        eta = time.strftime("%H:%M:%S", time.gmtime(info["eta_s"]))
         line = (
             f"[TRAIN] epoch {info['epoch']}, iter {info['iter']}/{trainer.total_iters}, loss {info['loss']:.4f}, "
             f"lr {info['lr']:.6f}, {info['images_per_s']:.1f} images/s, data wait {100 * info['data_share']:.0f} %, "
-            f"ETA {eta}"
+            f"ETA {_clock(info['eta_s'])}"
         )
         parts = info["loss_parts"]
         if len(parts) > 1:
@@ -84,6 +82,11 @@ class TrainLog(Callback):
     def on_end(self, trainer, result):
         if self.bar is not None:
             self.bar.close()
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(int(seconds), 60)
+    return f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}"  # whole days are hours
 
 
 class MetricsFile(Callback):

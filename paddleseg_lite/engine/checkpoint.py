@@ -172,11 +172,15 @@ def load_checkpoint(folder: str | os.PathLike, *, verify: bool = True) -> Checkp
         path = folder / name
         if not path.is_file():
             raise CheckpointError(f"{path}: is missing, so this checkpoint is incomplete. Use an earlier one.")
-        size = path.stat().st_size
+        try:
+            size = path.stat().st_size
+            intact = not verify or sha256_of(path) == entry["sha256"]
+        except OSError as e:
+            raise CheckpointError(f"{path}: cannot be read ({e.strerror or e}). Use an earlier checkpoint.") from e
         if size != entry["size"]:
             raise CheckpointError(f"{path}: has {size} bytes where {entry['size']} were written, so this checkpoint is "
                                   "damaged. Use an earlier one.")
-        if verify and sha256_of(path) != entry["sha256"]:
+        if not intact:
             raise CheckpointError(f"{path}: its content changed after it was written (sha256 differs), so this "
                                   "checkpoint is damaged. Use an earlier one.")
     state = _read_json(folder / STATE)
@@ -218,6 +222,29 @@ def newest_good(save_dir: str | os.PathLike) -> tuple[Path | None, list[str]]:
         if folder.name != BEST:
             problems.append(f"{folder}: holds weights without the optimizer.")
     return None, problems
+
+
+def set_aside_later(save_dir: str | os.PathLike, iteration: int) -> list[Path]:
+    """Move ``iter_N`` folders beyond ``iteration`` into ``abandoned_N/``: a resume from before them is another run.
+
+    Left in place they would count as the newest, to be kept in place of what is saved from now on and resumed from.
+    Returns where they are now.
+    """
+    later = [p for p in list_checkpoints(save_dir) if int(p.name[len("iter_"):]) > iteration]
+    number = 1
+    while (aside := Path(save_dir) / f"abandoned_{number}").exists():
+        number += 1
+    if later:
+        aside.mkdir()
+    return [folder.rename(aside / folder.name) for folder in later]
+
+
+def iteration_of(folder: Path) -> int:
+    """Iteration a checkpoint was saved at; -1 where there is none that can be read."""
+    try:
+        return int(_read_json(folder / "state.json")["iteration"])
+    except (CheckpointError, OSError, KeyError, TypeError, ValueError):
+        return -1
 
 
 def prune(save_dir: str | os.PathLike, keep: int) -> list[Path]:

@@ -28,8 +28,8 @@ class TrainingDiverged(UserError, ArithmeticError):
 class NumbersGuard:
     """Checks every update before it is applied.
 
-    ``stop`` ends the run with ``blackbox.json`` in the run folder; ``skip``
-    leaves the update out and goes on, up to 20 in a row.
+    ``stop`` ends the run with ``blackbox.json`` in the run folder (of rank N of
+    several: ``blackbox_rankN.json``); ``skip`` leaves the update out and goes on, up to 20 in a row.
 
     Args:
         policy: ``stop`` or ``skip``.
@@ -43,6 +43,12 @@ class NumbersGuard:
         self._loss_sum: Any = None
         self._metas: list[dict] = []
         self._skips = 0
+        self._statistics: list = []
+
+    def begin(self, model) -> None:
+        """Before a step: keep what its forward pass changes (running statistics), to undo it if it is skipped."""
+        if self.policy == "skip":
+            self._statistics = [(v, v.clone()) for v in model.state_dict().values() if v.stop_gradient]
 
     def saw(self, batch: dict, total) -> None:
         """Note the loss of one (micro) batch."""
@@ -62,7 +68,7 @@ class NumbersGuard:
         finite = bool(paddle.isfinite(self._loss_sum)) and (
             trainer.precision.scaler is not None or all_finite(gradients)
         )
-        finite = not any_rank(not finite, trainer.world_size)
+        own, finite = finite, not any_rank(not finite, trainer.world_size)
         if (trainer.state.iteration + 1) % trainer.config.log_iters == 0 and gradients:
             self.grad_norm = joint_norm(gradients) / trainer.precision.loss_scale
         metas, self._metas, self._loss_sum = self._metas, [], None
@@ -70,7 +76,9 @@ class NumbersGuard:
             self._skips = 0
             return True
         self._skips += 1
-        path = self._write_black_box(trainer, batch, metas, gradients)
+        with trainer.precision.autocast():  # half precision overflows where fp32 would not
+            layer = first_bad_layer(trainer.model, batch["image"])  # on all ranks: synchronised norms wait for each
+        path = "another rank's blackbox" if own else self._write_black_box(trainer, batch, metas, gradients, layer)
         message = (
             f"the loss or a gradient is not finite at iteration {trainer.state.iteration + 1}. "
             f"What led to it is in {path}. "
@@ -80,12 +88,12 @@ class NumbersGuard:
                 message + "Usual causes: learning rate too high (try a tenth, or warm-up), damaged images, "
                 "labels out of range, half precision. --nan_policy skip leaves such updates out."
             )
+        for value, before in self._statistics:
+            value.set_value(before)
         logger.warning("%sUpdate left out (%d in a row).", message, self._skips)
         return False
 
-    def _write_black_box(self, trainer, batch: dict, metas: list[dict], gradients: list) -> Path:
-        with trainer.precision.autocast():  # half precision overflows where fp32 would not
-            layer = first_bad_layer(trainer.model, batch["image"])
+    def _write_black_box(self, trainer, batch: dict, metas: list[dict], gradients: list, layer: str | None) -> Path:
         labels = batch["label"].numpy()
         record = {
             "iteration": trainer.state.iteration + 1,
@@ -103,7 +111,7 @@ class NumbersGuard:
             "last_losses": [float(v) for v in self.losses],
         }
         self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / "blackbox.json"
+        path = self.folder / ("blackbox.json" if trainer.rank == 0 else f"blackbox_rank{trainer.rank}.json")
         path.write_text(json.dumps(record, indent=1), encoding="utf-8")
         return path
 

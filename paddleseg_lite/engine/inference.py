@@ -21,6 +21,7 @@ import numpy as np
 import paddle
 import paddle.nn.functional as F
 
+from ..errors import ConfigError
 from ..layers import resize
 from .labels import argmax_labels, label_dtype, labels_at_own_size
 from .memory import allowed_bytes, bytes_per_pixel
@@ -65,6 +66,10 @@ class InferenceOptions:
                 raise ValueError(f"{name} is (width, height) in pixels, both positive, got {pair!r}.")
         if not self.scales or min(self.scales) <= 0:
             raise ValueError(f"scales must be positive numbers, got {self.scales!r}.")
+        pairs = zip(self.stride or (), self.crop_size or ())
+        if self.is_slide is not False and any(stride > window for stride, window in pairs):
+            raise ConfigError(f"stride {tuple(self.stride)} is above crop_size {tuple(self.crop_size)} (width, "
+                              "height): pixels between the windows would be skipped.")
 
 
 @dataclass(frozen=True)
@@ -181,19 +186,26 @@ def make_plan(forward: Callable, x, options: InferenceOptions, *, size: tuple[in
         if window is None:
             side = int((limit / 2 / (pixel * n * options.tile_batch)) ** 0.5) // 32 * 32
             window = (min(max(side, 128), _LARGEST_WINDOW),) * 2
-    stride = tuple(max(1, w * 3 // 4) for w in window) if options.stride is None else tuple(options.stride[::-1])
+    if options.stride is None:
+        stride = tuple(max(1, w * 3 // 4) for w in window)
+    else:  # a window chosen here may be smaller
+        stride = tuple(min(s, w) for s, w in zip(options.stride[::-1], window))
     taper = options.taper if options.taper is not None else options.crop_size is None
     return Plan(window=window, stride=stride, taper=taper, band_bytes=limit // 8)
 
 
 def run_logits(forward: Callable, x) -> paddle.Tensor:
-    """One forward pass; whatever form the result has, its logits as a tensor."""
-    out = forward(x)
+    """One forward pass; whatever form the result has, its logits as a tensor.
+
+    A network whose output is smaller than its input on purpose has ``overlap_tile``, which is called instead.
+    """
+    out = getattr(forward, "overlap_tile", forward)(x)
     if isinstance(out, dict):
         out = out["out"]
     elif isinstance(out, (list, tuple)):
         out = out[0]
-    return out if isinstance(out, paddle.Tensor) else paddle.to_tensor(out)
+    out = out if isinstance(out, paddle.Tensor) else paddle.to_tensor(out)
+    return out.astype("float32") if out.dtype in (paddle.float16, paddle.bfloat16) else out
 
 
 def _as_array_function(forward: Callable) -> Callable[[np.ndarray], np.ndarray]:

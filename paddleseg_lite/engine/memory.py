@@ -65,7 +65,11 @@ def peak_of(call: Callable[[], object]) -> int | None:
     """Bytes that Paddle allocates at most during a call, above what it holds; ``None`` where it does not count them."""
     if paddle.device.get_device().startswith("gpu"):
         cuda = paddle.device.cuda
-        reset, current, peak = cuda.reset_max_memory_allocated, cuda.memory_allocated, cuda.max_memory_allocated
+        reset = getattr(cuda, "reset_max_memory_allocated", None)  # not in Paddle 2.6
+        if reset is None:
+            call()
+            return None
+        current, peak = cuda.memory_allocated, cuda.max_memory_allocated
     else:
         try:
             from paddle.base import core

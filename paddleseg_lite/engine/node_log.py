@@ -10,6 +10,7 @@ import paddle
 from ..errors import ConfigError
 from ..graph import introspect
 from .callbacks import Callback, VisualDLLog
+from .pictures import rgb
 
 logger = logging.getLogger("paddleseg_lite")
 
@@ -56,8 +57,3 @@ class NodeLog(Callback):
         if warnings and not self.told:
             logger.warning("iter %d: %s", step, " ".join(dict.fromkeys(warnings)))
         self.told = bool(warnings)
-
-
-def rgb(image: np.ndarray) -> np.ndarray:
-    """Three channels of any number, for showing."""
-    return np.repeat(image[..., :1], 3, axis=2) if image.shape[2] < 3 else image[..., :3]

@@ -169,8 +169,8 @@ class Adam(OptimizerRecipe):
 class AdamW(Adam):
     """Adam with decoupled weight decay, Loshchilov and Hutter, arXiv:1711.05101."""
 
-    def __init__(self, *, weight_decay: float = 0.01, **common):
-        super().__init__(weight_decay=weight_decay, **common)
+    def __init__(self, *, weight_decay: float | None = 0.01, **common):
+        super().__init__(weight_decay=weight_decay or 0.0, **common)  # Paddle's takes no None
 
     def set_decay(self, multipliers):
         if any(mult not in (0.0, 1.0) for _, _, mult in multipliers):

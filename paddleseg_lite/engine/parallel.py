@@ -8,6 +8,7 @@ gloo backend on CPU; untested on GPUs.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import paddle
@@ -23,9 +24,22 @@ def start() -> tuple[int, int]:
     return (dist.get_rank(), world_size) if world_size > 1 else (0, 1)
 
 
-def wrap(model: nn.Layer, world_size: int) -> nn.Layer:
-    """``paddle.DataParallel`` where there is more than one process."""
-    return paddle.DataParallel(model) if world_size > 1 else model
+def wrap(model: nn.Layer, world_size: int, *, unused: Sequence[str] = ()) -> nn.Layer:
+    """``paddle.DataParallel`` where there is more than one process.
+
+    It waits for the gradient of every parameter that the outputs of the first step depend on
+    (so not of GINet's dead branch).
+
+    Args:
+        unused: outputs without a loss, cut from the graph.
+    """
+    if world_size == 1:
+        return model
+    if unused:
+        model.register_forward_post_hook(
+            lambda layer, inputs, outputs: {k: v.detach() if k in unused else v for k, v in outputs.items()}
+        )
+    return paddle.DataParallel(model)
 
 
 def convert_sync_bn(model: nn.Layer, world_size: int) -> nn.Layer:
@@ -48,6 +62,13 @@ def any_rank(flag: bool, world_size: int) -> bool:
     tensor = paddle.to_tensor([int(flag)], dtype="int32")
     dist.all_reduce(tensor, op=dist.ReduceOp.MAX)
     return bool(tensor.item())
+
+
+def broadcast(tensors: Iterable, world_size: int) -> None:
+    """Give every rank the values of rank 0, in place."""
+    if world_size > 1:
+        for tensor in tensors:
+            dist.broadcast(tensor, src=0)
 
 
 def mean_over_ranks(values: dict[str, float], world_size: int) -> dict[str, float]:

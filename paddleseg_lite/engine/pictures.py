@@ -11,6 +11,11 @@ from .lettering import draw_text, letterable, text_width
 IGNORED = (128, 128, 128)  # grey, unlike any class of the shipped palettes
 
 
+def rgb(image: np.ndarray) -> np.ndarray:
+    """Three channels of any number, for showing."""
+    return np.repeat(image[..., :1], 3, axis=2) if image.shape[2] < 3 else image[..., :3]
+
+
 def overlay(image: np.ndarray, labels: np.ndarray, palette: np.ndarray, *, opacity: float = 0.6) -> np.ndarray:
     """Class colours over an RGB image; ``opacity`` 0 shows the image alone, 1 the colours alone."""
     return blend(image, colorize(labels, palette, ignore_colour=IGNORED), 1 - opacity)

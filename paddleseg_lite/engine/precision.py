@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import paddle
 
+from .inference import run_logits
+
 logger = logging.getLogger("paddleseg_lite")
 
 
@@ -92,7 +94,7 @@ def half_forward(model, precision: str, level: str):
 
     def forward(x):
         with paddle.amp.auto_cast(level=level, dtype=dtype):
-            return model(x)["out"].astype("float32")
+            return run_logits(model, x)
 
     return forward
 

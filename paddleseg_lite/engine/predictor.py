@@ -17,7 +17,7 @@ from ..errors import CheckpointError, ConfigError
 from ..models import build_model
 from ..postprocess import DenseCRF, build_crf
 from ..weights import in_names_of, load_strict, read_weights
-from .builder import describe_classes, inference_options
+from .builder import describe_classes, inference_options, inference_transforms
 from .checkpoint import load_checkpoint, newest_good
 from .inference import InferenceOptions, predict_labels, predict_logits, predict_picture
 from .labels import argmax_labels
@@ -122,7 +122,8 @@ class Loaded:
     def _transformed(self, pixels: np.ndarray, path: str | None = None) -> dict[str, Any]:
         meta = {"path": path, "size": pixels.shape[:2], "trans_info": []}
         rng = np.random.default_rng(0)  # inference transforms draw nothing; the contract wants one
-        return self.transforms({"image": pixels, "meta": meta}, rng)
+        sample = self.transforms({"image": pixels, "meta": meta}, rng)
+        return {**sample, "image": sample["image"].astype(np.float32, copy=False)}  # no transform need be a Normalize
 
     def _normalise(self, pixels: np.ndarray) -> np.ndarray:
         return self._transformed(pixels)["image"]
@@ -164,7 +165,7 @@ def load(path: str | Path, *, config: str | Path | Config | None = None) -> Load
     return Loaded(
         model=model, config=config, class_names=list(meta["class_names"]),
         palette=np.asarray(meta["palette"], dtype=np.uint8), ignore_index=int(meta["ignore_index"]),
-        transforms=Compose((dataset_spec or {}).get("transforms") or [{"type": "Normalize"}]),
+        transforms=Compose(inference_transforms(config)),
         options=inference_options(config.test_config), source=folder or weights_file,
         forward=half_forward(model, config.precision, config.amp_level), engine=engine_name(config.precision),
         crf=build_crf(config.test_config.crf),

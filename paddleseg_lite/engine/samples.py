@@ -7,7 +7,7 @@ import paddle
 
 from ..data import colorize
 from .inference import InferenceOptions, predict_labels
-from .pictures import IGNORED, panel
+from .pictures import IGNORED, panel, rgb
 
 
 def sample_panels(model, dataset, count: int, *, options: InferenceOptions) -> list[np.ndarray]:
@@ -22,6 +22,6 @@ def sample_panels(model, dataset, count: int, *, options: InferenceOptions) -> l
             colorize(ids, dataset.palette, ignore_index=dataset.ignore_index, ignore_colour=IGNORED)
             for ids in (raw["label"], labels)
         ]
-        panels.append(panel([raw["image"][..., :3], *colors]))
+        panels.append(panel([rgb(raw["image"]), *colors]))
     model.train()
     return panels

@@ -18,13 +18,22 @@ from ..errors import CheckpointError, ConfigError, EnvironmentProblem
 from . import parallel
 from .builder import build_datasets, build_loss, build_network, inference_options
 from .callbacks import Callback
-from .checkpoint import load_checkpoint, newest_good, prune, recover, restore_optimizer, save_checkpoint
+from .checkpoint import (
+    iteration_of,
+    load_checkpoint,
+    newest_good,
+    prune,
+    recover,
+    restore_optimizer,
+    save_checkpoint,
+    set_aside_later,
+)
 from .ema import EMA
 from .evaluator import Evaluation, evaluate
 from .guard import NumbersGuard
 from .log_window import LogWindow
 from .optim import build_optimizer
-from .precision import Precision
+from .precision import Precision, engine_name, half_forward
 from .seeds import derive, reseed
 from .signals import stop_signals
 
@@ -78,7 +87,7 @@ class Trainer:
             freeze_bn(self.model)
         else:  # SyncBatchNorm has no frozen form
             self.model = parallel.convert_sync_bn(self.model, self.world_size)
-        self.criterion = build_loss(config, self.train_dataset)
+        self.criterion = build_loss(config, self.train_dataset, label_fit=getattr(self.model, "label_fit", "resize"))
         self.schedule = BatchSchedule(
             len(self.train_dataset), config.batch_size, seed=config.seed, rank=self.rank, world_size=self.world_size
         )
@@ -91,11 +100,13 @@ class Trainer:
         )
         self.precision = Precision(config.precision, config.amp_level, config.cpu_accel, self.model, self.optimizer)
         self.ema = EMA(self.model, config.ema_decay) if config.use_ema else None
-        self.network = parallel.wrap(self.model, self.world_size)
+        unused = [name for name, entry in self.criterion.entries.items() if entry.loss is None]
+        self.network = parallel.wrap(self.model, self.world_size, unused=unused)
         self.guard = NumbersGuard(config.nan_policy, self.save_dir)
         self.state = TrainState()
         self.options = inference_options(config.test_config)
-        self._stop_reason: str | None = None
+        self._stop_asked: str | None = None  # of this rank
+        self._stop_reason: str | None = None  # of all: ranks that end their loops at different steps wait for ever
         if self.rank == 0:
             for line in recover(self.save_dir):  # what a crash in the middle of a save left behind
                 logger.warning("%s", line)
@@ -105,7 +116,7 @@ class Trainer:
     def run(self) -> TrainResult:
         """Train from ``self.state.iteration`` to the end, a stop signal, or an error."""
         config, state = self.config, self.state
-        if state.iteration == 0 and config.init_context:
+        if state.iteration == 0:
             self._initialise_context()
         self.save_dir.mkdir(parents=True, exist_ok=True)
         self._tell("on_start")
@@ -135,6 +146,7 @@ class Trainer:
         """One optimizer update from ``accumulate`` batches."""
         config = self.config
         reseed(config.seed, self.state.iteration + 1, self.rank)
+        self.guard.begin(self.model)
         for micro in range(config.accumulate):
             asked = time.perf_counter()
             batch = next(batches)
@@ -163,7 +175,7 @@ class Trainer:
         state, config = self.state, self.config
         self._tell("on_step")
         last = state.iteration == self.total_iters
-        self._stop_reason = parallel.agree_on_stop(self._stop_reason, self.world_size)
+        self._agree_on_stop()
         if state.iteration % config.log_iters == 0 or last:
             info = window.flush(
                 iteration=state.iteration, lr=float(self.optimizer.get_lr()), total=self.total_iters,
@@ -176,6 +188,7 @@ class Trainer:
                 self.validate()
             self._save_checkpoint()
             window.pause(time.perf_counter() - started)
+            self._agree_on_stop()  # asked for by the validation (early stop), or by a signal in the meantime
 
     def _tell(self, event: str, *arguments) -> None:
         """Call a hook of every callback; a record that cannot be written (disk full) never ends the run."""
@@ -189,33 +202,46 @@ class Trainer:
 
     def request_stop(self, reason: str) -> None:
         """Ask for a stop after the step that is under way."""
-        self._stop_reason = self._stop_reason or reason
+        self._stop_asked = self._stop_asked or reason
+
+    def _agree_on_stop(self) -> None:
+        self._stop_reason = parallel.agree_on_stop(self._stop_asked, self.world_size)
 
     # -- validation and checkpoints ------------------------------------------------------------------------
 
     def validate(self) -> Evaluation:
         """Score the (averaged) weights on the validation set; keep the best."""
+        config = self.config
         with self.ema.applied() if self.ema is not None else contextlib.nullcontext():
+            statistics = (v for v in self.model.state_dict().values() if v.stop_gradient)
+            parallel.broadcast(statistics, self.world_size)  # else each rank scores its images with its own
+            self.model.eval()
             evaluation = evaluate(
-                self.model, self.val_dataset, options=self.options, loss=self.criterion.main,
-                num_workers=self.config.num_workers, convention=self.config.miou_convention,
-                rank=self.rank, world_size=self.world_size,
+                half_forward(self.model, config.precision, config.amp_level) or self.model, self.val_dataset,
+                options=self.options, loss=self.criterion.main, num_workers=config.num_workers,
+                convention=config.miou_convention, rank=self.rank, world_size=self.world_size,
+                engine=engine_name(config.precision),
             )
-            evaluation = parallel.merge_evaluation(evaluation, self.config.miou_convention, self.world_size)
+            self.model.train()
+            evaluation = parallel.merge_evaluation(evaluation, config.miou_convention, self.world_size)
             state, miou = self.state, float(evaluation.scores.mIoU)
             is_best = miou > state.best_miou
             if is_best:
                 state.best_miou, state.best_iter, state.stale_evals = miou, state.iteration, 0
             else:
                 state.stale_evals += 1
-            self._tell("on_eval", evaluation, is_best)
+            with self.precision.autocast():  # callbacks show predictions
+                self._tell("on_eval", evaluation, is_best)
             if is_best:
                 self._save("best_model", with_optimizer=False, metrics=evaluation.scores)
         return evaluation
 
     def _save_checkpoint(self) -> None:
         if self._save(f"iter_{self.state.iteration}", with_optimizer=True) and self.rank == 0:
-            prune(self.save_dir, keep=self.config.keep_checkpoint_max)
+            try:
+                prune(self.save_dir, keep=self.config.keep_checkpoint_max)
+            except CheckpointError as e:
+                logger.warning("an old checkpoint stays: %s Training goes on.", e)
 
     def _save(self, name: str, *, with_optimizer: bool, metrics=None) -> bool:
         """Write a checkpoint; a failure is loud but does not end the run, the last good one stays."""
@@ -280,13 +306,32 @@ class Trainer:
             self.ema.load(checkpoint.ema_state, saved["ema_steps"])
         for name in asdict(self.state):
             setattr(self.state, name, saved[name])
+        self._leave_later_checkpoints()
         logger.info("resumed from %s at iteration %d", folder, self.state.iteration)
 
-    def _initialise_context(self) -> None:
-        from ..graph import initialise_contexts
+    def _leave_later_checkpoints(self) -> None:
+        """Those of the branch that a resume from an older checkpoint gives up."""
+        moved = set_aside_later(self.save_dir, self.state.iteration) if self.rank == 0 else []
+        if moved:
+            logger.warning("later than the checkpoint resumed from, moved to %s: %s",
+                           moved[0].parent, ", ".join(p.name for p in moved))
+        if iteration_of(self.save_dir / "best_model") > self.state.iteration:
+            self.state.best_miou, self.state.best_iter = TrainState.best_miou, TrainState.best_iter
 
+    def _initialise_context(self) -> None:
+        from ..graph.initialise import initialise_contexts, kmeans_units
+
+        if not self.config.init_context:
+            if self.rank == 0 and (units := kmeans_units(self.model)):
+                logger.warning("%s has init: kmeans, but its anchors stay as they are (random, unless loaded): set "
+                               "init_context: true in the recipe.", next(iter(units)))
+            return
         batches = train_batches(self.train_dataset, self.schedule, seed=self.config.seed, stop_iter=4)
-        initialise_contexts(self.model, [b["image"] for b in batches], seed=self.config.seed)
+        with self.precision.autocast():
+            initialise_contexts(self.model, [b["image"] for b in batches], seed=self.config.seed)
+        parallel.broadcast(self.model.state_dict().values(), self.world_size)  # each rank has clustered its own batches
+        if self.ema is not None:
+            self.ema = EMA(self.model, self.config.ema_decay)  # from the anchors found, not those drawn before
 
 
 def default_save_interval(total_iters: int, steps_per_epoch: int) -> int:

@@ -141,10 +141,10 @@ class ShuffledAssignment(_NodeControl):
         if not self.training:
             return self._kept_map(x)
         own = self.unit.assign(x)
-        shuffled = own.roll(1, axis=0) if x.shape[0] > 1 else self._kept_map(x)
-        self.kept.set_value(resize(own[:1].detach(), (self.grid, self.grid)))
+        shuffled = own.roll(1, axis=0) if x.shape[0] > 1 else self._kept_map(x).astype(own.dtype)
+        self.kept.set_value(resize(own[:1].detach().astype(self.kept.dtype), (self.grid, self.grid)))
         return shuffled
 
     def _kept_map(self, x):
-        kept = resize(self.kept, x.shape[2:])
+        kept = resize(self.kept, x.shape[2:]).astype(x.dtype)  # autocast
         return kept + paddle.zeros_like(x[:, :1])  # [1, V, H, W] -> [N, V, H, W], whatever N is

@@ -79,10 +79,10 @@ class GCUGraph(nn.Layer):
         All nodes start with the same: with its own, the widest node takes nearly every pixel.
         """
         centres, std = kmeans(features, self.num_nodes, iters=iters, seed=seed)
-        self.anchors.set_value(centres.astype("float32"))
+        self.anchors.set_value(paddle.to_tensor(centres).astype(self.anchors.dtype))
         sigma = np.clip(std / max(float(std.max()), 1e-12), 0.05, 0.95)
         raw = np.log(sigma / (1.0 - sigma))
-        self.raw_sigma.set_value(np.tile(raw, [self.num_nodes, 1]).astype("float32"))
+        self.raw_sigma.set_value(paddle.to_tensor(np.tile(raw, [self.num_nodes, 1])).astype(self.raw_sigma.dtype))
 
 
 @CONTEXTS.register

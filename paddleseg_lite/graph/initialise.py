@@ -31,18 +31,14 @@ def initialise_contexts(model: nn.Layer, batches: Iterable, *, max_pixels: int =
     Raises:
         ConfigError: units ask for it and ``batches`` is empty.
     """
-    units: dict[str, nn.Layer] = {}
-    for name, layer in model.named_sublayers(include_self=True):
-        inside = any(name.startswith(f"{outer}.") for outer in units)  # the unit of a control: features reach that
-        if getattr(layer, "init", None) == "kmeans" and hasattr(layer, "init_from_features") and not inside:
-            units[name] = layer
+    units = kmeans_units(model)
     if not units:
         return []
     seen: dict[str, list[np.ndarray]] = {name: [] for name in units}
 
     def collector(name):
         def hook(layer, inputs):
-            x = inputs[0].detach().numpy()
+            x = inputs[0].detach().astype("float32").numpy()
             seen[name].append(x.transpose(0, 2, 3, 1).reshape(-1, x.shape[1]))
 
         return hook
@@ -63,6 +59,16 @@ def initialise_contexts(model: nn.Layer, batches: Iterable, *, max_pixels: int =
             features = features[np.random.default_rng(seed).choice(len(features), max_pixels, replace=False)]
         unit.init_from_features(features, iters, seed)
     return list(units)
+
+
+def kmeans_units(model: nn.Layer) -> dict[str, nn.Layer]:
+    """The units with ``init == "kmeans"`` by name."""
+    units: dict[str, nn.Layer] = {}
+    for name, layer in model.named_sublayers(include_self=True):
+        inside = any(name.startswith(f"{outer}.") for outer in units)  # the unit of a control: features reach that
+        if getattr(layer, "init", None) == "kmeans" and hasattr(layer, "init_from_features") and not inside:
+            units[name] = layer
+    return units
 
 
 @contextmanager

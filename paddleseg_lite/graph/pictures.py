@@ -35,7 +35,7 @@ def render(explanation: Explanation, image: np.ndarray, *, index: int = 0,
 
 def image_maps(tensor, index: int) -> np.ndarray:
     """``[V, H, W]`` of one image, float64."""
-    return np.asarray(tensor[index].numpy(), dtype="float64")
+    return np.asarray(tensor[index].astype("float32").numpy(), dtype="float64")
 
 
 def spans(groups):
@@ -113,7 +113,8 @@ def _draw_owner(image, maps, groups) -> np.ndarray:
 
 def _draw_adjacency(explanation, index, names) -> np.ndarray:
     adjacency = explanation.adjacency
-    matrix = np.asarray((adjacency[index] if adjacency.ndim == 3 else adjacency).numpy(), dtype="float64")
+    chosen = adjacency[index] if adjacency.ndim == 3 else adjacency
+    matrix = np.asarray(chosen.astype("float32").numpy(), dtype="float64")  # NumPy has no bf16
     figure, canvas = _figure(5.2, 4.6)
     axis = figure.subplots()
     top = max(float(np.abs(matrix).max()), 1e-12)

@@ -64,7 +64,7 @@ def is_paddleseg(tree: Tree) -> bool:
         if network and (set(network.renamed) | set(network.needed)) & set(model):
             return True
     datasets = (tree.get("train_dataset"), tree.get("val_dataset"))
-    return any(isinstance(d, Mapping) and d.get("type") in LISTED for d in datasets)
+    return any(isinstance(d, Mapping) and str(d.get("type")) in LISTED for d in datasets)
 
 
 def translate(tree: Tree, *, origins: Mapping[str, str], source: str) -> dict[str, Any]:

@@ -35,6 +35,7 @@ def build_criterion(
     num_classes: int,
     ignore_index: int = 255,
     class_weights: Sequence[float] | None = None,
+    label_fit: str = "resize",
 ) -> Criterion:
     """Build the losses of all outputs.
 
@@ -43,6 +44,7 @@ def build_criterion(
         num_classes: K, offered to the losses.
         ignore_index: offered to the losses.
         class_weights: one per class, for every loss that takes ``weight`` and does not set it.
+        label_fit: of the outputs whose loss does not set it.
 
     Raises:
         ConfigError: unknown loss or argument, or weights that are not one per class.
@@ -56,7 +58,7 @@ def build_criterion(
     for name, item in spec.items():
         item = {"type": item} if isinstance(item, str) else dict(item)
         listed = isinstance(item.get("coef"), (list, tuple))  # MixedLoss's own, one for each of its losses
-        coef, fit = 1.0 if listed else item.pop("coef", 1.0), item.pop("label_fit", "resize")
+        coef, fit = 1.0 if listed else item.pop("coef", 1.0), item.pop("label_fit", label_fit)
         if isinstance(coef, bool) or not isinstance(coef, (int, float)):
             raise ConfigError(f"loss of '{name}': coef is a number, got {coef!r}.")
         if fit not in ("resize", "crop"):

@@ -31,6 +31,8 @@ class Segmentor(nn.Layer):
             (the recipes that subsample labels: DeepLab V1, V2).
     """
 
+    label_fit = "resize"  # how labels come to the size of the logits, unless a recipe's loss says so
+
     def __init__(self, *, num_classes: int, in_channels: int = 3, align_corners: bool = False,
                  pretrained: str | None = None, native_output: bool = False):
         super().__init__()

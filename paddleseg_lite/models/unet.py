@@ -11,7 +11,8 @@ expanding path mirrors it and concatenates the map of the same level:
 Variants (``variant=``), with what differs from the paper:
 
     original    3x3 valid convolutions with bias, no BN, centre-cropped skips:
-                an input of n gives n - 184, for n = 12 mod 16, n >= 188
+                an input of n gives n - 184, for n = 12 mod 16, n >= 188; validation and
+                prediction mirror the image's edges and answer in its size
     same        padded convolutions + BN, output of input size (default)
     bilinear    as `same`, bilinear upsampling instead of deconvolution
     course      as `same` with conv bias, ceil pooling and two 1x1 convolutions at level 4
@@ -85,6 +86,8 @@ class UNet(Segmentor):
         if variant not in VARIANTS:
             raise ValueError(f"UNet variant '{variant}' is unknown; one of {', '.join(VARIANTS)}.")
         self.variant = v = VARIANTS[variant]
+        if v.valid:  # the output is smaller than the input: other ways to train and to predict
+            self.label_fit, self.overlap_tile = "crop", self._overlap_tile
         widths = [base_channels * 2**i for i in range(5)]
         if v.halve_deep:
             widths[4] //= 2
@@ -101,6 +104,13 @@ class UNet(Segmentor):
         if self.variant.valid:
             check_valid_size(x.shape[2:])
         return super().forward(x)
+
+    def _overlap_tile(self, x):
+        """Logits ``[N, K, H, W]`` for any H, W: the image is continued by mirroring, as in the paper's figure 2."""
+        height, width = x.shape[2:]
+        rows, columns = mirrored(height), mirrored(width)
+        widened = paddle.index_select(paddle.index_select(x, rows, axis=2), columns, axis=3)
+        return self(widened)["out"][:, :, :height, :width]
 
     def finish(self, outputs, x):
         return outputs if self.variant.valid else super().finish(outputs, x)  # valid: smaller by 184 on purpose
@@ -175,6 +185,18 @@ def double_conv(in_channels, out_channels, variant, *, middle=None, kernel=3):
         nn.Conv2D(in_channels, middle, kernel, padding=padding, weight_attr=he), nn.ReLU(),
         nn.Conv2D(middle, out_channels, kernel, padding=padding, weight_attr=he), nn.ReLU(),
     )
+
+
+def mirrored(side):
+    """Indices of a line of ``side`` pixels, continued by reflection to a size that valid convolutions take.
+
+    92 pixels before it, at least 92 behind it; a short line is reflected again and again.
+    """
+    length = 184 + side + (4 - side) % 16
+    length = max(length, 188)
+    period = max(1, 2 * (side - 1))
+    at = paddle.arange(-92, length - 92) % period
+    return paddle.minimum(at, period - at) if side > 1 else paddle.zeros_like(at)
 
 
 def check_valid_size(size):

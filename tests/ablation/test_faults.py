@@ -70,6 +70,44 @@ def test_a_process_that_dies_is_a_hole(write, tmp_path, monkeypatch):
     assert "FAILED: the process was killed (signal 9)" in said[-1]
 
 
+@pytest.mark.parametrize("mine, jobs, theirs", [("6", 2, "3"), ("6,2", 1, "6"), ("2", 5, "1"), (None, 2, "4")])
+def test_runs_get_the_device_and_their_share_of_the_threads(write, tmp_path, monkeypatch, mine, jobs, theirs):
+    """OMP_NUM_THREADS is what the user or --threads has set; without it the cores count."""
+    seen = []
+    real = subprocess.Popen
+
+    def start(command, **kwargs):
+        seen.append(kwargs["env"])
+        return real([sys.executable, "-c", ""])
+
+    monkeypatch.setattr(runner.subprocess, "Popen", start)
+    monkeypatch.setattr(runner, "available_cores", lambda: 8)
+    monkeypatch.setenv("OMP_NUM_THREADS", mine) if mine else monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    run_study(load_study(write(unit({}))), tmp_path, jobs=jobs, device="gpu:1", progress=lambda line: None)
+    assert [(e["OMP_NUM_THREADS"], e["PADDLESEG_LITE_STUDY_DEVICE"]) for e in seen] == [(theirs, "gpu:1")]
+
+
+def test_a_worker_takes_the_device_of_the_study(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(worker, "end_with", lambda parent: None)
+    monkeypatch.setattr(worker.runtime, "setup", asked.append)
+    monkeypatch.setattr(worker, "_train", lambda folder: None)
+    worker.main(tmp_path)
+    monkeypatch.setenv("PADDLESEG_LITE_STUDY_DEVICE", "gpu:1")
+    worker.main(tmp_path)
+    assert asked == ["cpu", "gpu:1"]
+
+
+def test_the_tool_hands_its_device_to_the_study(tool, write, monkeypatch):
+    from paddleseg_lite import cli, commands
+
+    given = {}
+    monkeypatch.setattr(cli, "start", lambda args: type("Settled", (), {"device": "gpu:0"}))
+    monkeypatch.setattr(commands.ablation, "run_ablation", lambda config, **kwargs: given.update(kwargs) or 0)
+    assert tool("ablate", "--config", write(), "--device", "gpu")[0] == 0
+    assert given["device"] == "gpu:0"
+
+
 def test_no_run_is_started_on_a_full_disk(write, tmp_path, monkeypatch):
     """The first run ends, the second is not begun, the report has the first, and the next call goes on."""
     path = write(unit({"GloRe": {"model.context": {"type": "GloRe", "num_nodes": 4}}}))

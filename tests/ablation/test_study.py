@@ -1,13 +1,16 @@
 """Studies: expansion, execution, survival, holes, the report."""
 
+import dataclasses
 import json
+import re
 
 import numpy as np
 import pytest
 
-from paddleseg_lite.ablation.report import write_report
+from paddleseg_lite.ablation.metric import parse_metric
+from paddleseg_lite.ablation.report import write_hparams, write_report
 from paddleseg_lite.ablation.results import collect
-from paddleseg_lite.ablation.runner import read_result, run_folder, run_study
+from paddleseg_lite.ablation.runner import _outcome, read_result, run_folder, run_study
 from paddleseg_lite.ablation.study import load_study
 from paddleseg_lite.ablation.worker import write_result
 from paddleseg_lite.errors import ConfigError
@@ -99,6 +102,47 @@ def test_failed_and_missing_runs_show_as_holes(finished):
     text = (folder / "report.md").read_text()
     assert "1 failed; 1 not run" in text and "GloRe, seed 1: it diverged" in text
     assert "Too few finished seeds to compare: GloRe (+0.1000)." in text
+
+
+def with_metric(study, name):
+    return dataclasses.replace(study, metric=parse_metric(name, "study"))
+
+
+def change(study, folder, seed, edit):
+    target = run_folder(folder, study.find({"unit": "GloRe"}, seed))
+    result = json.loads((target / "result.json").read_text())
+    edit(result["metrics"]["classes"])
+    write_result(target, result)
+
+
+def test_a_metric_that_one_run_lacks_is_a_hole(finished):
+    """IoU is null for a class without truth and prediction; another data set may not have the class at all."""
+    study, folder = with_metric(finished[0], "classes.sky.IoU"), finished[1]
+    change(study, folder, 0, lambda classes: classes["sky"].update(IoU=None))
+    change(study, folder, 1, lambda classes: classes.pop("sky"))
+    write_report(study, folder)
+    write_hparams(study, folder)
+    text = (folder / "report.md").read_text()
+    assert "Hole: GloRe, seed 0: classes.sky.IoU is not defined" in text
+    assert "Hole: GloRe, seed 1: metric 'classes.sky.IoU': a validation has no 'sky'" in text
+    assert "| GloRe | 1 | 0.6100 |" in text
+    ((_, rows),) = collect(study, folder)
+    assert list(rows[1].values) == [2] and rows[1].mean == pytest.approx(0.61) and len(rows[0].values) == 3
+    assert len(list((folder / "vdl").iterdir())) == 4
+
+
+def test_a_metric_that_no_run_has_is_one_error(finished):
+    study, folder = with_metric(finished[0], "classes.sky.Iou"), finished[1]
+    for report in (write_report, collect):
+        with pytest.raises(ConfigError, match=r"a validation has no 'Iou'\. Did you mean 'IoU'"):
+            report(study, folder)
+
+
+@pytest.mark.parametrize("name, told", [("classes.sky.IoU", r": classes.sky.IoU nan in 1 s"),
+                                        ("mIuO", r": finished, but metric 'mIuO'.*Did you mean 'mIoU'.* in 1 s")])
+def test_a_metric_that_a_run_lacks_does_not_end_the_study(name, told):
+    result = {"status": "done", "seconds": 1.0, "metrics": {"mIoU": 0.5, "classes": {"sky": {"IoU": None}}}}
+    assert re.fullmatch(told, ": " + _outcome(result, parse_metric(name, "study")))
 
 
 def test_a_study_runs_skips_and_reports(write, tmp_path):

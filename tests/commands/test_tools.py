@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
+from paddleseg_lite.commands.training import run_folder as run_folder_of
 from paddleseg_lite.data import read_image, read_label
 
 SMALL = ["model.base_channels=4", "train_dataset.num_samples=8", "val_dataset.num_samples=3"]
@@ -158,6 +159,14 @@ def test_a_resume_that_does_not_fit_leaves_the_recipe_of_the_run(run_folder, too
     status, _, err = tool("train", "--config", other, "--resume_model", "--save_dir", run)
     assert status == 2 and "another network" in err
     assert (run / "config.yml").read_text(encoding="utf-8") == before
+
+
+def test_a_run_under_way_keeps_its_folder_for_itself(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first = run_folder_of(None, "unet", resume=False, overwrite=False)
+    (first / "metrics.jsonl").touch()  # it trains, and has no checkpoint yet
+    assert run_folder_of(None, "unet", resume=False, overwrite=False).name == "unet-2"
+    assert run_folder_of(None, "unet", resume=True, overwrite=False) == first
 
 
 BAD_CALLS = [

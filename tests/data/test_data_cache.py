@@ -1,5 +1,6 @@
 """Decoded samples: the same as read ones, within their bytes, shared, reused, never trusted blindly."""
 
+import errno
 import os
 import platform
 
@@ -102,6 +103,34 @@ def test_a_file_in_use_is_left_alone(tmp_path, caplog):
     assert one.enabled and one.put(0, image, None) and not two.enabled
     assert not two.put(0, image, None) and two.get(0) is None and len(two) == 0
     assert "is used by another run" in caplog.text
+
+
+@ON_LINUX
+def test_a_full_disk_ends_the_cache_and_not_the_process(tmp_path, monkeypatch, caplog):
+    """A mapped page that finds no space kills the process, so space is taken before it is written to."""
+    cache, image = DecodedCache(3, 3 << 20, tmp_path / "a.bin"), np.full((50, 50, 3), 7, np.uint8)
+    assert os.stat(tmp_path / "a.bin").st_blocks * 512 < 1 << 20  # it grows as it fills
+    assert cache.put(0, image, None)
+
+    def full(handle, start, size):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    assert not cache.put(1, image, None) and not cache.put(2, image, None)
+    assert caplog.text.count("the disk is full") == 1
+    np.testing.assert_array_equal(cache.get(0)[0], image)  # what is held stays of use
+    assert cache.get(1) is None and len(cache) == 1
+    assert not DecodedCache(3, 3 << 20, tmp_path / "b.bin").enabled
+
+
+@ON_LINUX
+def test_a_file_system_that_cannot_reserve_is_used_all_the_same(tmp_path, monkeypatch):
+    def unsupported(handle, start, size):
+        raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+
+    monkeypatch.setattr(os, "posix_fallocate", unsupported)
+    cache = DecodedCache(2, 10000, tmp_path / "a.bin")
+    assert cache.enabled and cache.put(0, np.zeros((2, 2, 3), np.uint8), None)
 
 
 def test_messages(tmp_path):

@@ -114,6 +114,18 @@ def test_image_size(tmp_path, name):
     assert io.image_size(write_image(tmp_path / name, RGB)) == (13, 17)
 
 
+@pytest.mark.parametrize("shape", [(13, 17), (13, 17, 1), (13, 17, 5)])
+def test_image_size_of_arrays(tmp_path, shape):
+    np.save(tmp_path / "a.npy", np.zeros(shape, np.uint8))
+    assert io.image_size(tmp_path / "a.npy", whole=True) == (13, 17)
+    np.save(tmp_path / "b.npy", np.zeros(shape, np.float32))
+    with pytest.raises(DataError, match=r"b\.npy is an array .* of float32"):
+        io.image_size(tmp_path / "b.npy")
+    (tmp_path / "a.npy").write_bytes((tmp_path / "a.npy").read_bytes()[:-1])
+    with pytest.raises(DataError, match=r"a\.npy is a damaged \.npy file"):
+        io.image_size(tmp_path / "a.npy")
+
+
 @pytest.mark.parametrize("read", [io.read_image, io.read_label, io.image_size])
 def test_files_that_are_none(tmp_path, read):
     with pytest.raises(DataError, match=r"missing\.png does not exist"):

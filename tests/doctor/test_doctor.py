@@ -97,6 +97,16 @@ def test_little_memory_ends_it_before_the_whole_batch(monkeypatch):
     assert "step_seconds" not in diagnosis.facts  # the full step was not tried
 
 
+def test_little_memory_in_half_precision_is_a_warning(monkeypatch):
+    """The rehearsal is in fp32, a GPU would train in half of it."""
+    monkeypatch.setattr(rehearsal, "free_for_step", lambda: 1 << 20)
+    monkeypatch.setattr("paddle.get_device", lambda: "gpu:0")
+    diagnosis = diagnose(scenes(precision="bf16"))
+    assert found(diagnosis, "warning", "a step of 4 takes about", "measured in fp32; bf16 takes less"), diagnosis.text()
+    assert not [f for f in diagnosis.findings if f.level == "error"], diagnosis.text()
+    assert found(diagnose(scenes()), "error", "a step of 4 takes about")
+
+
 def test_the_estimate_is_near_the_truth():
     """The peak of a whole step lies within a factor of two of what two samples foretell."""
     import paddle
@@ -194,3 +204,34 @@ def test_json(tool, copy, tmp_path):
     assert set(content) == {"ok", "verdict", "seconds", "facts", "findings"} and content["ok"] is False
     assert {"level", "topic", "what", "fix"} == set(content["findings"][0]) and content["findings"][0]["fix"]
     assert set(content["facts"]["train_census"]) == {"share", "images_with", "ignored_share", "suggested_weights"}
+
+
+def test_json_makes_its_folder_before_anything_is_examined(tool, tmp_path, monkeypatch):
+    from paddleseg_lite import doctor
+
+    path = tmp_path / "recipe.yml"
+    path.write_text(scenes().to_yaml(), encoding="utf-8")
+    flags = ("--config", path, "--no_dry_run", "--json")
+    assert tool("doctor", *flags, tmp_path / "new" / "folder" / "d.json")[0] == 0
+    assert json.loads((tmp_path / "new" / "folder" / "d.json").read_text(encoding="utf-8"))["ok"]
+    monkeypatch.setattr(doctor, "diagnose", lambda *_, **__: pytest.fail("examined"))
+    status, _, told = tool("doctor", *flags, path / "d.json")
+    assert status == 2 and "cannot write to the output folder" in told and "--json" in told
+
+
+@pytest.mark.parametrize("name, label_map, told", [("tif", {}, True), ("tif", {255: 1}, False), ("png", {}, False)])
+def test_masks_of_0_and_255_are_told(tmp_path, name, label_map, told):
+    """OpenCV reads the 1 of a 1-bit TIFF as 255, which is ignored."""
+    for i in range(4):
+        broken.write(tmp_path / f"{i}.png", np.full((32, 32, 3), 40 * i, np.uint8))
+        mask = np.zeros((32, 32), np.uint8)
+        mask[8:20] = 255
+        broken.write(tmp_path / f"{i}_label.{name}", mask)
+    for split, ids in (("train", (0, 1)), ("val", (2, 3))):
+        (tmp_path / f"{split}.txt").write_text("".join(f"{i}.png {i}_label.{name}\n" for i in ids), encoding="utf-8")
+    config = broken.recipe(tmp_path, 2)
+    for split in (config.train_dataset, config.val_dataset):
+        split["label_map"] = label_map
+    diagnosis = diagnose(config, dry_run=False)
+    hits = found(diagnosis, "warning", "2 labels hold only 0 and 255", "0_label.tif", "label_map: {255: 1}")
+    assert bool(hits) == told, diagnosis.text()

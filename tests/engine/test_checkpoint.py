@@ -302,6 +302,26 @@ def test_a_damaged_checkpoint_is_named_and_skipped(tmp_path, name, damage):
     assert name in problems[0]
 
 
+def test_a_file_that_the_disk_cannot_read_is_named_and_skipped(tmp_path, monkeypatch):
+    from paddleseg_lite.engine import checkpoint as module
+
+    save(tmp_path / "iter_9")
+    save(tmp_path / "iter_10")
+    real = module.sha256_of
+
+    def failing(path):
+        if path.parent.name == "iter_10" and path.name == "model.pdparams":
+            raise OSError(5, "Input/output error")
+        return real(path)
+
+    monkeypatch.setattr(module, "sha256_of", failing)
+    told = r"iter_10.model\.pdparams: cannot be read \(Input/output error\)"
+    with pytest.raises(CheckpointError, match=told):
+        load_checkpoint(tmp_path / "iter_10")
+    folder, (problem,) = newest_good(tmp_path)
+    assert folder == tmp_path / "iter_9" and re.search(told, problem)
+
+
 def test_nothing_good(tmp_path):
     assert newest_good(tmp_path) == (None, []) and newest_good(tmp_path / "none") == (None, [])
     save(tmp_path / "iter_1")

@@ -24,11 +24,14 @@ def arguments(root, folder, iters, batch, *more):
             "--log_iters", "1", "--no_vdl", "--no_doctor", "--save_dir", str(folder), *more, "--opts", *OPTS]
 
 
-def launch(root, folder, log_dir, iters, *more):
+def launch_script(log_dir, *call):
     command = [sys.executable, "-m", "paddle.distributed.launch", "--nproc_per_node", "2", "--backend", "gloo",
                "--log_dir", str(log_dir)]
-    return subprocess.Popen([*command, *arguments(root, folder, iters, 2, *more)], stdout=subprocess.PIPE,
-                            stderr=subprocess.STDOUT, text=True)
+    return subprocess.Popen([*command, *call], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def launch(root, folder, log_dir, iters, *more):
+    return launch_script(log_dir, *arguments(root, folder, iters, 2, *more))
 
 
 def records(folder, kind):
@@ -49,6 +52,26 @@ def test_two_processes_give_the_curve_of_one_with_the_double_batch(root, tmp_pat
     assert scores[0]["classes"].keys() == scores[1]["classes"].keys()
     total = [sum(c["support"] for c in s["classes"].values()) for s in scores]
     assert total[0] == total[1] == 4 * 32 * 32  # every image once
+
+
+def test_the_ranks_agree(tmp_path):
+    """On k-means anchors, on the statistics that validation uses, and on the step to stop at."""
+    process = launch_script(tmp_path / "log", str(Path(__file__).with_name("two_ranks.py")), str(tmp_path))
+    try:
+        output, _ = process.communicate(timeout=120)
+    except subprocess.TimeoutExpired:  # the ranks wait for each other
+        process.terminate()
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, output
+    ranks = [np.load(tmp_path / f"rank_{i}.npz") for i in range(2)]
+    assert [int(r["iteration"]) for r in ranks] == [3, 3]
+    assert [str(r["reason"]) for r in ranks] == ["rank 0 has seen enough", "another rank asked for a stop"]
+    names = [n for n in ranks[0].files if n.startswith(("start/", "eval/"))]
+    assert any("anchors" in n for n in names) and any("mean" in n for n in names)
+    for name in names:
+        np.testing.assert_array_equal(ranks[0][name], ranks[1][name], err_msg=name)
+    for name in (n for n in names if n.startswith("start/")):
+        np.testing.assert_array_equal(ranks[1][name], ranks[1][name.replace("start/", "average/")], err_msg=name)
 
 
 def test_when_one_rank_dies_the_other_ends_and_the_run_resumes(root, tmp_path):

@@ -6,6 +6,7 @@ import numpy as np
 import paddle
 import pytest
 
+from paddleseg_lite.engine import guard
 from paddleseg_lite.engine.callbacks import Callback
 from paddleseg_lite.engine.guard import TrainingDiverged, all_finite, first_bad_layer
 from paddleseg_lite.engine.trainer import Trainer
@@ -43,6 +44,19 @@ def test_stop_leaves_the_weights_good_and_a_black_box(tiny, tmp_path):
     assert box["parameters_with_non_finite_gradient"]
 
 
+def test_only_the_rank_that_saw_it_writes(tiny, tmp_path, monkeypatch):
+    config = tiny(nan_policy="skip", iters=3)
+    for rank, calls, written in ((1, {2}, ["blackbox_rank1.json"]), (1, set(), []), (0, {2}, ["blackbox.json"])):
+        folder = tmp_path / f"{rank}{len(calls)}"
+        trainer = trainer_with_poison(config, folder, calls)
+        trainer.rank = rank
+        # as another rank sees it in its second step
+        monkeypatch.setattr(guard, "any_rank", lambda flag, world, t=trainer: flag or t.state.iteration == 1)
+        trainer.run()
+        assert trainer.state.skipped_steps == 1
+        assert sorted(p.name for p in folder.glob("blackbox*")) == written
+
+
 def test_skip_leaves_the_update_out_and_goes_on(tiny, tmp_path):
     trainer = trainer_with_poison(tiny(nan_policy="skip", iters=4, optimizer={"type": "sgd"}), tmp_path, calls={2})
     seen = []
@@ -51,6 +65,25 @@ def test_skip_leaves_the_update_out_and_goes_on(tiny, tmp_path):
     assert trainer.state.iteration == 4 and trainer.state.skipped_steps == 1
     np.testing.assert_array_equal(seen[0], seen[1])  # update 2 did nothing
     assert not np.array_equal(seen[1], seen[2])
+
+
+def test_skipping_undoes_the_running_statistics(tiny, tmp_path):
+    """One infinite pixel in one batch: without undoing, the running means stay nan for ever."""
+    trainer = Trainer(tiny(nan_policy="skip", iters=3), tmp_path)
+    forward, calls = trainer.network.forward, []
+
+    def poisoned(image):
+        calls.append(1)
+        if len(calls) == 2:
+            image = image.clone()
+            image[0, 0, 5, 5] = float("inf")
+        return forward(image)
+
+    trainer.network.forward = poisoned
+    trainer.run()
+    assert trainer.state.skipped_steps == 1
+    for key, value in trainer.model.state_dict().items():
+        assert np.isfinite(value.numpy()).all(), key
 
 
 class _Weights(Callback):

@@ -14,6 +14,7 @@ from paddle import nn
 from paddleseg_lite.engine.inference import InferenceOptions, make_plan, predict_labels, predict_logits, predict_picture
 from paddleseg_lite.engine.labels import argmax_labels, resized_argmax
 from paddleseg_lite.engine.tiles import stream_windows, window_starts, window_weights
+from paddleseg_lite.errors import UserError
 from paddleseg_lite.layers import resize
 
 
@@ -196,6 +197,20 @@ def test_a_window_that_changes_size_is_an_error():
 def test_options_are_checked(bad):
     with pytest.raises(ValueError):
         InferenceOptions(**bad)
+
+
+@pytest.mark.parametrize("stride", [(9, 4), (8, 5)])
+def test_a_stride_above_the_window_is_refused_before_any_work(stride):
+    with pytest.raises(UserError, match=rf"stride \({stride[0]}, {stride[1]}\) is above crop_size \(8, 4\)"):
+        InferenceOptions(is_slide=True, crop_size=(8, 4), stride=stride)
+    InferenceOptions(is_slide=True, crop_size=(8, 4), stride=(8, 4))
+    InferenceOptions(is_slide=False, crop_size=(8, 4), stride=stride)  # not used
+
+
+def test_a_stride_above_the_window_that_was_chosen_is_cut_to_it():
+    options = InferenceOptions(is_slide=True, stride=(5000, 100))
+    plan = make_plan(Pointwise(), paddle.zeros([1, 3, 8, 8]), options, size=(4000, 6000))
+    assert plan.stride == (100, plan.window[1])
 
 
 @settings(deadline=None, max_examples=20)

@@ -125,6 +125,14 @@ def test_adam_couples_and_adamw_decouples_the_decay(kind):
     assert_same(net, weights)
 
 
+@pytest.mark.parametrize("kind", ["AdamW", "Adam", "Momentum"])
+def test_null_is_no_weight_decay(kind):
+    nets = [fresh(), fresh()]
+    for net, decay in zip(nets, (None, 0.0)):
+        steps(net, build_optimizer({"type": kind, "weight_decay": decay}, net, 1e-2)[0])
+    assert_same(nets[0], snapshot(nets[1]))
+
+
 def test_rmsprop():
     net = fresh()
     weights = snapshot(net)

@@ -1,5 +1,6 @@
 """Half precision: what a CPU does with it, and the scaler's state through JSON."""
 
+import contextlib
 import json
 import logging
 
@@ -8,6 +9,8 @@ import paddle
 import pytest
 
 from paddleseg_lite.engine import parallel, precision
+from paddleseg_lite.engine.callbacks import Callback
+from paddleseg_lite.engine.inference import run_logits
 from paddleseg_lite.engine.precision import Precision
 from paddleseg_lite.engine.trainer import Trainer
 
@@ -61,6 +64,38 @@ def test_the_logged_norm_is_that_of_the_unscaled_gradients(tiny, tmp_path):
         assert trainer.guard.check(trainer, batch)
         norms.append(float(trainer.guard.grad_norm))
     assert norms[0] == pytest.approx(norms[1], rel=1e-4) and norms[0] > 0
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_validation_runs_the_network_as_tools_val_does(tiny, tmp_path, monkeypatch, dtype):
+    """On a GPU: in half precision, scored in fp32; callbacks call the network under autocast."""
+    owner, inside, modes = Trainer(tiny(cpu_accel="off"), tmp_path), [], []
+    model = owner.model
+
+    def half_forward(network, *recipe):
+        def forward(x):
+            modes.append(network.training)
+            return run_logits(lambda y: {"out": network(y)["out"].astype(dtype)}, x)
+
+        return forward
+
+    @contextlib.contextmanager
+    def autocast():
+        inside.append(True)
+        yield
+        inside.pop()
+
+    class Shows(Callback):
+        def on_eval(self, trainer, evaluation, is_best):
+            modes.append(bool(inside))
+
+    monkeypatch.setattr("paddleseg_lite.engine.trainer.half_forward", half_forward)
+    monkeypatch.setattr(owner.precision, "autocast", autocast)
+    owner.callbacks.append(Shows())
+    evaluation = owner.validate()
+    assert modes == [False] * 4 + [True] and model.training  # 4 images, then the callback
+    assert np.isfinite(evaluation.loss) and evaluation.matrix.matrix.sum() == 4 * 32 * 32
+    assert run_logits(lambda x: x.astype(dtype), paddle.ones([1, 2, 2, 2])).dtype == paddle.float32
 
 
 @pytest.mark.parametrize("frozen", [True, False])

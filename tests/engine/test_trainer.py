@@ -1,11 +1,15 @@
 """Training: determinism, exact resume, validation that agrees with itself, early stop, averages."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from paddleseg_lite.engine.callbacks import Callback, EarlyStop, MetricsFile
+from paddleseg_lite.commands.training import SamplePictures
+from paddleseg_lite.data import Compose
+from paddleseg_lite.engine.builder import build_datasets
+from paddleseg_lite.engine.callbacks import Callback, EarlyStop, MetricsFile, TrainLog
 from paddleseg_lite.engine.checkpoint import list_checkpoints, load_checkpoint
 from paddleseg_lite.engine.evaluator import evaluate
 from paddleseg_lite.engine.predictor import load
@@ -188,3 +192,81 @@ def test_a_failed_save_does_not_end_the_run(tiny, tmp_path, monkeypatch, caplog)
     assert result.iteration == 6 and "iter_6" in calls
     assert "CHECKPOINT NOT SAVED" in caplog.text
     assert [p.name for p in list_checkpoints(tmp_path / "run")] == ["iter_3"]
+
+
+def test_an_old_checkpoint_that_cannot_be_deleted_does_not_end_the_run(tiny, tmp_path, monkeypatch, caplog):
+    from paddleseg_lite.engine import checkpoint as module
+
+    def refuse(folder):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(module, "remove_folder", refuse)
+    _, result = run(tiny(save_interval=1, keep_checkpoint_max=2), tmp_path / "run")
+    assert result.iteration == 6 and result.stopped_by is None
+    assert "iter_1: cannot be deleted (Permission denied)" in caplog.text and "Training goes on" in caplog.text
+
+
+@pytest.mark.parametrize("seconds, shown", [(59.9, "00:00:59"), (3661, "01:01:01"), (108000, "30:00:00"),
+                                            (1e6, "277:46:40")])
+def test_the_eta_counts_days_as_hours(caplog, seconds, shown):
+    info = {"epoch": 1, "iter": 1, "loss": 1.0, "lr": 0.1, "images_per_s": 1.0, "data_share": 0.0, "eta_s": seconds,
+            "loss_parts": {}}
+    with caplog.at_level("INFO", logger="paddleseg_lite"):
+        TrainLog(progress=False).on_log(SimpleNamespace(total_iters=2), info)
+    assert caplog.messages[0].endswith(f"ETA {shown}")
+
+
+@pytest.mark.parametrize("init, asked, told", [("kmeans", False, True), ("kmeans", True, False),
+                                               ("random", False, False)])
+def test_random_anchors_where_kmeans_is_asked_for_are_told(tiny, tmp_path, caplog, init, asked, told):
+    context = {"type": "GCU", "num_nodes": 2, "init": init}
+    run(tiny(model__context=context, init_context=asked, iters=1, save_interval=1), tmp_path / "run")
+    hits = [m for m in caplog.messages if "init: kmeans" in m and "set init_context: true" in m]
+    assert len(hits) == told
+
+
+def test_resuming_from_an_older_checkpoint_leaves_the_other_branch(tiny, tmp_path):
+    folder = tmp_path / "run"
+    config = tiny(save_interval=1, keep_checkpoint_max=3)  # iter_4, iter_5, iter_6 stay
+    train(config, save_dir=folder)
+    before = load_checkpoint(folder / "iter_6")
+    result = train(config, save_dir=folder, resume=folder / "iter_4")
+    assert sorted(p.name for p in (folder / "abandoned_1").iterdir()) == ["iter_5", "iter_6"]
+    assert [p.name for p in list_checkpoints(folder)] == ["iter_4", "iter_5", "iter_6"]
+    after = load_checkpoint(folder / "iter_6")
+    for key, value in before.model_state.items():
+        np.testing.assert_array_equal(after.model_state[key], value, err_msg=key)
+    assert before.state == after.state and result.iteration == 6
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_images_without_colour_train_and_are_shown(tiny, tmp_path, channels):
+    config = tiny(iters=1, save_interval=1, model__in_channels=channels)
+    trainer = Trainer(config, tmp_path / "run")
+    for dataset in (trainer.train_dataset, trainer.val_dataset):
+        whole = dataset.read
+        dataset.read = lambda i, whole=whole: {**whole(i), "image": whole(i)["image"][..., :channels]}
+        dataset.transforms = Compose([{"type": "Normalize", "mean": [0.5], "std": [0.5]}])
+    trainer.callbacks.append(SamplePictures(tmp_path / "samples"))
+    trainer.run()
+    assert (tmp_path / "samples" / "sample_0_iter_000001.png").exists()
+
+
+def test_images_are_normalised_unless_the_recipe_says_how(tiny, tmp_path):
+    given = {"type": "Scenes", "num_samples": 4, "size": [32, 32], "num_classes": 6}
+    config = tiny(iters=1, save_interval=1, train_dataset=given, val_dataset=dict(given))
+    train(config, save_dir=tmp_path / "run")
+    _, dataset = build_datasets(config)
+    seen = dataset.get(0)["image"]
+    assert seen.min() < 0 and abs(seen).max() <= 1
+    pixels = dataset.load(0)["image"]
+    np.testing.assert_array_equal(load(tmp_path / "run").sample(pixels)[0]["image"], seen)
+
+
+def test_without_validation_data_prediction_draws_nothing(tiny, tmp_path):
+    crop = {"type": "RandomPaddingCrop", "crop_size": [32, 32]}
+    config = tiny(iters=1, save_interval=1, do_eval=False, val_dataset=None,
+                  train_dataset__transforms=[crop, "RandomHorizontalFlip", {"type": "Normalize"}])
+    run(config, tmp_path / "run")
+    sample, _ = load(tmp_path / "run").sample(np.zeros([50, 70, 3], np.uint8))
+    assert sample["image"].shape == (50, 70, 3)

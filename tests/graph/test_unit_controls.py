@@ -139,6 +139,18 @@ def test_shuffled_assignment_trains_on_one_image_with_the_map_of_the_step_before
     assert np.array_equal(unit.assign(b).numpy(), kept)
 
 
+def test_shuffled_assignment_takes_maps_of_another_precision():
+    """Autocast gives half-precision maps (here: double, which a CPU can resize); the kept one stays fp32."""
+    unit = build("ShuffledAssignment")
+    single = unit.unit.assign
+    unit.unit.assign = lambda x: single(x).astype("float64")
+    for images in (2, 1):
+        assert unit.assign(features(images, 8, 8)).dtype == paddle.float64
+    assert unit.kept.dtype == paddle.float32
+    unit.eval()
+    np.testing.assert_allclose(unit.assign(features(2, 8, 8))[1:].numpy(), unit.kept.numpy(), atol=1e-6)
+
+
 @pytest.mark.parametrize("position", ["deep", "stage1"])
 def test_slot_takes_units_and_controls(position):
     spec = {"position": position, **GLORE}

@@ -170,6 +170,9 @@ def test_init_from_features_lowers_the_quantisation_error():
     assert sigma.min() >= 0.05 - 1e-6 and sigma.max() <= 0.95 + 1e-6
     with pytest.raises(ValueError, match=r"\[M, 12\]"):
         unit.init_from_features(points[:, :3])
+    half = GCU(in_channels=C, num_nodes=2).to(dtype="float16")  # amp_level O2
+    half.init_from_features(points)
+    assert half.graphs[0].anchors.dtype == half.graphs[0].raw_sigma.dtype == paddle.float16
 
 
 @pytest.mark.parametrize("control", [None, "ShuffledAssignment", "IdentityGraph"])
