@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import paddle
 from paddle import nn
 
 from ..errors import UserError
+from ..layers import keep_statistics
 from .parallel import any_rank
 
 logger = logging.getLogger("paddleseg_lite")
@@ -43,12 +45,12 @@ class NumbersGuard:
         self._loss_sum: Any = None
         self._metas: list[dict] = []
         self._skips = 0
-        self._statistics: list = []
+        self._put_back: Callable[[], None] | None = None
 
     def begin(self, model) -> None:
         """Before a step: keep what its forward pass changes (running statistics), to undo it if it is skipped."""
         if self.policy == "skip":
-            self._statistics = [(v, v.clone()) for v in model.state_dict().values() if v.stop_gradient]
+            self._put_back = keep_statistics(model)
 
     def saw(self, batch: dict, total) -> None:
         """Note the loss of one (micro) batch."""
@@ -88,8 +90,8 @@ class NumbersGuard:
                 message + "Usual causes: learning rate too high (try a tenth, or warm-up), damaged images, "
                 "labels out of range, half precision. --nan_policy skip leaves such updates out."
             )
-        for value, before in self._statistics:
-            value.set_value(before)
+        if self._put_back is not None:
+            self._put_back()
         logger.warning("%sUpdate left out (%d in a row).", message, self._skips)
         return False
 
@@ -145,12 +147,11 @@ def first_bad_layer(model: nn.Layer, image) -> str | None:
                     found.append(name)
 
             hooks.append(layer.register_forward_post_hook(hook))
-    # Running statistics must not move: look, do not touch.
-    kept = {name: value.clone() for name, value in model.state_dict().items()}
+    put_back = keep_statistics(model)  # look, do not touch
     try:
         model(image)
     finally:
-        model.set_state_dict(kept)
+        put_back()
         for hook in hooks:
             hook.remove()
     return found[0] if found else None

@@ -15,6 +15,7 @@ import paddle
 from ..config import Config
 from ..data import BatchSchedule, train_batches
 from ..errors import CheckpointError, ConfigError, EnvironmentProblem
+from ..layers import freeze_bn, running_statistics
 from . import parallel
 from .builder import build_datasets, build_loss, build_network, inference_options
 from .callbacks import Callback
@@ -82,8 +83,6 @@ class Trainer:
         paddle.seed(derive(config.seed, 0))
         self.model = build_network(config, self.train_dataset.num_classes)
         if config.freeze_bn:
-            from ..layers import freeze_bn
-
             freeze_bn(self.model)
         else:  # SyncBatchNorm has no frozen form
             self.model = parallel.convert_sync_bn(self.model, self.world_size)
@@ -213,8 +212,8 @@ class Trainer:
         """Score the (averaged) weights on the validation set; keep the best."""
         config = self.config
         with self.ema.applied() if self.ema is not None else contextlib.nullcontext():
-            statistics = (v for v in self.model.state_dict().values() if v.stop_gradient)
-            parallel.broadcast(statistics, self.world_size)  # else each rank scores its images with its own
+            # else each rank scores its images with its own
+            parallel.broadcast(running_statistics(self.model), self.world_size)
             self.model.eval()
             evaluation = evaluate(
                 half_forward(self.model, config.precision, config.amp_level) or self.model, self.val_dataset,

@@ -10,6 +10,7 @@ import paddle
 from paddle import nn
 
 from ..errors import ConfigError
+from ..layers import keep_statistics
 
 
 def initialise_contexts(model: nn.Layer, batches: Iterable, *, max_pixels: int = 20000, iters: int = 10,
@@ -75,9 +76,7 @@ def kmeans_units(model: nn.Layer) -> dict[str, nn.Layer]:
 def _batch_statistics(model: nn.Layer):
     """Eval mode (no dropout), but batch normalisation by batch statistics; everything restored afterwards."""
     modes = [(layer, layer.training) for layer in model.sublayers(include_self=True)]
-    # Paddle keeps running statistics among the parameters, without gradient.
-    kept = [v for v in model.state_dict().values() if v.stop_gradient]
-    values = [v.clone() for v in kept]
+    put_back = keep_statistics(model)
     model.eval()
     for layer, training in modes:
         if training and isinstance(layer, nn.layer.norm._BatchNormBase):
@@ -87,5 +86,4 @@ def _batch_statistics(model: nn.Layer):
     finally:
         for layer, training in modes:
             layer.training = training
-        for variable, value in zip(kept, values):
-            variable.set_value(value)
+        put_back()

@@ -4,7 +4,7 @@ from .conv import ConvBNAct, conv_bn, conv_bn_relu
 from .fcn_head import FCNHead, make_dropout
 from .init import kaiming_fan_out
 from .jpu import JPU
-from .norm import BatchNorm, freeze_bn
+from .norm import BatchNorm, freeze_bn, keep_statistics, running_statistics
 from .pyramid import ASPP, PyramidPooling, adaptive_avg_pool
 from .separable import SeparableConv
 from .squeeze_excite import SqueezeExcite
@@ -26,7 +26,9 @@ __all__ = [
     "fit_to",
     "freeze_bn",
     "kaiming_fan_out",
+    "keep_statistics",
     "make_dropout",
     "max_unpool_2x2",
     "resize",
+    "running_statistics",
 ]

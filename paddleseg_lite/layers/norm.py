@@ -1,4 +1,4 @@
-"""Batch normalisation that refuses to normalise one value.
+"""Batch normalisation that refuses to normalise one value; its running statistics.
 
 Paddle's BatchNorm in train mode returns its input unchanged, without a word,
 when it sees a single value per channel (batch size 1 after global pooling).
@@ -6,6 +6,8 @@ when it sees a single value per channel (batch size 1 after global pooling).
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import paddle
 from paddle import nn
@@ -36,6 +38,25 @@ class BatchNorm(nn.BatchNorm2D):
                     "batch normalisation (freeze_bn), or build the image-pooling branch with image_pool_norm=False."
                 )
         return nn.BatchNorm2D.forward(self, x)  # not super(): Paddle 2.6 cannot convert it to a static graph
+
+
+def running_statistics(layer: nn.Layer) -> list[paddle.Tensor]:
+    """What a forward pass in train mode changes, and parameters that are frozen.
+
+    Paddle keeps running statistics among the parameters, without gradient.
+    """
+    return [value for value in layer.state_dict().values() if value.stop_gradient]
+
+
+def keep_statistics(layer: nn.Layer) -> Callable[[], None]:
+    """Note the :func:`running_statistics`; the function returned puts them back."""
+    kept = [(value, value.clone()) for value in running_statistics(layer)]
+
+    def put_back():
+        for value, before in kept:
+            value.set_value(before)
+
+    return put_back
 
 
 def freeze_bn(layer: nn.Layer, *, affine: bool = True) -> int:

@@ -193,7 +193,6 @@ def mirrored(side):
     92 pixels before it, at least 92 behind it; a short line is reflected again and again.
     """
     length = 184 + side + (4 - side) % 16
-    length = max(length, 188)
     period = max(1, 2 * (side - 1))
     at = paddle.arange(-92, length - 92) % period
     return paddle.minimum(at, period - at) if side > 1 else paddle.zeros_like(at)
