@@ -30,7 +30,7 @@ from benchmarks.results_page import publish  # noqa: E402
 from paddleseg_lite import accel  # noqa: E402
 from paddleseg_lite.accel import primitive  # noqa: E402
 from paddleseg_lite.models import build_model  # noqa: E402
-from paddleseg_lite.reporting import markdown_table  # noqa: E402
+from paddleseg_lite.reports import markdown_table  # noqa: E402
 
 
 def resident_mib() -> float:
@@ -63,14 +63,17 @@ def main() -> int:
     growth = rows[-1][1] - rows[len(rows) // 2 - 1][1]
     flat = growth <= args.allowed
     seconds = time.perf_counter() - started
-    text = "\n\n".join([
-        "# Memory of an accelerated training",
-        f"`python benchmarks/accel_leak.py --steps {args.steps}`: UNet, 8 channels, {args.mode}, {len(sizes)} input "
-        f"sizes in turn, {seconds:.0f} s. Growth in the last half: {growth:+.1f} MiB "
-        f"({'flat' if flat else 'NOT FLAT'}; {args.allowed:.0f} MiB are allowed).",
-        markdown_table(["step", "resident MiB", "operations cached"],
-                       [[str(s), f"{m:.0f}", str(n)] for s, m, n in rows]),
-    ])
+    text = "\n\n".join(
+        [
+            "# Memory of an accelerated training",
+            f"`python benchmarks/accel_leak.py --steps {args.steps}`: UNet, 8 channels, {args.mode}, {len(sizes)} input "
+            f"sizes in turn, {seconds:.0f} s. Growth in the last half: {growth:+.1f} MiB "
+            f"({'flat' if flat else 'NOT FLAT'}; {args.allowed:.0f} MiB are allowed).",
+            markdown_table(
+                ["step", "resident MiB", "operations cached"], [[str(s), f"{m:.0f}", str(n)] for s, m, n in rows]
+            ),
+        ]
+    )
     publish(text, args.out)
     return 0 if flat else 1
 

@@ -21,21 +21,17 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.results_page import publish  # noqa: E402
-from paddleseg_lite.ablation.runner import read_result, run_study  # noqa: E402
-from paddleseg_lite.ablation.statistics import compare_paired  # noqa: E402
-from paddleseg_lite.ablation.study import Run, Study  # noqa: E402
 from paddleseg_lite.config import load_config  # noqa: E402
-from paddleseg_lite.reporting import markdown_table  # noqa: E402
+from paddleseg_lite.reports import markdown_table  # noqa: E402
+from paddleseg_lite.studies.runner import read_result, run_study  # noqa: E402
+from paddleseg_lite.studies.statistics import compare_paired  # noqa: E402
+from paddleseg_lite.studies.study import Run, Study  # noqa: E402
 
 RECIPES = {  # what differs from the recipe in configs/
     "UNet": ("unet/unet_camvid_half.yml", {"model.base_channels": 8, "iters": 200}),
     "DeepLabV3P": ("deeplab_v3plus/deeplab_v3plus_camvid_half.yml", {"iters": 400}),
 }
-MODES = {
-    "off": {"cpu_accel": "off"},
-    "fp32": {"cpu_accel": "fp32"},
-    "bf16": {"cpu_accel": "auto", "precision": "bf16"},
-}
+MODES = {"off": {"cpu_accel": "off"}, "fp32": {"cpu_accel": "fp32"}, "bf16": {"cpu_accel": "auto", "precision": "bf16"}}
 
 
 def plan(args, modes) -> Study:
@@ -46,8 +42,13 @@ def plan(args, modes) -> Study:
         for seed in args.seeds:
             for mode in modes:
                 overrides = {
-                    **changes, **MODES[mode], "seed": seed, "cache": "memory", "log_iters": 20,
-                    "train_dataset.dataset_root": args.camvid, "val_dataset.dataset_root": args.camvid,
+                    **changes,
+                    **MODES[mode],
+                    "seed": seed,
+                    "cache": "memory",
+                    "log_iters": 20,
+                    "train_dataset.dataset_root": args.camvid,
+                    "val_dataset.dataset_root": args.camvid,
                 }
                 if args.iters:
                     overrides["iters"] = args.iters
@@ -74,12 +75,25 @@ def tables(study: Study, folder: Path, args) -> list[str]:
         paired = ["", ""] if mode == "off" else [f"{d.difference:+.2f}", f"{d.low:+.2f} .. {d.high:+.2f}"]
         spread = statistics.stdev(scores) if len(scores) > 1 else float("nan")
         summary.append([name, mode, str(len(scores)), f"{statistics.mean(scores):.4f}", f"{spread:.4f}", *paired])
-        single += [[name, mode, str(s), f"{r['metrics']['mIoU']:.4f}", f"{r['metrics']['aAcc']:.4f}"]
-                   for s, r in by_seed.items()]
+        single += [
+            [name, mode, str(s), f"{r['metrics']['mIoU']:.4f}", f"{r['metrics']['aAcc']:.4f}"]
+            for s, r in by_seed.items()
+        ]
     return [
-        markdown_table(["network", "kernels", "seeds", "mean mIoU", "std over seeds", "difference to off, points",
-                        "95 % interval"], summary),
-        "## Every run", markdown_table(["network", "kernels", "seed", "mIoU", "accuracy"], single),
+        markdown_table(
+            [
+                "network",
+                "kernels",
+                "seeds",
+                "mean mIoU",
+                "std over seeds",
+                "difference to off, points",
+                "95 % interval",
+            ],
+            summary,
+        ),
+        "## Every run",
+        markdown_table(["network", "kernels", "seed", "mIoU", "accuracy"], single),
     ]
 
 
@@ -95,18 +109,26 @@ def main() -> int:
     p.add_argument("--out", help="Markdown file")
     args = p.parse_args()
     folder = Path(args.work_dir)
-    run_study(plan(args, args.modes), folder, jobs=args.jobs,
-              progress=lambda text: print(time.strftime("%H:%M:%S"), text, flush=True))
-    details = "; ".join(f"{name}: `{RECIPES[name][0]}` with " + ", ".join(
-        f"{key} {value}" for key, value in RECIPES[name][1].items()) for name in args.only)
-    text = "\n\n".join([
-        "# The same training on Paddle's kernels and on oneDNN's",
-        f"`python benchmarks/cpu_accuracy.py --camvid PATH`. {details}. From scratch on the 367 training images of "
-        "CamVid (11 classes) at 240x180; mIoU of the last validation (101 images, scored at 480x360). Validation of "
-        "an accelerated run uses the fp32 kernels. Differences are means over seeds of the difference to `off` with "
-        "the same seed; intervals by Student's t.",
-        *tables(plan(args, list(MODES)), folder, args),
-    ])
+    run_study(
+        plan(args, args.modes),
+        folder,
+        jobs=args.jobs,
+        progress=lambda text: print(time.strftime("%H:%M:%S"), text, flush=True),
+    )
+    details = "; ".join(
+        f"{name}: `{RECIPES[name][0]}` with " + ", ".join(f"{key} {value}" for key, value in RECIPES[name][1].items())
+        for name in args.only
+    )
+    text = "\n\n".join(
+        [
+            "# The same training on Paddle's kernels and on oneDNN's",
+            f"`python benchmarks/cpu_accuracy.py --camvid PATH`. {details}. From scratch on the 367 training images of "
+            "CamVid (11 classes) at 240x180; mIoU of the last validation (101 images, scored at 480x360). Validation of "
+            "an accelerated run uses the fp32 kernels. Differences are means over seeds of the difference to `off` with "
+            "the same seed; intervals by Student's t.",
+            *tables(plan(args, list(MODES)), folder, args),
+        ]
+    )
     publish(text, args.out)
     return 0
 

@@ -33,8 +33,8 @@ def passes(loaded, dataset, crfs, limit):
     import paddle
 
     from paddleseg_lite.data import restore
-    from paddleseg_lite.engine.inference import predict_logits
-    from paddleseg_lite.engine.refine import refine
+    from paddleseg_lite.inference.logits import predict_logits
+    from paddleseg_lite.inference.refine import refine
     from paddleseg_lite.metrics import ConfusionMatrix
 
     new = lambda: ConfusionMatrix(dataset.num_classes, ignore_index=dataset.ignore_index)  # noqa: E731
@@ -63,8 +63,8 @@ def draw(loaded, dataset, crf, images, name: str, folder: Path) -> None:
     import numpy as np
 
     from paddleseg_lite.data import colorize, write_png
-    from paddleseg_lite.engine.pictures import panel
     from paddleseg_lite.metrics import ConfusionMatrix
+    from paddleseg_lite.visualize.overlays import panel
 
     score = lambda m: ConfusionMatrix.from_matrix(m).compute("nan").mIoU  # noqa: E731
     gains = [score(after) - score(before) for before, after in zip(images["none"], images[name])]
@@ -105,19 +105,22 @@ def main() -> int:
     import numpy as np
 
     from paddleseg_lite.config import load_config
-    from paddleseg_lite.engine.builder import build_dataset
-    from paddleseg_lite.engine.predictor import find_config, load
+    from paddleseg_lite.data.building import build_dataset
+    from paddleseg_lite.inference.predictor import find_config, load
     from paddleseg_lite.metrics import difference_interval
     from paddleseg_lite.postprocess import DenseCRF
-    from paddleseg_lite.reporting import markdown_table
+    from paddleseg_lite.reports import markdown_table
 
     root = {"val_dataset.dataset_root": args.dataset_root} if args.dataset_root else {}
     loaded = load(args.model_path, config=load_config(find_config(args.model_path), overrides=root))
     crfs = {name: DenseCRF.preset(name) for name in args.presets}
     val_spec = loaded.config.val_dataset
     if args.search:
-        tuning = {**loaded.config.train_dataset, "dataset_root": val_spec["dataset_root"],
-                  "transforms": val_spec["transforms"]}
+        tuning = {
+            **loaded.config.train_dataset,
+            "dataset_root": val_spec["dataset_root"],
+            "transforms": val_spec["transforms"],
+        }
         tuning.pop("mode", None)
         tuning_set = build_dataset(tuning, mode="train")
         tuning_set.mode = "val"  # its transforms are those of validation: they change the image only
@@ -130,20 +133,32 @@ def main() -> int:
     for name in crfs:
         interval = difference_interval(images["none"], images[name], convention="nan")
         score = totals[name].compute("nan").mIoU
-        rows.append([name, f"{score:.4f}", f"{score - base:+.4f}", f"{interval.low:+.4f} .. {interval.high:+.4f}",
-                     f"{np.median(seconds[name]):.2f}"])
+        rows.append(
+            [
+                name,
+                f"{score:.4f}",
+                f"{score - base:+.4f}",
+                f"{interval.low:+.4f} .. {interval.high:+.4f}",
+                f"{np.median(seconds[name]):.2f}",
+            ]
+        )
     if args.pictures:
         best = max(crfs, key=lambda name: totals[name].compute("nan").mIoU)
         draw(loaded, dataset, crfs[best], images, best, Path(args.pictures))
     height, width = dataset.load(0)["image"].shape[:2]
-    text = "\n\n".join([
-        "# The CRF on CamVid",
-        f"`python benchmarks/crf_camvid.py` on {Path(args.model_path).name} ({loaded.config.model['type']}): "
-        f"{len(images['none'])} validation images at {width}x{height}, {settled.threads} threads; the same logits in "
-        "every row. The interval is the bootstrap over images of the paired difference (95 %); it says nothing about "
-        "other training runs. Presets are the published parameters, made for PASCAL VOC.",
-        markdown_table(["CRF", "mIoU", "difference", "95 % interval", "s/image (median)"], rows),
-    ]) + "\n"
+    text = (
+        "\n\n".join(
+            [
+                "# The CRF on CamVid",
+                f"`python benchmarks/crf_camvid.py` on {Path(args.model_path).name} ({loaded.config.model['type']}): "
+                f"{len(images['none'])} validation images at {width}x{height}, {settled.threads} threads; the same logits in "
+                "every row. The interval is the bootstrap over images of the paired difference (95 %); it says nothing about "
+                "other training runs. Presets are the published parameters, made for PASCAL VOC.",
+                markdown_table(["CRF", "mIoU", "difference", "95 % interval", "s/image (median)"], rows),
+            ]
+        )
+        + "\n"
+    )
     publish(text, args.out)
     return 0
 

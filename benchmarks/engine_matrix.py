@@ -29,17 +29,19 @@ runtime.setup("cpu", seed=0)
 import numpy as np  # noqa: E402
 import paddle  # noqa: E402
 
-from paddleseg_lite.export import Normalisation, available, compare, load_engine, to_onnx, verify  # noqa: E402
-from paddleseg_lite.export.engines import OnnxEngine, _onnxruntime, _openvino  # noqa: E402
+from paddleseg_lite.export import Normalisation, available, compare, load_engine, to_onnx  # noqa: E402
+from paddleseg_lite.export import agreement as verify  # noqa: E402
+from paddleseg_lite.export.backends import OnnxEngine, _onnxruntime, _openvino  # noqa: E402
+from paddleseg_lite.export.onnx.trace import eval_mode  # noqa: E402
 from paddleseg_lite.export.source import FileSource, ModelFile  # noqa: E402
-from paddleseg_lite.export.trace import eval_mode  # noqa: E402
 from paddleseg_lite.models import build_model  # noqa: E402
-from paddleseg_lite.reporting import markdown_table  # noqa: E402
+from paddleseg_lite.reports import markdown_table  # noqa: E402
 from tests.models.checks import awake  # noqa: E402
 from tests.models.test_all import SPECS  # noqa: E402
 
 UNITS = {
-    "none": None, "GCU": {"type": "GCU", "num_nodes": [2, 4]},
+    "none": None,
+    "GCU": {"type": "GCU", "num_nodes": [2, 4]},
     "GloRe": {"type": "GloRe", "num_state": 8, "num_nodes": 4},
     "GINet": {"type": "GINet", "num_state": 8, "num_nodes": 4},
 }
@@ -123,17 +125,24 @@ def report(results: dict, engines: list[str], seconds: float) -> str:
     names = ("paddlepaddle", "openvino", "onnxruntime")
     versions = ", ".join(f"{n} {metadata.version(n)}" for n in names if n == "paddlepaddle" or not available()[n])
     count = sum(len(r["engines"]) for r in results.values())
-    return "\n\n".join([
-        "# The engines against dygraph",
-        f"`python benchmarks/engine_matrix.py`: {len(results)} networks and graph units in them, {count} "
-        f"comparisons with dygraph fp32 (Paddle's own kernels), {seconds / 60:.0f} minutes; {versions}. Each cell: "
-        "pixels with the same class, and the largest difference of two logits relative to the largest logit, over an "
-        "image of 41x59 and a batch of two of 64x96. `inside`: uint8 pixels in, class ids out, normalisation and "
-        "argmax in the file. `sizes`: which sizes one ONNX file (operator set 17) serves; other sizes get a file "
-        "each. Networks that unpool can differ at single windows whose two largest values are equal in all digits.",
-        "## Exceptions", "\n".join(f"* {line}" for line in wrong) if wrong else "None.",
-        "## All", markdown_table(["network", "unit", "sizes", *columns], rows),
-    ]) + "\n"
+    return (
+        "\n\n".join(
+            [
+                "# The engines against dygraph",
+                f"`python benchmarks/engine_matrix.py`: {len(results)} networks and graph units in them, {count} "
+                f"comparisons with dygraph fp32 (Paddle's own kernels), {seconds / 60:.0f} minutes; {versions}. Each cell: "
+                "pixels with the same class, and the largest difference of two logits relative to the largest logit, over an "
+                "image of 41x59 and a batch of two of 64x96. `inside`: uint8 pixels in, class ids out, normalisation and "
+                "argmax in the file. `sizes`: which sizes one ONNX file (operator set 17) serves; other sizes get a file "
+                "each. Networks that unpool can differ at single windows whose two largest values are equal in all digits.",
+                "## Exceptions",
+                "\n".join(f"* {line}" for line in wrong) if wrong else "None.",
+                "## All",
+                markdown_table(["network", "unit", "sizes", *columns], rows),
+            ]
+        )
+        + "\n"
+    )
 
 
 def main() -> int:

@@ -24,7 +24,7 @@ SCENES = 100
 def main(folders: list[str]) -> None:
     runtime.setup("cpu")
     from paddleseg_lite.data.datasets.context_scenes import ContextScenes
-    from paddleseg_lite.engine.predictor import load
+    from paddleseg_lite.inference.predictor import load
 
     data = ContextScenes(kind="semantic_hard", num_samples=SCENES, difficulty=0.0, mode="val")
     for folder in folders:
@@ -40,8 +40,11 @@ def main(folders: list[str]) -> None:
                 mine, other = (cosine(a, cues[g]) for g in (box.group, 1 - box.group))
                 own, objects = own + (mine > other), objects + 1
                 weight.append(mine - other)
-        print(f"{folder}: nodes in {groups}: {own / objects:.3f} of {objects} objects are closer to their own mark "
-              f"(mean difference of cosines {sum(weight) / objects:+.3f})", flush=True)
+        print(
+            f"{folder}: nodes in {groups}: {own / objects:.3f} of {objects} objects are closer to their own mark "
+            f"(mean difference of cosines {sum(weight) / objects:+.3f})",
+            flush=True,
+        )
 
 
 def assignment(loaded, image):

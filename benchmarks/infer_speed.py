@@ -28,7 +28,7 @@ import numpy as np  # noqa: E402
 
 from benchmarks.results_page import publish  # noqa: E402
 from benchmarks.train_step import processor  # noqa: E402
-from paddleseg_lite.reporting import markdown_table  # noqa: E402
+from paddleseg_lite.reports import markdown_table  # noqa: E402
 
 SIZE, CLASSES = (360, 480), 11
 RESNET = {"type": "ResNet50_vd", "output_stride": 8}
@@ -59,8 +59,9 @@ class Side:
             environment["OMP_NUM_THREADS"] = str(threads)
         command = [python, "-W", "ignore", str(ROOT / "benchmarks" / "infer_worker.py"), json.dumps(job)]
         self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 (read when the process has ended)
-        self.process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=self.errors, text=True)
+        self.process = subprocess.Popen(
+            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True
+        )
         self.read()
 
     def read(self) -> dict:
@@ -100,7 +101,7 @@ def our_network(name: str) -> dict:
 
 def weights_of_run(name: str, run: str, drawn: Path, target: Path) -> None:
     """The weights of a run of ours under PaddleSeg's names, which the drawn ones tell."""
-    from paddleseg_lite.engine.predictor import load
+    from paddleseg_lite.inference.predictor import load
     from paddleseg_lite.interop.converters import CONVERTERS
 
     model = load(run).model
@@ -144,10 +145,12 @@ def compare(name: str, args, folder: Path) -> dict:
                 time.sleep(0.25)  # let its threads go to sleep before the next side starts
         labels = {title: values.argmax(axis=1) for title, values in logits.items()}
         result = {
-            "ms": {s.title: s.median for s in sides}, "trained": name in args.trained,
+            "ms": {s.title: s.median for s in sides},
+            "trained": name in args.trained,
             "agreement": {t: float((v == labels[THREADED]).mean()) for t, v in labels.items()},
             "difference": {t: float(np.abs(v - logits[THREADED]).max()) for t, v in logits.items()},
-            "scale": float(np.abs(logits[THREADED]).max()), "val": {},
+            "scale": float(np.abs(logits[THREADED]).max()),
+            "val": {},
         }
         if name in args.val:
             result["val"] = validate(name, sides, args)
@@ -183,21 +186,35 @@ def report(results: dict, args) -> str:
             best = precision and min(v for t, v in r["ms"].items() if t.endswith(precision)) == ms
             ratio = r["ms"][THREADED] / ms
             floor = FLOORS[precision][name] if best else None
-            rows.append([
-                name, title, f"{ms:,.1f}", f"{r['ms'][SHIPPED] / ms:.1f}x", f"{ratio:.1f}x",
-                "" if floor is None else f"{floor}x: {'reached' if ratio >= floor else 'NOT reached'}",
-                f"{100 * r['agreement'][title]:.3f} %", f"{r['difference'][title]:.1e} of {r['scale']:.1f}",
-            ])
+            rows.append(
+                [
+                    name,
+                    title,
+                    f"{ms:,.1f}",
+                    f"{r['ms'][SHIPPED] / ms:.1f}x",
+                    f"{ratio:.1f}x",
+                    "" if floor is None else f"{floor}x: {'reached' if ratio >= floor else 'NOT reached'}",
+                    f"{100 * r['agreement'][title]:.3f} %",
+                    f"{r['difference'][title]:.1e} of {r['scale']:.1f}",
+                ]
+            )
         for title, v in r["val"].items():
             rate = {t: x["images"] / x["seconds"] for t, x in r["val"].items()}
             best = title not in (SHIPPED, THREADED) and rate[title] == max(rate.values())
             ratio = rate[title] / rate[THREADED]
             floor = VAL_FLOORS[name]
-            val_rows.append([
-                name + (" (trained)" if r["trained"] else ""), title, str(v["images"]), f"{rate[title]:.2f}",
-                f"{rate[title] / rate[SHIPPED]:.1f}x", f"{ratio:.1f}x",
-                f"{floor}x: {'reached' if ratio >= floor else 'NOT reached'}" if best else "", f"{v['mIoU']:.4f}",
-            ])
+            val_rows.append(
+                [
+                    name + (" (trained)" if r["trained"] else ""),
+                    title,
+                    str(v["images"]),
+                    f"{rate[title]:.2f}",
+                    f"{rate[title] / rate[SHIPPED]:.1f}x",
+                    f"{ratio:.1f}x",
+                    f"{floor}x: {'reached' if ratio >= floor else 'NOT reached'}" if best else "",
+                    f"{v['mIoU']:.4f}",
+                ]
+            )
     parts = [
         "# Prediction and validation against PaddleSeg",
         f"`{' '.join(['python', 'benchmarks/infer_speed.py', *args.shown])}` on {args.threads} threads of "
@@ -206,18 +223,34 @@ def report(results: dict, args) -> str:
         "is a target set before measuring, for the fastest of our engines in that precision against PaddleSeg on all "
         "threads; argmax and largest "
         "difference of logits are against PaddleSeg's.",
-        markdown_table(["network", "side", "ms", "as shipped / this", "all threads / this", "floor",
-                        "same argmax", "difference of logits"], rows),
+        markdown_table(
+            [
+                "network",
+                "side",
+                "ms",
+                "as shipped / this",
+                "all threads / this",
+                "floor",
+                "same argmax",
+                "difference of logits",
+            ],
+            rows,
+        ),
     ]
     if val_rows:
-        parts += ["## Validation of CamVid", (
-            f"{args.images} images of 480x360, reading, metrics and (here) cross-entropy included; PaddleSeg's own "
-            "`evaluate`, where the table says so on the first images only. mIoU counts absent classes as 1, as "
-            f"PaddleSeg does. PaddleSeg's metric needed one repair to run on Paddle 3 (it joins scalars). The best "
-            f"of {args.val_passes} passes; passes above a minute are taken once. The networks "
-            "were trained at 240x180, so mIoU at 480x360 is not what [engines](engines.md) has."
-        ), markdown_table(["network", "side", "images", "images/s", "to as shipped", "to all threads", "floor", "mIoU"],
-                          val_rows)]
+        parts += [
+            "## Validation of CamVid",
+            (
+                f"{args.images} images of 480x360, reading, metrics and (here) cross-entropy included; PaddleSeg's own "
+                "`evaluate`, where the table says so on the first images only. mIoU counts absent classes as 1, as "
+                f"PaddleSeg does. PaddleSeg's metric needed one repair to run on Paddle 3 (it joins scalars). The best "
+                f"of {args.val_passes} passes; passes above a minute are taken once. The networks "
+                "were trained at 240x180, so mIoU at 480x360 is not what [engines](engines.md) has."
+            ),
+            markdown_table(
+                ["network", "side", "images", "images/s", "to as shipped", "to all threads", "floor", "mIoU"], val_rows
+            ),
+        ]
     peak = next((r["peak"] for r in results.values() if "peak" in r), None)
     if peak:
         parts += ["## How close to the chip", share_of_peak(results, peak)]
@@ -230,14 +263,27 @@ def share_of_peak(results: dict, peak: dict[str, float]) -> str:
     from paddleseg_lite.models.summary import summarize
 
     gmacs = {name: summarize(build_model(our_network(name)), (1, 3, *SIZE)).gmacs for name in results}
-    rates = {p: {name: 2e3 * gmacs[name] / min(ms for title, ms in r["ms"].items() if title.endswith(p))
-                 for name, r in results.items()} for p in ("fp32", "bf16")}
+    rates = {
+        p: {
+            name: 2e3 * gmacs[name] / min(ms for title, ms in r["ms"].items() if title.endswith(p))
+            for name, r in results.items()
+        }
+        for p in ("fp32", "bf16")
+    }
     best = {p: max(peak.get(p, 0), *rates[p].values()) for p in rates}
-    rows = [[name, f"{gmacs[name]:.1f}", *(cell for p in rates for cell in (
-        f"{rates[p][name]:,.0f}", f"{100 * rates[p][name] / best[p]:.0f} %"))] for name in results]
+    rows = [
+        [
+            name,
+            f"{gmacs[name]:.1f}",
+            *(cell for p in rates for cell in (f"{rates[p][name]:,.0f}", f"{100 * rates[p][name] / best[p]:.0f} %")),
+        ]
+        for name in results
+    ]
     named = ", ".join(f"{v:,.0f} in {k}" for k, v in peak.items())
-    text = ("Operations a second of our fastest engine, two per multiply-add, and their share of the most seen "
-            f"here (these networks, and large convolutions of oneDNN: {named} GFLOP/s).")
+    text = (
+        "Operations a second of our fastest engine, two per multiply-add, and their share of the most seen "
+        f"here (these networks, and large convolutions of oneDNN: {named} GFLOP/s)."
+    )
     table = markdown_table(["network", "GMACs", "fp32 GFLOP/s", "of the most", "bf16 GFLOP/s", "of the most"], rows)
     gain = best["bf16"] / best["fp32"]
     if gain < 3:
@@ -271,8 +317,11 @@ def main() -> int:
     p.add_argument("--peer_python", required=True, help="interpreter with PaddleSeg 2.8.0")
     p.add_argument("--camvid", help="CamVid folder, for validation and a real image")
     p.add_argument("--only", nargs="*", default=list(NETWORKS), choices=list(NETWORKS))
-    p.add_argument("--engines", nargs="*", default=[
-        "dygraph:fp32", "openvino:fp32", "onnxruntime:fp32", "dygraph:bf16", "openvino:bf16"])
+    p.add_argument(
+        "--engines",
+        nargs="*",
+        default=["dygraph:fp32", "openvino:fp32", "onnxruntime:fp32", "dygraph:bf16", "openvino:bf16"],
+    )
     p.add_argument("--val", nargs="*", default=[], choices=list(VAL_FLOORS), help="networks to validate CamVid with")
     p.add_argument("--trained", nargs="*", default=[], metavar="NETWORK=RUN", help="weights of runs of ours")
     p.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))

@@ -43,8 +43,8 @@ class Ours:
 
     def val(self, count):
         """Seconds and mIoU (PaddleSeg's convention) of the first images, as tools/val.py takes them."""
-        from paddleseg_lite.engine.builder import build_dataset
-        from paddleseg_lite.engine.evaluator import evaluate
+        from paddleseg_lite.data.building import build_dataset
+        from paddleseg_lite.inference.evaluation import evaluate
         from paddleseg_lite.metrics import MeanCrossEntropy
 
         spec = {"type": "CamVid", "dataset_root": self.job["camvid"], "transforms": [{"type": "Normalize"}]}
@@ -56,7 +56,7 @@ class Ours:
 
     def peak(self):
         """GFLOP/s that oneDNN reaches on large convolutions here."""
-        from paddleseg_lite.benchmark.peak import measure_peaks
+        from paddleseg_lite.benchmark.machine_peak import measure_peaks
 
         return measure_peaks()
 
@@ -107,8 +107,14 @@ class PaddleSeg:
         from paddleseg.utils import metrics
 
         root = Path(self.job["camvid"])
-        dataset = Dataset(transforms=[Normalize()], dataset_root=str(root), num_classes=11, mode="val",
-                          val_path=str(root / "val.txt"), ignore_index=11)
+        dataset = Dataset(
+            transforms=[Normalize()],
+            dataset_root=str(root),
+            num_classes=11,
+            mode="val",
+            val_path=str(root / "val.txt"),
+            ignore_index=11,
+        )
         dataset.file_list = dataset.file_list[:count]
         metrics.paddle = Stacking(self.paddle)
         started = time.perf_counter()

@@ -26,33 +26,59 @@ sys.path.insert(0, str(ROOT))
 import numpy as np  # noqa: E402
 
 from benchmarks.results_page import publish  # noqa: E402
-from paddleseg_lite.engine.checkpoint import load_checkpoint  # noqa: E402
-from paddleseg_lite.engine.storage import TEMPORARY  # noqa: E402
-from paddleseg_lite.reporting import markdown_table  # noqa: E402
+from paddleseg_lite.checkpoint.folder import load_checkpoint  # noqa: E402
+from paddleseg_lite.checkpoint.storage import TEMPORARY  # noqa: E402
+from paddleseg_lite.reports import markdown_table  # noqa: E402
 
 ITERS = 40
 OPTS = [
-    "model.base_channels=8", "train_dataset.num_samples=16", "val_dataset.num_samples=2", "train_dataset.size=[48,48]",
-    "val_dataset.size=[48,48]", "lr_scheduler.warmup_iters=0",
+    "model.base_channels=8",
+    "train_dataset.num_samples=16",
+    "val_dataset.num_samples=2",
+    "train_dataset.size=[48,48]",
+    "val_dataset.size=[48,48]",
+    "lr_scheduler.warmup_iters=0",
 ]
 SCENARIOS = {
-    "plain": [], "2 workers": ["--num_workers", "2"], "EMA": ["--use_ema"], "accumulation": ["--accumulate", "2"],
+    "plain": [],
+    "2 workers": ["--num_workers", "2"],
+    "EMA": ["--use_ema"],
+    "accumulation": ["--accumulate", "2"],
 }
 
 
 def train(folder: Path, flags: list[str], *more: str) -> subprocess.Popen:
-    command = [sys.executable, str(ROOT / "tools" / "train.py"), "--iters", str(ITERS), "--batch_size", "2", "--no_vdl",
-               "--save_interval", "2", "--save_dir", str(folder), *flags, *more, "--opts", *OPTS]
+    command = [
+        sys.executable,
+        str(ROOT / "tools" / "train.py"),
+        "--iters",
+        str(ITERS),
+        "--batch_size",
+        "2",
+        "--no_vdl",
+        "--save_interval",
+        "2",
+        "--save_dir",
+        str(folder),
+        *flags,
+        *more,
+        "--opts",
+        *OPTS,
+    ]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def differences(a: Path, b: Path) -> list[str]:
     """What differs between the last checkpoints of two runs: weights, averages, optimizer, counters."""
     first, second = (load_checkpoint(p / f"iter_{ITERS}") for p in (a, b))
-    states = [(first.model_state, second.model_state), (first.ema_state or {}, second.ema_state or {}),
-              (first.optimizer_state.tensors, second.optimizer_state.tensors)]
-    found = [k for x, y in states for k in x.keys() | y.keys()
-             if k not in x or k not in y or not np.array_equal(x[k], y[k])]
+    states = [
+        (first.model_state, second.model_state),
+        (first.ema_state or {}, second.ema_state or {}),
+        (first.optimizer_state.tensors, second.optimizer_state.tensors),
+    ]
+    found = [
+        k for x, y in states for k in x.keys() | y.keys() if k not in x or k not in y or not np.array_equal(x[k], y[k])
+    ]
     return found + [k for k in first.state.keys() | second.state.keys() if first.state.get(k) != second.state.get(k)]
 
 
@@ -121,7 +147,8 @@ def main() -> int:
         "# Trainings killed with SIGKILL and resumed\n\n"
         f"`python benchmarks/kill_resume.py --kills {args.kills} --seed {args.seed}`: {ITERS} iterations, saving "
         "every 2; compared are weights, averaged weights, optimizer state and counters of the last checkpoint.\n\n"
-        + markdown_table(header, rows), args.out,
+        + markdown_table(header, rows),
+        args.out,
     )
     return 0 if all(row[3] == row[4] for row in rows) else 1
 

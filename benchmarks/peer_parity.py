@@ -24,11 +24,11 @@ from paddleseg_lite import __version__  # noqa: E402
 from paddleseg_lite.errors import EnvironmentProblem  # noqa: E402
 from paddleseg_lite.interop.converters import CONVERTERS  # noqa: E402
 from paddleseg_lite.interop.findings import Findings  # noqa: E402
+from paddleseg_lite.interop.origin_parity import TOLERANCE, compare_outputs, run_origin  # noqa: E402
 from paddleseg_lite.interop.paddleseg_models import translate_model  # noqa: E402
-from paddleseg_lite.interop.verify import TOLERANCE, compare_outputs, run_origin  # noqa: E402
 from paddleseg_lite.models import build_model  # noqa: E402
 from paddleseg_lite.registry import BACKBONES  # noqa: E402
-from paddleseg_lite.reporting import markdown_table  # noqa: E402
+from paddleseg_lite.reports import markdown_table  # noqa: E402
 from paddleseg_lite.weights import load_strict, read_weights  # noqa: E402
 
 K = 7
@@ -61,7 +61,8 @@ PADDLESEG = [
 ]
 TORCHVISION = [
     (f"{net}_resnet{depth}", {"type": kind, "style": "torchvision", "backbone": f"ResNet{depth}", "aux": True})
-    for net, kind in (("fcn", "FCN"), ("deeplabv3", "DeepLabV3")) for depth in (50, 101)
+    for net, kind in (("fcn", "FCN"), ("deeplabv3", "DeepLabV3"))
+    for depth in (50, 101)
 ]
 
 
@@ -146,7 +147,7 @@ def main():
         "Random weights and batch-norm statistics, drawn and saved by the origin, converted here. Each entry of the "
         f"last column: largest difference of an output, and its largest value; the limit is {TOLERANCE:g} (of values "
         "up to 1, relative beyond). `heads`: train mode with running statistics; `train`: with the batch's, for "
-        "torchvision in float64. Dropout is off. \"Left out\" are tensors of the file that are not needed (UNet's "
+        'torchvision in float64. Dropout is off. "Left out" are tensors of the file that are not needed (UNet\'s '
         "classifier is in PaddleSeg's files twice; ImageNet classifiers; torch's batch counters).",
         "",
         markdown_table(

@@ -21,13 +21,21 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from paddleseg_lite.reporting import markdown_table  # noqa: E402
+from paddleseg_lite.reports import markdown_table  # noqa: E402
 
-SMALL = ["train_dataset.num_samples=4", "val_dataset.num_samples=2", "train_dataset.size=[64,64]",
-         "val_dataset.size=[64,64]", "batch_size=2", "lr_scheduler.warmup_iters=0"]
-TITLE = "# Networks and tools on other versions of Paddle\n\n" \
-        "Made by `benchmarks/smoke.py`, run once in each environment on a CPU: every network trains two steps, is " \
-        "validated and predicts a picture, each through its tool.\n"
+SMALL = [
+    "train_dataset.num_samples=4",
+    "val_dataset.num_samples=2",
+    "train_dataset.size=[64,64]",
+    "val_dataset.size=[64,64]",
+    "batch_size=2",
+    "lr_scheduler.warmup_iters=0",
+]
+TITLE = (
+    "# Networks and tools on other versions of Paddle\n\n"
+    "Made by `benchmarks/smoke.py`, run once in each environment on a CPU: every network trains two steps, is "
+    "validated and predicts a picture, each through its tool.\n"
+)
 
 
 def subjects() -> dict[str, tuple[Path, list[str]]]:
@@ -52,14 +60,30 @@ def run(*command: str) -> str:
 
 def smoke(recipe: Path, opts: list[str], folder: Path) -> dict[str, str]:
     out, pictures = folder / "run", folder / "pictures"
-    results = {"train": run("tools/train.py", "--config", str(recipe), "--iters", "2", "--save_dir", str(out),
-                            "--no_vdl", "--opts", *SMALL, *opts)}
+    results = {
+        "train": run(
+            "tools/train.py",
+            "--config",
+            str(recipe),
+            "--iters",
+            "2",
+            "--save_dir",
+            str(out),
+            "--no_vdl",
+            "--opts",
+            *SMALL,
+            *opts,
+        )
+    }
     if results["train"]:
         return results
     results["val"] = run("tools/val.py", "--model_path", str(out))
     image = next(iter(sorted((out / "samples").rglob("*.png"))), None)
-    results["infer"] = run("tools/infer.py", "--model_path", str(out), "--image_path", str(image),
-                           "--save_dir", str(pictures)) if image else "no sample picture was written"
+    results["infer"] = (
+        run("tools/infer.py", "--model_path", str(out), "--image_path", str(image), "--save_dir", str(pictures))
+        if image
+        else "no sample picture was written"
+    )
     return results
 
 
@@ -94,11 +118,19 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as folder:
             results = smoke(recipe, opts, Path(folder))
         failed += any(results.values())
-        rows.append([name, *(("ok" if not results[tool] else results[tool]) if tool in results else "-"
-                             for tool in ("train", "val", "infer"))])
+        rows.append(
+            [
+                name,
+                *(
+                    ("ok" if not results[tool] else results[tool]) if tool in results else "-"
+                    for tool in ("train", "val", "infer")
+                ),
+            ]
+        )
         print(*rows[-1], sep=" | ", flush=True)
-    body = f"{len(rows) - failed} of {len(rows)} pass, in {time.monotonic() - started:.0f} s.\n\n" \
-           + markdown_table(["recipe", "train", "val", "infer"], rows)
+    body = f"{len(rows) - failed} of {len(rows)} pass, in {time.monotonic() - started:.0f} s.\n\n" + markdown_table(
+        ["recipe", "train", "val", "infer"], rows
+    )
     if args.out:
         write(Path(args.out), environment(), body)
     return 1 if failed else 0

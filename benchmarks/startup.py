@@ -23,20 +23,27 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.results_page import publish  # noqa: E402
-from paddleseg_lite.reporting import markdown_table  # noqa: E402
+from paddleseg_lite.reports import markdown_table  # noqa: E402
 
 MISSING = "does_not_exist"
 REAL = {  # arguments of a start that ends at its first look for the input
-    "train": ["--config", f"{MISSING}.yml"], "val": ["--model_path", MISSING],
-    "infer": ["--model_path", MISSING, "--image_path", MISSING], "export": ["--model_path", MISSING],
-    "doctor": ["--config", f"{MISSING}.yml"], "benchmark": ["--config", f"{MISSING}.yml"],
-    "ablate": ["--config", f"{MISSING}.yml"], "compare": [MISSING, MISSING],
+    "train": ["--config", f"{MISSING}.yml"],
+    "val": ["--model_path", MISSING],
+    "infer": ["--model_path", MISSING, "--image_path", MISSING],
+    "export": ["--model_path", MISSING],
+    "doctor": ["--config", f"{MISSING}.yml"],
+    "benchmark": ["--config", f"{MISSING}.yml"],
+    "ablate": ["--config", f"{MISSING}.yml"],
+    "compare": [MISSING, MISSING],
     "convert": ["--config", f"{MISSING}.yml", "--input", MISSING, "--output", MISSING],
     "summary": ["--config", f"{MISSING}.yml"],
 }
 # what train, doctor and benchmark load once the recipe is read
-AFTER_RECIPE = {"train": "paddleseg_lite.commands.training, paddleseg_lite.engine.trainer",
-                "doctor": "paddleseg_lite.doctor", "benchmark": "paddleseg_lite.commands.benchmark"}
+AFTER_RECIPE = {
+    "train": "paddleseg_lite.cli.jobs.train, paddleseg_lite.training.trainer",
+    "doctor": "paddleseg_lite.doctor",
+    "benchmark": "paddleseg_lite.cli.jobs.benchmark",
+}
 
 
 def commands() -> dict[str, list[str]]:
@@ -55,8 +62,13 @@ def commands() -> dict[str, list[str]]:
 def measure(arguments: list[str]) -> tuple[float, float, int]:
     """Processor seconds, wall seconds, exit status."""
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    done = subprocess.run([sys.executable, "-W", "ignore", *arguments], capture_output=True, cwd=ROOT, check=False,
-                          env={**os.environ, "COLUMNS": "100"})
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", *arguments],
+        capture_output=True,
+        cwd=ROOT,
+        check=False,
+        env={**os.environ, "COLUMNS": "100"},
+    )
     wall, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime, wall, done.returncode
 
@@ -80,12 +92,14 @@ def main() -> int:
         best = min(results)
         slow += [title] if best[0] > bound else []
         rows.append([title, f"{best[0]:.2f}", f"{min(r[1] for r in results):.2f}", f"{best[0] / base:.2f}x"])
-    text = "\n\n".join([
-        "# Start-up",
-        f"`python benchmarks/startup.py --rounds {args.rounds}`: least of {args.rounds} starts. Bound: 1.2 x "
-        f"`import paddle` + 0.5 s = {bound:.2f} s of processor time; above it: {', '.join(slow) or 'nothing'}.",
-        markdown_table(["start", "processor s", "wall s", "against import paddle"], rows),
-    ])
+    text = "\n\n".join(
+        [
+            "# Start-up",
+            f"`python benchmarks/startup.py --rounds {args.rounds}`: least of {args.rounds} starts. Bound: 1.2 x "
+            f"`import paddle` + 0.5 s = {bound:.2f} s of processor time; above it: {', '.join(slow) or 'nothing'}.",
+            markdown_table(["start", "processor s", "wall s", "against import paddle"], rows),
+        ]
+    )
     publish(text, args.out)
     return 1 if slow else 0
 

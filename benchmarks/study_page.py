@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from paddleseg_lite.reporting.plots import pyplot, to_png
+from paddleseg_lite.reports.plots import pyplot, to_png
 
 BEGIN, END = "<!-- tables -->", "<!-- end of tables -->"
 

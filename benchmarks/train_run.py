@@ -58,16 +58,28 @@ def run_peer(job: dict) -> float:
             updates.times.append(time.perf_counter())
 
     model = peer_network(job["description"], job["num_classes"])
-    transforms = [ResizeStepScaling(*SCALES, 0), RandomPaddingCrop(CROP, label_padding_value=11),
-                  RandomHorizontalFlip(), Normalize()]
+    transforms = [
+        ResizeStepScaling(*SCALES, 0),
+        RandomPaddingCrop(CROP, label_padding_value=11),
+        RandomHorizontalFlip(),
+        Normalize(),
+    ]
     data = Dataset("train", job["camvid"], transforms, 11, train_path=f"{job['camvid']}/train.txt", ignore_index=11)
     # PaddleSeg's own class adds an integer to a float, which Paddle 3 refuses; Paddle's does the same with less.
     loss = {"types": [paddle.nn.CrossEntropyLoss(ignore_index=11, axis=1)], "coef": [1]}
     paddle.flops = lambda *_, **__: None  # its last act, which fails with NumPy 2
     optimizer = Timed(0.01, parameters=model.parameters(), weight_decay=4e-5)
     with tempfile.TemporaryDirectory() as folder:
-        train(model, data, optimizer=optimizer, save_dir=folder, iters=job["iters"], batch_size=job["batch"],
-              save_interval=10**9, losses=loss)
+        train(
+            model,
+            data,
+            optimizer=optimizer,
+            save_dir=folder,
+            iters=job["iters"],
+            batch_size=job["batch"],
+            save_interval=10**9,
+            losses=loss,
+        )
     return updates.rate(job["batch"])
 
 
@@ -79,8 +91,8 @@ def run_ours(job: dict) -> float:
     from train_step import our_network
 
     from paddleseg_lite.config import parse_config
-    from paddleseg_lite.engine.callbacks import Callback
-    from paddleseg_lite.engine.trainer import Trainer
+    from paddleseg_lite.training.callbacks import Callback
+    from paddleseg_lite.training.trainer import Trainer
 
     class Timed(Callback, Updates):
         def on_step(self, trainer):
@@ -88,17 +100,35 @@ def run_ours(job: dict) -> float:
 
     timed = Timed()
     transforms = [
-        {"type": "ResizeStepScaling", "min_scale_factor": SCALES[0], "max_scale_factor": SCALES[1],
-         "scale_step_size": 0},
-        {"type": "RandomPaddingCrop", "crop_size": CROP}, {"type": "RandomHorizontalFlip"}, {"type": "Normalize"},
+        {
+            "type": "ResizeStepScaling",
+            "min_scale_factor": SCALES[0],
+            "max_scale_factor": SCALES[1],
+            "scale_step_size": 0,
+        },
+        {"type": "RandomPaddingCrop", "crop_size": CROP},
+        {"type": "RandomHorizontalFlip"},
+        {"type": "Normalize"},
     ]
-    config = parse_config({
-        "model": our_network(job["network"], job["num_classes"]), "batch_size": job["batch"], "iters": job["iters"],
-        "train_dataset": {"type": "CamVid", "dataset_root": job["camvid"], "mode": "train", "transforms": transforms},
-        "optimizer": {"type": "Momentum", "weight_decay": 4.0e-5}, "loss": {"out": {"type": "CrossEntropyLoss"}},
-        "lr_scheduler": {"type": "PolynomialDecay", "learning_rate": 0.01, "end_lr": 0.0, "power": 0.9},
-        "do_eval": False, "save_interval": job["iters"], **job["settings"],
-    })
+    config = parse_config(
+        {
+            "model": our_network(job["network"], job["num_classes"]),
+            "batch_size": job["batch"],
+            "iters": job["iters"],
+            "train_dataset": {
+                "type": "CamVid",
+                "dataset_root": job["camvid"],
+                "mode": "train",
+                "transforms": transforms,
+            },
+            "optimizer": {"type": "Momentum", "weight_decay": 4.0e-5},
+            "loss": {"out": {"type": "CrossEntropyLoss"}},
+            "lr_scheduler": {"type": "PolynomialDecay", "learning_rate": 0.01, "end_lr": 0.0, "power": 0.9},
+            "do_eval": False,
+            "save_interval": job["iters"],
+            **job["settings"],
+        }
+    )
     with tempfile.TemporaryDirectory() as folder:
         Trainer(config, folder, callbacks=[timed]).run()
     return timed.rate(job["batch"])
@@ -138,7 +168,7 @@ def main() -> int:
     from train_step import NETWORKS as DESCRIPTIONS
     from train_step import NUM_CLASSES, processor
 
-    from paddleseg_lite.reporting import markdown_table
+    from paddleseg_lite.reports import markdown_table
 
     earlier = Path(f"{args.out}.json")
     results = json.loads(earlier.read_text(encoding="utf-8")) if args.out and earlier.exists() else {}
@@ -152,8 +182,14 @@ def main() -> int:
         rates = results[name] = {side[0]: [] for side in sides}
         for _ in range(args.rounds):
             for title, python, iters, threads, settings in sides:
-                job = {**common, "network": name, "description": DESCRIPTIONS[name], "side": title, "iters": iters,
-                       "settings": settings}
+                job = {
+                    **common,
+                    "network": name,
+                    "description": DESCRIPTIONS[name],
+                    "side": title,
+                    "iters": iters,
+                    "settings": settings,
+                }
                 rates[title].append(start(python, job, threads))
                 print(f"{name:11} {title:21} {rates[title][-1]:7.2f} images/s", flush=True)
         if args.out:
@@ -164,14 +200,17 @@ def main() -> int:
         base = statistics.median(rates["PaddleSeg as shipped"])
         for title, values in rates.items():
             middle = statistics.median(values)
-            rows.append([name, title, f"{middle:.2f}", f"{min(values):.2f} to {max(values):.2f}",
-                         f"{middle / base:.2f}x"])
-    text = "\n\n".join([
-        "# Whole training runs on CamVid at 240x180",
-        f"`python benchmarks/train_run.py`, batches of {args.batch}, {args.rounds} runs of each side in turns; "
-        f"{processor()}.",
-        markdown_table(["network", "side", "images/s", "range", "against PaddleSeg"], rows),
-    ])
+            rows.append(
+                [name, title, f"{middle:.2f}", f"{min(values):.2f} to {max(values):.2f}", f"{middle / base:.2f}x"]
+            )
+    text = "\n\n".join(
+        [
+            "# Whole training runs on CamVid at 240x180",
+            f"`python benchmarks/train_run.py`, batches of {args.batch}, {args.rounds} runs of each side in turns; "
+            f"{processor()}.",
+            markdown_table(["network", "side", "images/s", "range", "against PaddleSeg"], rows),
+        ]
+    )
     if args.out:
         with contextlib.suppress(OSError):
             earlier.with_suffix(".md").write_text(text + "\n", encoding="utf-8")

@@ -29,7 +29,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from paddleseg_lite.reporting import markdown_table  # noqa: E402
+from paddleseg_lite.reports import markdown_table  # noqa: E402
 
 NUM_CLASSES = 11
 
@@ -134,8 +134,13 @@ def compare(name: str, args) -> list[dict]:
         for side in running:
             side.close()
     return [
-        {"network": name, "side": s.title, **s.about, "times": s.times,
-         **{f"{w}_{c}_ms": s.median(w, c) for w in ("train", "infer") for c in ("wall", "cpu")}}
+        {
+            "network": name,
+            "side": s.title,
+            **s.about,
+            "times": s.times,
+            **{f"{w}_{c}_ms": s.median(w, c) for w in ("train", "infer") for c in ("wall", "cpu")},
+        }
         for s in running
     ]
 
@@ -179,19 +184,25 @@ def main() -> int:
             earlier.write_text(json.dumps(results, indent=1), encoding="utf-8")
         for r in results:
             if r["network"] == name:
-                print(f"{name:11} {r['side']:21} train {r['train_wall_ms']:8.0f} ms (cpu {r['train_cpu_ms']:8.0f}), "
-                      f"inference {r['infer_wall_ms'] or 0:6.0f} ms", flush=True)
+                print(
+                    f"{name:11} {r['side']:21} train {r['train_wall_ms']:8.0f} ms (cpu {r['train_cpu_ms']:8.0f}), "
+                    f"inference {r['infer_wall_ms'] or 0:6.0f} ms",
+                    flush=True,
+                )
     base = "PaddleSeg" if args.peer_python else "ours off"
     counts = sorted({len(r["times"]["train"]) for r in results})
     steps = " to ".join(str(n) for n in dict.fromkeys((counts[0], counts[-1])))
-    text = "\n\n".join([
-        "# Training speed beside PaddleSeg and PyTorch",
-        f"## Training steps, {args.batch}x3x{args.size[0]}x{args.size[1]}, {args.threads} threads",
-        f"`python benchmarks/train_step.py`, medians of {steps} steps taken in turns; {processor()}.",
-        table(results, base, "wall"), "The same in processor time (all threads together):",
-        table(results, base, "cpu"),
-        *("#" + Path(file).read_text(encoding="utf-8").strip() for file in args.append),
-    ])
+    text = "\n\n".join(
+        [
+            "# Training speed beside PaddleSeg and PyTorch",
+            f"## Training steps, {args.batch}x3x{args.size[0]}x{args.size[1]}, {args.threads} threads",
+            f"`python benchmarks/train_step.py`, medians of {steps} steps taken in turns; {processor()}.",
+            table(results, base, "wall"),
+            "The same in processor time (all threads together):",
+            table(results, base, "cpu"),
+            *("#" + Path(file).read_text(encoding="utf-8").strip() for file in args.append),
+        ]
+    )
     if args.out:
         earlier.with_suffix(".md").write_text(text + "\n", encoding="utf-8")
     print(text)

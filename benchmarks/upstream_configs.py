@@ -21,12 +21,12 @@ import paddle  # noqa: E402
 
 from paddleseg_lite import __version__  # noqa: E402
 from paddleseg_lite.config import load_config  # noqa: E402
-from paddleseg_lite.config_file import read_tree  # noqa: E402
-from paddleseg_lite.engine.optim import build_optimizer  # noqa: E402
+from paddleseg_lite.config.reading import read_tree  # noqa: E402
 from paddleseg_lite.errors import UserError  # noqa: E402
 from paddleseg_lite.interop.paddleseg_config import NETWORKS  # noqa: E402
 from paddleseg_lite.losses import build_criterion  # noqa: E402
 from paddleseg_lite.models import build_model  # noqa: E402
+from paddleseg_lite.optim.optimizers import build_optimizer  # noqa: E402
 from paddleseg_lite.registry import DATASETS  # noqa: E402
 
 _built: dict[str, tuple] = {}

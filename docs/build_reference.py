@@ -18,9 +18,22 @@ OUT = ROOT / "docs" / "reference"
 NOTE = "<!-- Made by docs/build_reference.py from the sources. Do not edit. -->\n"
 
 PAGES = {  # page -> (title, packages or modules)
-    "library": ("The library's public names", [
-        "runtime.py", "errors.py", "registry.py", "models/build.py", "models/base.py", "models/context.py",
-        "models/summary.py", "engine/predictor.py", "engine/evaluator.py", "engine/trainer.py", "accel/switch.py"]),
+    "library": (
+        "The library's public names",
+        [
+            "runtime.py",
+            "errors.py",
+            "registry.py",
+            "models/build.py",
+            "models/base.py",
+            "models/context.py",
+            "models/summary.py",
+            "inference/predictor.py",
+            "inference/evaluation.py",
+            "training/trainer.py",
+            "accel/switch.py",
+        ],
+    ),
     "models": ("Networks", ["models"]),
     "backbones": ("Backbones", ["backbones"]),
     "layers": ("Layers", ["layers"]),
@@ -28,7 +41,8 @@ PAGES = {  # page -> (title, packages or modules)
     "losses": ("Losses", ["losses"]),
     "metrics": ("Metrics", ["metrics"]),
     "data": ("Datasets and transforms", ["data", "data/datasets", "data/transforms"]),
-    "engine": ("Training, validation, inference, checkpoints", ["engine"]),
+    "training": ("Training, optimizers, checkpoints", ["training", "optim", "checkpoint"]),
+    "inference": ("Inference and evaluation", ["inference"]),
     "postprocess": ("Dense CRF", ["postprocess"]),
 }
 
@@ -50,7 +64,7 @@ def signature(node) -> str:
     arguments = ast.unparse(node.args)
     for first in ("self, ", "self", "cls, ", "cls"):
         if arguments.startswith(first):
-            arguments = arguments[len(first):]
+            arguments = arguments[len(first) :]
             break
     returns = f" -> {ast.unparse(node.returns)}" if getattr(node, "returns", None) and node.name != "__init__" else ""
     return f"({arguments}){returns}"
@@ -125,15 +139,18 @@ def flag_rows(function, first=0, last=10**9):
 
 
 def render_tools() -> str:
-    cli = ast.parse((PACKAGE / "cli.py").read_text(encoding="utf-8"))
+    cli = ast.parse((PACKAGE / "cli" / "common.py").read_text(encoding="utf-8"))
     shared = {n.name: n for n in cli.body if isinstance(n, ast.FunctionDef)}
     parts = [NOTE, "# Tools and their flags\n", "[All pages](README.md). `--help` says the same.\n"]
     header = ["| flag | |", "|---|---|"]
-    groups = {"parser": "Every tool", "add_config_flags": "Tools that read a recipe",
-              "add_test_flags": "Validation and inference"}
+    groups = {
+        "parser": "Every tool",
+        "add_config_flags": "Tools that read a recipe",
+        "add_test_flags": "Validation and inference",
+    }
     for function, title in groups.items():
         parts += [f"## {title}\n", *header, *flag_rows(shared[function]), ""]
-    for path in sorted((ROOT / "tools").glob("*.py")):
+    for path in [PACKAGE / "cli" / p.name for p in sorted((ROOT / "tools").glob("*.py"))]:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         parts += [f"## tools/{path.name}\n", docstring(tree) + "\n"]
         used = {getattr(n.func, "attr", "") for n in ast.walk(tree) if isinstance(n, ast.Call)}
@@ -153,13 +170,18 @@ def render_tools() -> str:
         starts = sorted(commands, key=lambda n: n.lineno)
         parts += ["Every sub-command has:\n", *header, *flag_rows(build, 0, starts[0].lineno), ""]
         for call, following in zip(starts, [*starts[1:], None]):
-            parts += [f"### {path.stem} {call.args[0].value}\n", f"{call.args[1].value}\n", *header,
-                      *flag_rows(build, call.lineno, following.lineno if following else 10**9), ""]
+            parts += [
+                f"### {path.stem} {call.args[0].value}\n",
+                f"{call.args[1].value}\n",
+                *header,
+                *flag_rows(build, call.lineno, following.lineno if following else 10**9),
+                "",
+            ]
     return "\n".join(parts)
 
 
 def render_config() -> str:
-    source = (PACKAGE / "config.py").read_text(encoding="utf-8")
+    source = (PACKAGE / "config" / "schema.py").read_text(encoding="utf-8")
     lines = source.splitlines()
     tree = ast.parse(source)
     parts = [NOTE, "# Keys of a recipe\n", "[All pages](README.md)\n"]
@@ -176,9 +198,11 @@ def render_config() -> str:
                 cells = [f"`{node.target.id}`", f"`{ast.unparse(node.annotation)}`", f"`{default}`", comment]
                 parts.append("| " + " | ".join(c.replace("|", "or") for c in cells) + " |")
         parts.append("")
-    parts += ["A mapping with `type` builds the class or function of that name: [networks](models.md), "
-              "[backbones](backbones.md), [graph units](graph.md), [losses](losses.md), "
-              "[datasets and transforms](data.md), [optimizers and schedules](engine.md).\n"]
+    parts += [
+        "A mapping with `type` builds the class or function of that name: [networks](models.md), "
+        "[backbones](backbones.md), [graph units](graph.md), [losses](losses.md), "
+        "[datasets and transforms](data.md), [optimizers and schedules](training.md).\n"
+    ]
     return "\n".join(parts)
 
 

@@ -14,10 +14,10 @@ _PUBLIC = {
     "setup": "runtime",
     "load_config": "config",
     "build_model": "models",
-    "load": "engine.predictor",
-    "train": "engine.trainer",
-    "evaluate": "engine.evaluator",
-    "predict": "engine.predictor",
+    "load": "inference.predictor",
+    "train": "training.trainer",
+    "evaluate": "inference.evaluation",
+    "predict": "inference.predictor",
 }
 
 __all__ = ["__version__", *_PUBLIC]

@@ -7,7 +7,9 @@ error that names the nearest valid one, never a silent default.
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,20 +21,36 @@ class Registry:
 
     Args:
         kind: what the entries are, as it reads in an error ("model", "loss").
+        filled_by: the room whose import registers the shipped entries. It is imported at
+            the first look-up, so that whoever holds a registry need not know that room.
     """
 
-    def __init__(self, kind: str):
-        self.kind = kind
-        self._entries: dict[str, Callable[..., Any]] = {}
+    def __init__(self, kind: str, *, filled_by: str | None = None):
+        self.kind, self._filled_by = kind, filled_by
+        self._own: dict[str, Callable[..., Any]] = {}
+        self._filling, self._lock = False, threading.RLock()
+
+    @property
+    def _entries(self) -> dict[str, Callable[..., Any]]:
+        if self._filled_by is not None:
+            with self._lock:  # another thread waits; the room itself, which looks things up here, does not
+                if not self._filling:
+                    self._filling = True
+                    try:
+                        importlib.import_module(self._filled_by)
+                        self._filled_by = None
+                    finally:
+                        self._filling = False
+        return self._own
 
     def register(self, entry: Callable[..., Any] | None = None, *, name: str | None = None):
         """Add a class or function; usable as ``@R.register`` or ``@R.register(name="X")``."""
         if entry is None:
             return lambda e: self.register(e, name=name)
         key = name or entry.__name__
-        if key in self._entries and self._entries[key] is not entry:
-            raise ConfigError(f"{self.kind} '{key}' is already registered by {self._entries[key]!r}.")
-        self._entries[key] = entry
+        if key in self._own and self._own[key] is not entry:
+            raise ConfigError(f"{self.kind} '{key}' is already registered by {self._own[key]!r}.")
+        self._own[key] = entry
         return entry
 
     def __contains__(self, name: str) -> bool:
@@ -141,11 +159,13 @@ def _first_line(error: Exception) -> str:
     return (telling or [type(error).__name__])[0].rstrip(".")[:200]
 
 
-MODELS = Registry("model")
-BACKBONES = Registry("backbone")
-CONTEXTS = Registry("context unit")
-LOSSES = Registry("loss")
-DATASETS = Registry("dataset")
-TRANSFORMS = Registry("transform")
-OPTIMIZERS = Registry("optimizer")
-SCHEDULERS = Registry("lr_scheduler")
+MODELS = Registry("model", filled_by="paddleseg_lite.models")
+BACKBONES = Registry("backbone", filled_by="paddleseg_lite.backbones")
+CONTEXTS = Registry("context unit", filled_by="paddleseg_lite.graph")
+LOSSES = Registry("loss", filled_by="paddleseg_lite.losses")
+DATASETS = Registry("dataset", filled_by="paddleseg_lite.data")
+TRANSFORMS = Registry("transform", filled_by="paddleseg_lite.data")
+OPTIMIZERS = Registry("optimizer", filled_by="paddleseg_lite.optim")
+SCHEDULERS = Registry("lr_scheduler", filled_by="paddleseg_lite.optim")
+REFINERS = Registry("refiner", filled_by="paddleseg_lite.postprocess")  # of predictions: f(spec) -> refiner or None
+TRANSLATORS = Registry("recipe translator", filled_by="paddleseg_lite.interop.paddleseg_config")

@@ -46,21 +46,17 @@ def pytest_collection_modifyitems(config, items):
 
 
 @pytest.fixture
-def tool(root, capsys):
+def tool(capsys):
     """``tool("train", "--iters", 3)`` -> (status, output, errors): a tool as its user runs it, in this process."""
-    import importlib.util
     import logging
 
-    from paddleseg_lite import cli
+    from paddleseg_lite.cli import run_command
 
     def call(name, *arguments):
-        spec = importlib.util.spec_from_file_location(f"tools_{name}", root / "tools" / f"{name}.py")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
         capsys.readouterr()
         try:
             with pytest.raises(SystemExit) as done:
-                cli.run(module.main, [str(a) for a in arguments])
+                run_command(name, [str(a) for a in arguments])
         finally:  # also after a traceback, or the next test would write to a closed stream
             for handler in list(logging.getLogger("paddleseg_lite").handlers):
                 logging.getLogger("paddleseg_lite").removeHandler(handler)

@@ -41,8 +41,9 @@ def built(root, tracked, tmp_path_factory):
     for name in tracked:  # a copy: building writes beside its sources
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         (source / name).write_bytes((root / name).read_bytes())
-    done = subprocess.run([sys.executable, "-m", "build", "--outdir", str(out), str(source)],
-                          capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        [sys.executable, "-m", "build", "--outdir", str(out), str(source)], capture_output=True, text=True, timeout=300
+    )
     if done.returncode and "No matching distribution found for setuptools" in done.stdout + done.stderr:
         pytest.skip("the build tools are not installed and no registry is in reach")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -29,8 +29,10 @@ def encoding_free(tree: ast.AST):
         if isinstance(function, ast.Attribute) and function.attr == "open":
             opens = not (isinstance(function.value, ast.Name) and function.value.id in NOT_TEXT)
         modes = [*node.args, *(k.value for k in node.keywords if k.arg == "mode")]
-        binary = any(isinstance(a, ast.Constant) and isinstance(a.value, str) and "b" in a.value and len(a.value) < 4
-                     for a in modes)
+        binary = any(
+            isinstance(a, ast.Constant) and isinstance(a.value, str) and "b" in a.value and len(a.value) < 4
+            for a in modes
+        )
         if opens and not binary:
             yield node.lineno
 
@@ -77,15 +79,16 @@ def test_everything_imports_without_posix_modules():
         f"for name in {[m.removesuffix('.__init__') for m in modules if not m.endswith('__main__')]!r}:\n"
         "    importlib.import_module(name)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, encoding="utf-8",
-                          timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, encoding="utf-8", timeout=120
+    )
     assert done.returncode == 0, done.stderr[-2000:]
 
 
 @pytest.mark.parametrize("system", ["Windows", "Darwin"])
 def test_workers_are_left_out_where_there_is_no_fork(monkeypatch, system):
     from paddleseg_lite.data import BatchSchedule, train_batches
-    from paddleseg_lite.engine.builder import build_dataset
+    from paddleseg_lite.data.building import build_dataset
 
     spec = {"type": "Scenes", "num_samples": 4, "size": [32, 32], "num_classes": 6, "transforms": ["Normalize"]}
     dataset = build_dataset(spec, mode="train")

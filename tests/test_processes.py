@@ -36,8 +36,9 @@ def running(pid):
 @pytest.mark.skipif(platform.system() != "Linux", reason="looks into /proc")
 @pytest.mark.parametrize("watched", [True, False])
 def test_a_child_ends_with_its_killed_parent(root, watched):
-    parent = subprocess.Popen([sys.executable, "-c", PARENT.format(root=str(root), watched=watched)],
-                              stdout=subprocess.PIPE, text=True)
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT.format(root=str(root), watched=watched)], stdout=subprocess.PIPE, text=True
+    )
     child = int(parent.stdout.readline())
     time.sleep(0.5)
     assert running(child)

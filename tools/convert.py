@@ -3,38 +3,9 @@
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))  # a checkout works from any folder, uninstalled
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a checkout works from any folder, uninstalled
 
-from paddleseg_lite import cli  # noqa: E402
-
-
-def build_parser():
-    p = cli.parser(__doc__)
-    origins = ["auto", "paddleseg", "torchvision", "paddle.vision"]
-    p.add_argument("--from", dest="origin", default="auto", choices=origins,
-                   help="where the weights come from; auto tells by their names")
-    p.add_argument("--config", required=True, help="recipe of the network, ours or PaddleSeg's, YAML")
-    p.add_argument("--opts", nargs="+", default=[], metavar="KEY=VALUE", help="override any key: a.b=c")
-    p.add_argument("--input", required=True, metavar="FILE", help="weights to convert")
-    p.add_argument("--output", required=True, metavar="FILE", help=".pdparams or .safetensors to write")
-    p.add_argument("--num_classes", type=int, help="classes, where the recipe does not tell")
-    p.add_argument("--verify", action="store_true", help="run the origin's network too and compare outputs")
-    p.add_argument("--origin_python", metavar="PYTHON", help="interpreter that has the origin, for --verify")
-    return p
-
-
-def main(argv=None):
-    args = build_parser().parse_args(argv)
-    cli.start(args)
-
-    from paddleseg_lite.commands.convert import convert_file
-
-    return convert_file(
-        args.config, args.input, args.output, origin=args.origin, opts=tuple(args.opts), num_classes=args.num_classes,
-        verify=args.verify, origin_python=args.origin_python,
-    )
-
+from paddleseg_lite.cli import run_command
 
 if __name__ == "__main__":
-    cli.run(main)
+    run_command("convert")

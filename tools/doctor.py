@@ -3,38 +3,9 @@
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))  # a checkout works from any folder, uninstalled
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a checkout works from any folder, uninstalled
 
-from paddleseg_lite import cli  # noqa: E402
-
-
-def build_parser():
-    p = cli.parser(__doc__)
-    cli.add_config_flags(p, default=str(ROOT / "configs" / "quick_start" / "unet_scenes.yml"))
-    p.add_argument("--batch_size", type=int, help="sets batch_size")
-    p.add_argument("--num_workers", type=int, help="sets num_workers")
-    p.add_argument("--json", metavar="FILE", help="write all facts and findings here")
-    p.add_argument("--no_dry_run", action="store_true", help="look at the data only")
-    p.add_argument("--no_cache", action="store_true", help="read every file again")
-    return p
-
-
-def main(argv=None):
-    args = build_parser().parse_args(argv)
-    cli.start(args)
-    if args.json:
-        cli.make_folder(Path(args.json).parent)
-    config = cli.read_config(args, {"batch_size": args.batch_size, "num_workers": args.num_workers})
-
-    from paddleseg_lite.doctor import diagnose
-
-    diagnosis = diagnose(config, dry_run=not args.no_dry_run, use_cache=not args.no_cache)
-    print(diagnosis.text())
-    if args.json:
-        cli.write_json(Path(args.json), diagnosis.to_dict())
-    return 0 if diagnosis.ok else 2
-
+from paddleseg_lite.cli import run_command
 
 if __name__ == "__main__":
-    cli.run(main)
+    run_command("doctor")

@@ -3,40 +3,9 @@
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))  # a checkout works from any folder, uninstalled
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a checkout works from any folder, uninstalled
 
-from paddleseg_lite import cli  # noqa: E402
-
-
-def build_parser():
-    p = cli.parser(__doc__)
-    p.add_argument("--model_path", required=True, help="run folder, checkpoint folder or weight file")
-    cli.add_config_flags(p)
-    p.add_argument("--save_dir", default="output/export", help="folder to write")
-    p.add_argument("--format", default="onnx", choices=["onnx", "static"], help="ONNX, or Paddle's static graph")
-    p.add_argument("--input_shape", nargs=4, type=int, metavar=("N", "C", "H", "W"),
-                   help="one size only; default: any size (onnx), the size of the first image (static)")
-    p.add_argument("--normalize", action="store_true", help="normalise inside: takes uint8 pixels, N H W C")
-    p.add_argument("--output_op", default="none", choices=["none", "argmax"], help="logits, or class ids")
-    p.add_argument("--image_path", nargs="+", default=[], help="images to check with; default: of the validation set")
-    return p
-
-
-def main(argv=None):
-    args = build_parser().parse_args(argv)
-    cli.start(args)
-
-    from paddleseg_lite.commands.export import run_export
-    from paddleseg_lite.engine.predictor import find_config, load
-
-    args.config = args.config or str(find_config(args.model_path))
-    loaded = load(args.model_path, config=cli.read_config(args))
-    run_export(
-        loaded, args.save_dir, format=args.format, input_shape=args.input_shape, normalise=args.normalize,
-        argmax=args.output_op == "argmax", images=args.image_path,
-    )
-
+from paddleseg_lite.cli import run_command
 
 if __name__ == "__main__":
-    cli.run(main)
+    run_command("export")

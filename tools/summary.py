@@ -1,40 +1,11 @@
 """Layers, parameters, multiply-adds, receptive field: ``python tools/summary.py --model PSPNet --num_classes 21``."""
 
-import json
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))  # a checkout works from any folder, uninstalled
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a checkout works from any folder, uninstalled
 
-from paddleseg_lite import cli  # noqa: E402
-
-
-def build_parser():
-    p = cli.parser(__doc__)
-    what = p.add_mutually_exclusive_group(required=True)
-    what.add_argument("--config", help="recipe, YAML")
-    what.add_argument("--model", metavar="TYPE", help="a network by its type, with default arguments")
-    p.add_argument("--opts", nargs="+", default=[], metavar="KEY=VALUE", help="override: model.backbone=ResNet101")
-    p.add_argument("--num_classes", type=int, help="classes, where the recipe's dataset does not tell")
-    p.add_argument("--input_size", nargs=2, type=int, default=[512, 512], metavar=("W", "H"), help="image")
-    p.add_argument("--totals", action="store_true", help="leave out the layer table")
-    p.add_argument("--json", action="store_true", help="print JSON")
-    return p
-
-
-def main(argv=None):
-    args = build_parser().parse_args(argv)
-    cli.start(args)
-
-    from paddleseg_lite.commands.summary import describe
-
-    width, height = args.input_size
-    result = describe(
-        config=args.config, model=args.model, opts=args.opts, num_classes=args.num_classes, height=height, width=width
-    )
-    print(json.dumps(result.to_dict(), indent=1) if args.json else result.table(rows=not args.totals))
-
+from paddleseg_lite.cli import run_command
 
 if __name__ == "__main__":
-    cli.run(main)
+    run_command("summary")

@@ -3,71 +3,9 @@
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))  # a checkout works from any folder, uninstalled
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a checkout works from any folder, uninstalled
 
-from paddleseg_lite import cli  # noqa: E402
-
-QUICK_START = ROOT / "configs" / "quick_start" / "unet_scenes.yml"
-
-# flags that set the config key of the same name
-KEYS = {
-    "iters": int, "epochs": int, "batch_size": int, "save_interval": int, "log_iters": int, "num_workers": int,
-    "seed": int, "precision": str, "amp_level": str, "cpu_accel": str, "keep_checkpoint_max": int,
-    "early_stop_intervals": int, "accumulate": int, "nan_policy": str, "cache": str,
-}  # fmt: skip
-
-
-def build_parser():
-    p = cli.parser(__doc__)
-    cli.add_config_flags(
-        p, description="recipe, YAML; default: that of the run to resume, else configs/quick_start/unet_scenes.yml")
-    for name, kind in KEYS.items():
-        p.add_argument(f"--{name}", type=kind, help=f"sets {name}")
-    p.add_argument("--learning_rate", type=float, help="sets lr_scheduler.learning_rate")
-    p.add_argument("--save_dir", help="run folder; default: output/<config name>")
-    p.add_argument("--overwrite", action="store_true", help="start anew in a run folder that holds a run")
-    p.add_argument("--resume_model", nargs="?", const=True, help="go on from this checkpoint, or from the newest")
-    p.add_argument("--use_ema", action="store_true", default=None, help="average the weights, validate the average")
-    p.add_argument("--do_eval", action="store_true", default=None, help="validate while training (the default)")
-    p.add_argument("--no_eval", action="store_true", help="do not validate while training")
-    p.add_argument("--use_vdl", action="store_true", help="log to VisualDL (the default; --no_vdl turns it off)")
-    p.add_argument("--no_vdl", action="store_true", help="do not log to VisualDL")
-    p.add_argument("--no_doctor", action="store_true", help="do not examine recipe and data first")
-    p.add_argument("--profile", metavar="START:STOP", help="profile these iterations into the run folder")
-    return p
-
-
-def choose_recipe(args):
-    """Recipe and run folder: as told, else those of the run to resume, else the quick start's."""
-    if not args.resume_model:
-        return args.config or str(QUICK_START), args.save_dir
-    if args.resume_model is True:
-        run = Path(args.save_dir or Path("output") / Path(args.config or QUICK_START).stem)
-    else:
-        run = Path(args.resume_model).parent
-    kept = run / "config.yml"
-    return args.config or str(kept if kept.is_file() else QUICK_START), args.save_dir or str(run)
-
-
-def main(argv=None):
-    args = build_parser().parse_args(argv)
-    args.config, args.save_dir = choose_recipe(args)
-    overrides = {name: getattr(args, name) for name in (*KEYS, "use_ema", "do_eval")}
-    overrides["lr_scheduler.learning_rate"] = args.learning_rate
-    if args.no_eval:
-        overrides["do_eval"] = False
-    settled = cli.start(args)
-    config = cli.read_config(args, overrides)
-
-    from paddleseg_lite.commands.training import run_training
-
-    return run_training(
-        config, save_dir=args.save_dir, name=Path(args.config).stem, resume=args.resume_model,
-        overwrite=args.overwrite, use_vdl=not args.no_vdl, profile=args.profile, doctor=not args.no_doctor,
-        environment=cli.environment(settled),
-    )
-
+from paddleseg_lite.cli import run_command
 
 if __name__ == "__main__":
-    cli.run(main)
+    run_command("train")

@@ -3,39 +3,9 @@
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))  # a checkout works from any folder, uninstalled
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a checkout works from any folder, uninstalled
 
-from paddleseg_lite import cli  # noqa: E402
-
-
-def build_parser():
-    p = cli.parser(__doc__)
-    cli.add_config_flags(p)
-    p.add_argument("--model_path", required=True, help="run folder, checkpoint folder or weight file")
-    p.add_argument("--num_workers", type=int, default=0, help="loader processes")
-    p.add_argument("--json", metavar="FILE", help="write the scores here")
-    p.add_argument("--report", metavar="DIR", help="write an HTML report with tables and pictures here")
-    p.add_argument("--miou_convention", choices=["nan", "gt_only", "one", "zero"], help="classes absent everywhere")
-    cli.add_test_flags(p, "--aug_eval", engine="dygraph")
-    return p
-
-
-def main(argv=None):
-    args = build_parser().parse_args(argv)
-    cli.start(args)
-
-    from paddleseg_lite.commands.validation import run_validation
-    from paddleseg_lite.engine.predictor import find_config, load
-
-    args.config = args.config or find_config(args.model_path)
-    overrides = {"miou_convention": args.miou_convention}
-    loaded = load(args.model_path, config=cli.read_test_config(args, overrides))
-    return run_validation(
-        loaded, num_workers=args.num_workers, json_path=args.json, report=args.report, engine=args.engine,
-        precision=args.precision,
-    )
-
+from paddleseg_lite.cli import run_command
 
 if __name__ == "__main__":
-    cli.run(main)
+    run_command("val")

@@ -69,8 +69,13 @@ def confusion():
         axis.set_yticks([])
     hit, t, p = np.diag(matrix.matrix), matrix.matrix.sum(1), matrix.matrix.sum(0)
     lines = [f"IoU {i} = {hit[i]} / ({t[i]} + {p[i]} - {hit[i]}) = {scores.IoU[i]:.3f}" for i in range(3)]
-    lines += ["", f"mIoU = {scores.mIoU:.3f}", f"pixel accuracy = {hit.sum()} / {t.sum()} = {scores.aAcc:.3f}",
-              f"class accuracy (mAcc) = {scores.mAcc:.3f}", f"mean Dice = {scores.mDice:.3f}"]
+    lines += [
+        "",
+        f"mIoU = {scores.mIoU:.3f}",
+        f"pixel accuracy = {hit.sum()} / {t.sum()} = {scores.aAcc:.3f}",
+        f"class accuracy (mAcc) = {scores.mAcc:.3f}",
+        f"mean Dice = {scores.mDice:.3f}",
+    ]
     axes[3].text(0, 0.95, "\n".join(lines), va="top", fontsize=11, family="monospace")
     axes[3].set_axis_off()
     save(figure, "confusion")
@@ -92,12 +97,21 @@ def receptive():
         with paddle.LazyGuard():
             network = build_model(spec, num_classes=21)
         wanted = ("backbone.", "fc") if "ResNet" not in name else ("backbone.",)
-        rows = [r for r in summarize(network, (1, 3, 512, 512)).rows if r.type in ("Conv2D", "MaxPool2D")
-                and r.receptive_field and r.name.startswith(wanted) and "shortcut" not in r.name]
+        rows = [
+            r
+            for r in summarize(network, (1, 3, 512, 512)).rows
+            if r.type in ("Conv2D", "MaxPool2D")
+            and r.receptive_field
+            and r.name.startswith(wanted)
+            and "shortcut" not in r.name
+        ]
         sizes = [r.receptive_field for r in rows]
         left.plot(range(1, len(sizes) + 1), sizes, drawstyle="steps-post", label=f"{name}: {max(sizes)} px")
-    left.set(xlabel="convolutions and poolings from the image", ylabel="receptive field (pixels)",
-             title="theoretical receptive field, computed layer by layer")
+    left.set(
+        xlabel="convolutions and poolings from the image",
+        ylabel="receptive field (pixels)",
+        title="theoretical receptive field, computed layer by layer",
+    )
     left.legend(fontsize=9)
     left.grid(alpha=0.3)
     paddle.seed(0)
@@ -109,14 +123,18 @@ def receptive():
         paddle.seed(seed)
         x = paddle.randn([1, 3, 448, 448])
         x.stop_gradient = False
-        score = model.score_fr(paddle.nn.functional.relu(model.fc7(paddle.nn.functional.relu(
-            model.fc6(model.encode(x)[-1])))))
+        score = model.score_fr(
+            paddle.nn.functional.relu(model.fc7(paddle.nn.functional.relu(model.fc6(model.encode(x)[-1]))))
+        )
         score[0, 0, 7, 7].backward()
         seen += x.grad.abs().sum(1)[0].numpy()
     side = np.flatnonzero(seen.max(0))
     right.imshow(np.sqrt(seen / seen.max()), cmap="magma")
-    right.set_title(f"|d score / d pixel| of one FCN-32s score:\nnon-zero over {side[-1] - side[0] + 1} px, "
-                    "most of it in the middle", fontsize=10)
+    right.set_title(
+        f"|d score / d pixel| of one FCN-32s score:\nnon-zero over {side[-1] - side[0] + 1} px, "
+        "most of it in the middle",
+        fontsize=10,
+    )
     right.set_axis_off()
     save(figure, "receptive_fields")
 
@@ -136,8 +154,10 @@ def bilinear():
     axes[2].imshow(up.numpy()[0, 0], cmap="viridis")
     axes[2].set_title("8 x 8 noise, upsampled to 16 x 16")
     shown = axes[3].imshow(error, cmap="Reds")
-    axes[3].set_title(f"|deconvolution - interpolation|\ninterior <= {error[1:-1, 1:-1].max():.0e}, "
-                      f"border up to {error.max():.2f}", fontsize=10)
+    axes[3].set_title(
+        f"|deconvolution - interpolation|\ninterior <= {error[1:-1, 1:-1].max():.0e}, border up to {error.max():.2f}",
+        fontsize=10,
+    )
     figure.colorbar(shown, ax=axes[3], shrink=0.8)
     for axis in axes:
         axis.set_xticks([])
@@ -190,7 +210,7 @@ def atrous():
     for axis, rates in zip(axes, ([1], [4], [2, 2, 2], [1, 2, 4], [4, 8, 16])):
         count = footprint(rates, 61 if rates == [4, 8, 16] else 17)
         size = 1 + 2 * sum(rates)
-        area = count[count.shape[0] // 2 - sum(rates):, :][:size, count.shape[0] // 2 - sum(rates):][:, :size]
+        area = count[count.shape[0] // 2 - sum(rates) :, :][:size, count.shape[0] // 2 - sum(rates) :][:, :size]
         axis.imshow(np.where(count > 0, count, np.nan), cmap="viridis_r", vmin=0)
         axis.set_facecolor("#eeeeee")
         axis.set_title(f"rates {', '.join(map(str, rates))}: {size} x {size},\n{(area > 0).mean():.0%} of it used")
@@ -205,14 +225,19 @@ def aspp():
     for size in (12, 33, 65):
         shares = {}
         for rate in range(1, 71):
-            valid = paddle.nn.functional.conv2d(paddle.ones([1, 1, size, size]), paddle.ones([1, 1, 3, 3]),
-                                                padding=rate, dilation=rate)[0, 0].numpy()
+            valid = paddle.nn.functional.conv2d(
+                paddle.ones([1, 1, size, size]), paddle.ones([1, 1, 3, 3]), padding=rate, dilation=rate
+            )[0, 0].numpy()
             shares[rate] = (valid.mean() / 9, (valid == 1).mean())
         left.plot(list(shares), [s[0] for s in shares.values()], label=f"map of {size} x {size}")
     left.axhline(1 / 9, color="grey", ls=":", lw=1)
     left.text(70, 0.04, "1/9: the centre tap alone, a 1x1 convolution", ha="right", fontsize=9, color="grey")
-    left.set(ylim=(0, 1.02), xlabel="rate of a 3x3 convolution", ylabel="mean share of valid taps",
-             title="Large rates degenerate")
+    left.set(
+        ylim=(0, 1.02),
+        xlabel="rate of a 3x3 convolution",
+        ylabel="mean share of valid taps",
+        title="Large rates degenerate",
+    )
     left.legend(fontsize=9)
     left.grid(alpha=0.3)
     valid = paddle.nn.functional.conv2d(paddle.ones([1, 1, 33, 33]), paddle.ones([1, 1, 3, 3]), padding=18, dilation=18)
@@ -276,7 +301,8 @@ def trained(net):
 
 
 def nodes(net, index=1):
-    from paddleseg_lite.graph.introspect import explain_model, render, report
+    from paddleseg_lite.graph.introspect import explain_model, report
+    from paddleseg_lite.visualize.node_maps import render
 
     model, pictures, batch = trained(net)
     explanation = explain_model(model, batch)

@@ -14,7 +14,7 @@ import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 
 from paddleseg_lite import data  # noqa: E402
-from paddleseg_lite.engine.pictures import legend, panel  # noqa: E402
+from paddleseg_lite.visualize.overlays import legend, panel  # noqa: E402
 
 
 def main(run: str, indices=(0, 1, 3)) -> None:

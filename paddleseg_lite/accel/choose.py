@@ -78,8 +78,10 @@ def prefers_onednn(g: conv.Geometry, *, bias: bool, train: bool, example) -> boo
 
 def _measure(g: conv.Geometry, bias: bool, train: bool, input_gradient: bool) -> str:
     try:
-        runners = {"onednn": _onednn_runner(g, bias, train, input_gradient),
-                   "paddle": _paddle_runner(g, bias, train, input_gradient)}
+        runners = {
+            "onednn": _onednn_runner(g, bias, train, input_gradient),
+            "paddle": _paddle_runner(g, bias, train, input_gradient),
+        }
         runners["onednn"]()
     except dnnl.DnnlError:
         return "paddle"
@@ -94,8 +96,12 @@ def _measure(g: conv.Geometry, bias: bool, train: bool, input_gradient: bool) ->
         if time.perf_counter() - started > BUDGET_S:
             break
     winner = min(best, key=best.get)
-    logger.debug("%s: oneDNN %.2f ms, Paddle %.2f ms", describe(g, bias=bias, train=train)[1],
-                 1e3 * best["onednn"], 1e3 * best["paddle"])
+    logger.debug(
+        "%s: oneDNN %.2f ms, Paddle %.2f ms",
+        describe(g, bias=bias, train=train)[1],
+        1e3 * best["onednn"],
+        1e3 * best["paddle"],
+    )
     return winner
 
 
@@ -132,8 +138,9 @@ def _paddle_runner(g, bias, train, input_gradient):
 
     def run():
         with paddle.set_grad_enabled(train):
-            y = function(x, weight, b, stride=list(g.stride), padding=pads, dilation=list(g.dilation),
-                         groups=g.groups, **options)
+            y = function(
+                x, weight, b, stride=list(g.stride), padding=pads, dilation=list(g.dilation), groups=g.groups, **options
+            )
             if train:
                 paddle.grad([y], inputs, [dy])
 

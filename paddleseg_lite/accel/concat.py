@@ -43,8 +43,15 @@ class _Concat(PyLayer):
                 continue
             _, c, h, w = shape
             grads.append(empty_last(shape))
-            convert(dy.data_ptr() + offset, grads[-1].data_ptr(), shape, strides, dnnl.F32, (h * w * c, 1, w * c, c),
-                    dnnl.F32)
+            convert(
+                dy.data_ptr() + offset,
+                grads[-1].data_ptr(),
+                shape,
+                strides,
+                dnnl.F32,
+                (h * w * c, 1, w * c, c),
+                dnnl.F32,
+            )
         return tuple(grads)
 
 

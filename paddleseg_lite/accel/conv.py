@@ -147,19 +147,35 @@ class Plan:
         if affine:
             slots += [(dnnl.POST_OP_BASE * (i + 1) | dnnl.SRC_1, channel) for i in range(2)]
         arguments = (
-            self.library.engine, dnnl.FORWARD_TRAINING, self._algorithm, self._src, self._packed,
-            self._vector if self.bias else None, self._dst32, *self._window, attributes,
+            self.library.engine,
+            dnnl.FORWARD_TRAINING,
+            self._algorithm,
+            self._src,
+            self._packed,
+            self._vector if self.bias else None,
+            self._dst32,
+            *self._window,
+            attributes,
         )
         return Primitive(self.library, self._creator("forward"), arguments, slots)
 
     def _backward_data(self) -> tuple[Primitive, Primitive]:
         if self._data is None:
             arguments = (
-                self.library.engine, self._algorithm, self._src32, self._packed, self._dst, *self._window,
-                self._forward.handle, self._attributes,
+                self.library.engine,
+                self._algorithm,
+                self._src32,
+                self._packed,
+                self._dst,
+                *self._window,
+                self._forward.handle,
+                self._attributes,
             )
-            slots = [(dnnl.DIFF_DST, self._dst), (dnnl.WEIGHTS, ("query", dnnl.QUERY_WEIGHTS)),
-                     (dnnl.DIFF_SRC, self._src32)]
+            slots = [
+                (dnnl.DIFF_DST, self._dst),
+                (dnnl.WEIGHTS, ("query", dnnl.QUERY_WEIGHTS)),
+                (dnnl.DIFF_SRC, self._src32),
+            ]
             passed = Primitive(self.library, self._creator("backward_data"), arguments, slots)
             self._data = passed, reorder(self.library, self._plain, passed.queried(dnnl.QUERY_WEIGHTS))
         return self._data
@@ -167,12 +183,23 @@ class Plan:
     def _backward_weights(self) -> tuple[Primitive, Primitive]:
         if self._weights is None:
             arguments = (
-                self.library.engine, self._algorithm, self._src, self._packed32, self._vector if self.bias else None,
-                self._dst, *self._window, self._forward.handle, self._attributes,
+                self.library.engine,
+                self._algorithm,
+                self._src,
+                self._packed32,
+                self._vector if self.bias else None,
+                self._dst,
+                *self._window,
+                self._forward.handle,
+                self._attributes,
             )
             bias = [(dnnl.DIFF_BIAS, self._vector)] if self.bias else []
-            slots = [(dnnl.SRC, self._src), (dnnl.DIFF_DST, self._dst),
-                     (dnnl.DIFF_WEIGHTS, ("query", dnnl.QUERY_DIFF_WEIGHTS)), *bias]
+            slots = [
+                (dnnl.SRC, self._src),
+                (dnnl.DIFF_DST, self._dst),
+                (dnnl.DIFF_WEIGHTS, ("query", dnnl.QUERY_DIFF_WEIGHTS)),
+                *bias,
+            ]
             passed = Primitive(self.library, self._creator("backward_weights"), arguments, slots)
             self._weights = passed, reorder(self.library, passed.queried(dnnl.QUERY_DIFF_WEIGHTS), self._plain)
         return self._weights

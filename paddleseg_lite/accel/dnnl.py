@@ -49,8 +49,12 @@ QUERY_WORKSPACE, QUERY_SCRATCHPAD = 135, 136
 ISA_AVX2, ISA_AVX512_CORE, ISA_AVX512_BF16, ISA_AMX = 0x7, 0x27, 0xE7, 0xFEF
 
 _STATUS = {
-    1: "out of memory", 2: "invalid arguments", 3: "unimplemented", 4: "no further implementation",
-    5: "runtime error", 6: "not required",
+    1: "out of memory",
+    2: "invalid arguments",
+    3: "unimplemented",
+    4: "no further implementation",
+    5: "runtime error",
+    6: "not required",
 }
 
 _CPU, _STREAM_DEFAULT, MAX_DIMS = 1, 1, 12
@@ -225,8 +229,12 @@ def available() -> tuple[bool, str]:
 
 def processor(library: Library) -> str:
     """The widest instruction set that matters here."""
-    for isa, name in ((ISA_AMX, "AMX"), (ISA_AVX512_BF16, "AVX-512 BF16"), (ISA_AVX512_CORE, "AVX-512"),
-                      (ISA_AVX2, "AVX2")):
+    for isa, name in (
+        (ISA_AMX, "AMX"),
+        (ISA_AVX512_BF16, "AVX-512 BF16"),
+        (ISA_AVX512_CORE, "AVX-512"),
+        (ISA_AVX2, "AVX2"),
+    ):
         if library.has(isa):
             return name
     return "SSE"

@@ -29,9 +29,14 @@ def install() -> None:
     if _originals:
         return
     places = [
-        (paddle, "concat", _concat), (F, "interpolate", _interpolate), (F, "relu", _relu),
-        (F, "max_pool2d", _max_pool2d), (F, "max_unpool2d", _max_unpool2d),
-        (paddle, "mean", _mean), (paddle.Tensor, "mean", _mean), (paddle.Tensor, "__add__", _add),
+        (paddle, "concat", _concat),
+        (F, "interpolate", _interpolate),
+        (F, "relu", _relu),
+        (F, "max_pool2d", _max_pool2d),
+        (F, "max_unpool2d", _max_unpool2d),
+        (paddle, "mean", _mean),
+        (paddle.Tensor, "mean", _mean),
+        (paddle.Tensor, "__add__", _add),
     ]
     for owner, name, stand_in in places:
         own = getattr(owner, name)
@@ -88,8 +93,9 @@ def _relu(x, name=None):
     return pointwise.relu(x) if _is_map(x) and pointwise.worth_it(x) else None
 
 
-def _interpolate(x, size=None, scale_factor=None, mode="nearest", align_corners=False, align_mode=0,
-                 data_format=None, name=None):
+def _interpolate(
+    x, size=None, scale_factor=None, mode="nearest", align_corners=False, align_mode=0, data_format=None, name=None
+):
     if str(mode).lower() != "bilinear" or align_mode != 0 or data_format not in (None, "NCHW") or not _is_map(x):
         return None
     if size is None:
@@ -106,8 +112,9 @@ def _factors(scale_factor) -> tuple[float, float]:
     return (float(scale_factor),) * 2
 
 
-def _max_pool2d(x, kernel_size, stride=None, padding=0, return_mask=False, ceil_mode=False, data_format="NCHW",
-                name=None):
+def _max_pool2d(
+    x, kernel_size, stride=None, padding=0, return_mask=False, ceil_mode=False, data_format="NCHW", name=None
+):
     pads = four_pads(padding)
     if data_format != "NCHW" or pads is None or not _is_map(x) or not pointwise.worth_it(x):
         return None

@@ -65,9 +65,7 @@ def _geometry(layer, x, output_size=None):
         return None  # the layer's own forward has the error message
     options = {"stride": pair(layer._stride), "pads": pads, "dilation": pair(layer._dilation), "groups": layer._groups}
     if transposed:
-        return conv.transposed_convolution(
-            x, layer.weight, output_padding=pair(layer.output_padding or 0), **options
-        )
+        return conv.transposed_convolution(x, layer.weight, output_padding=pair(layer.output_padding or 0), **options)
     return conv.convolution(x, layer.weight, **options)
 
 
@@ -121,15 +119,29 @@ def batch_norm(self, x, relu: bool = False):
     """``nn.BatchNorm2D.forward``, then ReLU if asked."""
     policy: Policy = self._accel
     usable = (
-        policy.of(self) != "off" and x.ndim == 4 and self._data_format == "NCHW" and qualifies(x)
-        and (self.weight is None) == (self.bias is None) and (self.weight is None or qualifies(self.weight, self.bias))
-        and pointwise.worth_it(x) and x.shape[0] * x.shape[2] * x.shape[3] > 1 and x.shape[1] == self._num_features
+        policy.of(self) != "off"
+        and x.ndim == 4
+        and self._data_format == "NCHW"
+        and qualifies(x)
+        and (self.weight is None) == (self.bias is None)
+        and (self.weight is None or qualifies(self.weight, self.bias))
+        and pointwise.worth_it(x)
+        and x.shape[0] * x.shape[2] * x.shape[3] > 1
+        and x.shape[1] == self._num_features
     )
     if usable:
         try:
             return norm.batch_norm(
-                x, self.weight, self.bias, self._mean, self._variance, momentum=self._momentum,
-                epsilon=self._epsilon, training=self.training, use_global_stats=self._use_global_stats, relu=relu,
+                x,
+                self.weight,
+                self.bias,
+                self._mean,
+                self._variance,
+                momentum=self._momentum,
+                epsilon=self._epsilon,
+                training=self.training,
+                use_global_stats=self._use_global_stats,
+                relu=relu,
             )
         except DnnlError as e:
             policy.step_aside(type(self).__name__, e)
@@ -148,8 +160,12 @@ def prelu(self, x):
     """``nn.PReLU.forward``, one slope or one a channel."""
     policy, slopes = self._accel, self._weight.shape[0]
     usable = (
-        policy.of(self) != "off" and x.ndim == 4 and 0 not in x.shape and qualifies(x, self._weight)
-        and slopes in (1, x.shape[1]) and self._data_format == "NCHW"
+        policy.of(self) != "off"
+        and x.ndim == 4
+        and 0 not in x.shape
+        and qualifies(x, self._weight)
+        and slopes in (1, x.shape[1])
+        and self._data_format == "NCHW"
     )
     if usable:
         try:
@@ -163,8 +179,14 @@ def dropout(self, x):
     """``nn.Dropout.forward`` and ``nn.Dropout2D.forward`` in the layout the map has."""
     plain = isinstance(self, nn.Dropout2D) or (self.mode == "upscale_in_train" and self.axis is None)
     usable = (
-        self.training and plain and self._accel.of(self) != "off" and 0 < self.p < 1 and x.ndim == 4 and qualifies(x)
-        and pointwise.worth_it(x) and getattr(self, "data_format", "NCHW") == "NCHW"
+        self.training
+        and plain
+        and self._accel.of(self) != "off"
+        and 0 < self.p < 1
+        and x.ndim == 4
+        and qualifies(x)
+        and pointwise.worth_it(x)
+        and getattr(self, "data_format", "NCHW") == "NCHW"
     )
     if not usable:
         return original(self, x)
@@ -175,8 +197,14 @@ def max_pool(self, x):
     """``nn.MaxPool2D.forward``."""
     policy: Policy = self._accel
     pads = four_pads(self.padding)
-    if (policy.of(self) != "off" and pads is not None and self.data_format == "NCHW" and x.ndim == 4
-            and qualifies(x) and pointwise.worth_it(x)):
+    if (
+        policy.of(self) != "off"
+        and pads is not None
+        and self.data_format == "NCHW"
+        and x.ndim == 4
+        and qualifies(x)
+        and pointwise.worth_it(x)
+    ):
         kernel = pair(self.ksize)
         stride = kernel if self.stride is None else pair(self.stride)
         try:

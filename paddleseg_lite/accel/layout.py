@@ -30,9 +30,7 @@ def is_channels_last(x) -> bool:
     """Whether ``x [N, C, H, W]`` lies in memory as ``[N, H, W, C]`` without gaps."""
     n, c, h, w = x.shape
     sn, sc, sh, sw = x.strides
-    return (
-        (sc == 1 or c == 1) and (sw == c or w == 1) and (sh == w * c or h == 1) and (sn == h * w * c or n == 1)
-    )
+    return (sc == 1 or c == 1) and (sw == c or w == 1) and (sh == w * c or h == 1) and (sn == h * w * c or n == 1)
 
 
 def _kernels():

@@ -37,8 +37,11 @@ class Plan:
         scale = [(dnnl.SCALE, self._vector), (dnnl.SHIFT, self._vector)] * affine
         workspace = [(dnnl.WORKSPACE, ("query", dnnl.QUERY_WORKSPACE))] * (relu and train)
         self.forward = Primitive(
-            self.library, self.library.batch_normalization_forward_primitive_desc_create, arguments,
-            [(dnnl.SRC, self._data), (dnnl.DST, self._data), *statistics, *scale, *workspace], allow_reference=True,
+            self.library,
+            self.library.batch_normalization_forward_primitive_desc_create,
+            arguments,
+            [(dnnl.SRC, self._data), (dnnl.DST, self._data), *statistics, *scale, *workspace],
+            allow_reference=True,
         )
         self.workspace_bytes = self.forward.bytes(dnnl.QUERY_WORKSPACE) if workspace else 0
         self._backward: Primitive | None = None
@@ -48,11 +51,23 @@ class Plan:
         """Called with x, dy, dx, mean, variance, (scale, dscale, dshift), (workspace)."""
         if self._backward is None:
             arguments = (
-                self.library.engine, dnnl.BACKWARD, self._data, self._data, self._data, self.epsilon, self.flags,
-                self.forward.handle, self._attributes,
+                self.library.engine,
+                dnnl.BACKWARD,
+                self._data,
+                self._data,
+                self._data,
+                self.epsilon,
+                self.flags,
+                self.forward.handle,
+                self._attributes,
             )
-            slots = [(dnnl.SRC, self._data), (dnnl.DIFF_DST, self._data), (dnnl.DIFF_SRC, self._data),
-                     (dnnl.MEAN, self._vector), (dnnl.VARIANCE, self._vector)]
+            slots = [
+                (dnnl.SRC, self._data),
+                (dnnl.DIFF_DST, self._data),
+                (dnnl.DIFF_SRC, self._data),
+                (dnnl.MEAN, self._vector),
+                (dnnl.VARIANCE, self._vector),
+            ]
             if self.affine:
                 slots += [(n, self._vector) for n in (dnnl.SCALE, dnnl.DIFF_SCALE, dnnl.DIFF_SHIFT)]
             if self.workspace_bytes:
@@ -126,8 +141,19 @@ class _Normalise(PyLayer):
         return tuple(g if needed else None for g, needed in zip(grads, ctx.needs))
 
 
-def batch_norm(x, weight, bias, running_mean, running_variance, *, momentum: float, epsilon: float,
-               training: bool, use_global_stats: bool | None = None, relu: bool = False):
+def batch_norm(
+    x,
+    weight,
+    bias,
+    running_mean,
+    running_variance,
+    *,
+    momentum: float,
+    epsilon: float,
+    training: bool,
+    use_global_stats: bool | None = None,
+    relu: bool = False,
+):
     """``F.batch_norm`` of ``[N, C, H, W]``, then ReLU if asked; channels last in memory.
 
     In train mode the running statistics are updated in place.

@@ -16,6 +16,7 @@ from .layout import bytes_buffer, convert, empty_last
 
 FEWEST_ROWS = 3  # of a phase; with less, oneDNN's weight gradient takes its general kernel, ten times as slow
 
+
 def suits(g) -> bool:
     """Whether the geometry is a dilated depthwise convolution that phases can express."""
     if g.transposed or g.groups == 1 or g.groups != g.channels or g.stride != (1, 1) or max(g.dilation) == 1:

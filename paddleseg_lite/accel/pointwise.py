@@ -43,13 +43,18 @@ def _flat(kind: str, count: int):
             return Primitive(library, library.binary_primitive_desc_create, arguments, slots)
         algorithm = dnnl.RELU_BY_DST
         arguments = (library.engine, dnnl.FORWARD_TRAINING, algorithm, data, data, 0.0, 0.0, attributes)
-        forward = Primitive(library, library.eltwise_forward_primitive_desc_create, arguments,
-                            [(dnnl.SRC, data), (dnnl.DST, data)])
+        forward = Primitive(
+            library, library.eltwise_forward_primitive_desc_create, arguments, [(dnnl.SRC, data), (dnnl.DST, data)]
+        )
         if kind == "relu":
             return forward
         arguments = (library.engine, algorithm, data, data, data, 0.0, 0.0, forward.handle, attributes)
-        return Primitive(library, library.eltwise_backward_primitive_desc_create, arguments,
-                         [(dnnl.DST, data), (dnnl.DIFF_DST, data), (dnnl.DIFF_SRC, data)])
+        return Primitive(
+            library,
+            library.eltwise_backward_primitive_desc_create,
+            arguments,
+            [(dnnl.DST, data), (dnnl.DIFF_DST, data), (dnnl.DIFF_SRC, data)],
+        )
 
     return cached((kind, count), build)
 
@@ -130,8 +135,13 @@ def _scaled(x, factors):
         library = dnnl.load()
         image, factor = channels_last(library, (1, c, h, w)), channels_last(library, (1, c, 1, 1))
         arguments = (library.engine, dnnl.BINARY_MUL, image, factor, image, Attributes(library))
-        return Primitive(library, library.binary_primitive_desc_create, arguments,
-                         [(dnnl.SRC, image), (dnnl.SRC_1, factor), (dnnl.DST, image)], allow_reference=True)
+        return Primitive(
+            library,
+            library.binary_primitive_desc_create,
+            arguments,
+            [(dnnl.SRC, image), (dnnl.SRC_1, factor), (dnnl.DST, image)],
+            allow_reference=True,
+        )
 
     primitive = cached(("scale_channels", c, h, w), build)
     for i in range(n):

@@ -37,22 +37,42 @@ class Plan:
         top, _, left, _ = pads
         if any((o - 1) * s - before >= side for o, s, side, before in zip(out, stride, shape[2:], (top, left))):
             raise dnnl.Unimplemented("a window that lies in the padding altogether")
-        ends = [(o - 1) * s + k - side - before for o, s, k, side, before in
-                zip(out, stride, kernel, shape[2:], (top, left))]
+        ends = [
+            (o - 1) * s + k - side - before
+            for o, s, k, side, before in zip(out, stride, kernel, shape[2:], (top, left))
+        ]
         self._window = (Dims(*stride), Dims(*kernel), Dims(0, 0), Dims(top, left), Dims(*ends))
         self._attributes = Attributes(self.library)
-        arguments = (self.library.engine, dnnl.FORWARD_TRAINING, dnnl.POOL_MAX, self._src, self._dst, *self._window,
-                     self._attributes)
+        arguments = (
+            self.library.engine,
+            dnnl.FORWARD_TRAINING,
+            dnnl.POOL_MAX,
+            self._src,
+            self._dst,
+            *self._window,
+            self._attributes,
+        )
         workspace = (dnnl.WORKSPACE, ("query", dnnl.QUERY_WORKSPACE))
         self.forward = Primitive(
-            self.library, self.library.pooling_forward_primitive_desc_create, arguments,
+            self.library,
+            self.library.pooling_forward_primitive_desc_create,
+            arguments,
             [(dnnl.SRC, self._src), (dnnl.DST, self._dst), workspace],
         )
         self.workspace_bytes = self.forward.bytes(dnnl.QUERY_WORKSPACE)
-        arguments = (self.library.engine, dnnl.POOL_MAX, self._src, self._dst, *self._window, self.forward.handle,
-                     self._attributes)
+        arguments = (
+            self.library.engine,
+            dnnl.POOL_MAX,
+            self._src,
+            self._dst,
+            *self._window,
+            self.forward.handle,
+            self._attributes,
+        )
         self.backward = Primitive(
-            self.library, self.library.pooling_backward_primitive_desc_create, arguments,
+            self.library,
+            self.library.pooling_backward_primitive_desc_create,
+            arguments,
             [(dnnl.DIFF_DST, self._dst), (dnnl.DIFF_SRC, self._src), workspace],
         )
 
@@ -160,11 +180,16 @@ class MeanPlan:
         window, attributes = (Dims(1, 1), Dims(h, w), Dims(0, 0), Dims(0, 0), Dims(0, 0)), Attributes(library)
         kind = dnnl.POOL_AVERAGE_WITH_PADDING
         arguments = (library.engine, dnnl.FORWARD_TRAINING, kind, src, dst, *window, attributes)
-        self.forward = Primitive(library, library.pooling_forward_primitive_desc_create, arguments,
-                                 [(dnnl.SRC, src), (dnnl.DST, dst)])
+        self.forward = Primitive(
+            library, library.pooling_forward_primitive_desc_create, arguments, [(dnnl.SRC, src), (dnnl.DST, dst)]
+        )
         arguments = (library.engine, kind, src, dst, *window, self.forward.handle, attributes)
-        self.backward = Primitive(library, library.pooling_backward_primitive_desc_create, arguments,
-                                  [(dnnl.DIFF_DST, dst), (dnnl.DIFF_SRC, src)])
+        self.backward = Primitive(
+            library,
+            library.pooling_backward_primitive_desc_create,
+            arguments,
+            [(dnnl.DIFF_DST, dst), (dnnl.DIFF_SRC, src)],
+        )
 
 
 def _mean_plan(shape) -> MeanPlan:

@@ -19,15 +19,22 @@ class Plan:
         data, weight = channels_last(library, shape), channels_last(library, (1, shape[1], 1, 1))
         attributes = Attributes(library)
         self.forward = Primitive(
-            library, library.prelu_forward_primitive_desc_create,
+            library,
+            library.prelu_forward_primitive_desc_create,
             (library.engine, dnnl.FORWARD_TRAINING, data, weight, data, attributes),
             [(dnnl.SRC, data), (dnnl.WEIGHTS, weight), (dnnl.DST, data)],
         )
         self.backward = Primitive(
-            library, library.prelu_backward_primitive_desc_create,
+            library,
+            library.prelu_backward_primitive_desc_create,
             (library.engine, data, weight, data, weight, data, self.forward.handle, attributes),
-            [(dnnl.SRC, data), (dnnl.WEIGHTS, weight), (dnnl.DIFF_DST, data), (dnnl.DIFF_SRC, data),
-             (dnnl.DIFF_WEIGHTS, weight)],
+            [
+                (dnnl.SRC, data),
+                (dnnl.WEIGHTS, weight),
+                (dnnl.DIFF_DST, data),
+                (dnnl.DIFF_SRC, data),
+                (dnnl.DIFF_WEIGHTS, weight),
+            ],
         )
 
 

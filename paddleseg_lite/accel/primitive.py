@@ -39,9 +39,7 @@ def desc(library: Library, shape: Sequence[int], dtype: int, strides: Sequence[i
     if strides is None:
         library.memory_desc_create_with_tag(ctypes.byref(handle), len(shape), Dims(*shape), dtype, dnnl.TAG_ANY)
     else:
-        library.memory_desc_create_with_strides(
-            ctypes.byref(handle), len(shape), Dims(*shape), dtype, Dims(*strides)
-        )
+        library.memory_desc_create_with_strides(ctypes.byref(handle), len(shape), Dims(*shape), dtype, Dims(*strides))
     return Desc(library, handle)
 
 
@@ -106,8 +104,15 @@ class Primitive:
         hint: the forward primitive, for a backward one.
     """
 
-    def __init__(self, library: Library, create: Callable, arguments: Sequence, slots: Sequence[tuple[int, Any]],
-                 *, allow_reference: bool = False):
+    def __init__(
+        self,
+        library: Library,
+        create: Callable,
+        arguments: Sequence,
+        slots: Sequence[tuple[int, Any]],
+        *,
+        allow_reference: bool = False,
+    ):
         self._library = library
         self._desc, self._primitive, self._memories = Handle(), Handle(), []
         create(ctypes.byref(self._desc), *arguments)

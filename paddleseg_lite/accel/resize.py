@@ -22,13 +22,19 @@ class Plan:
         attributes = Attributes(self.library)
         arguments = (self.library.engine, dnnl.FORWARD_TRAINING, dnnl.RESAMPLE_LINEAR, None, src, dst, attributes)
         self.forward = Primitive(
-            self.library, self.library.resampling_forward_primitive_desc_create, arguments,
-            [(dnnl.SRC, src), (dnnl.DST, dst)], allow_reference=True,
+            self.library,
+            self.library.resampling_forward_primitive_desc_create,
+            arguments,
+            [(dnnl.SRC, src), (dnnl.DST, dst)],
+            allow_reference=True,
         )
         arguments = (self.library.engine, dnnl.RESAMPLE_LINEAR, None, src, dst, self.forward.handle, attributes)
         self.backward = Primitive(
-            self.library, self.library.resampling_backward_primitive_desc_create, arguments,
-            [(dnnl.DIFF_DST, dst), (dnnl.DIFF_SRC, src)], allow_reference=True,
+            self.library,
+            self.library.resampling_backward_primitive_desc_create,
+            arguments,
+            [(dnnl.DIFF_DST, dst), (dnnl.DIFF_SRC, src)],
+            allow_reference=True,
         )
 
 

@@ -23,10 +23,24 @@ def check_convolution(library: Library) -> None:
     one, none = Dims(1, 1), Dims(0, 0)
     try:
         operation = Primitive(
-            library, library.convolution_forward_primitive_desc_create,
-            (library.engine, dnnl.FORWARD_INFERENCE, dnnl.CONV_DIRECT, md_x, md_w, md_b, md_x, one, none, one, one,
-             attributes),
-            [(dnnl.SRC, md_x), (dnnl.WEIGHTS, md_w), (dnnl.BIAS, md_b), (dnnl.DST, md_x)], allow_reference=True,
+            library,
+            library.convolution_forward_primitive_desc_create,
+            (
+                library.engine,
+                dnnl.FORWARD_INFERENCE,
+                dnnl.CONV_DIRECT,
+                md_x,
+                md_w,
+                md_b,
+                md_x,
+                one,
+                none,
+                one,
+                one,
+                attributes,
+            ),
+            [(dnnl.SRC, md_x), (dnnl.WEIGHTS, md_w), (dnnl.BIAS, md_b), (dnnl.DST, md_x)],
+            allow_reference=True,
         )
         operation(*(a.ctypes.data for a in (x, w, b, y)))
     except (DnnlError, ctypes.ArgumentError) as e:

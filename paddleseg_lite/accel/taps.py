@@ -48,9 +48,11 @@ def _product(rows: int, columns: int, inner: int, left_strides, dtype: int) -> P
         right = desc(library, (inner, columns), dtype, (columns, 1))
         result = desc(library, (rows, columns), dnnl.F32, (columns, 1))
         return Primitive(
-            library, library.matmul_primitive_desc_create,
+            library,
+            library.matmul_primitive_desc_create,
             (library.engine, left, right, None, result, Attributes(library)),
-            [(dnnl.SRC, left), (dnnl.WEIGHTS, right), (dnnl.DST, result)], allow_reference=rows == 1,
+            [(dnnl.SRC, left), (dnnl.WEIGHTS, right), (dnnl.DST, result)],
+            allow_reference=rows == 1,
         )
 
     return cached(("product", rows, columns, inner, left_strides, dtype), build)
@@ -70,8 +72,9 @@ class TapGradient:
                 left, columns = _meet(right, width, out_w)
                 if rows and columns:
                     x_at = ((top + down) * width + left + right) * g.channels * self.item
-                    self.taps.append((a * g.kernel[1] + b, x_at, (top * out_w + left) * g.out_channels * self.item,
-                                      rows, columns))
+                    self.taps.append(
+                        (a * g.kernel[1] + b, x_at, (top * out_w + left) * g.out_channels * self.item, rows, columns)
+                    )
 
     def _cut(self, address: int, channels: int, size, rows: int, columns: int, buffer) -> int:
         """Copy a rectangle of every image together; returns the address of the copy."""
@@ -100,8 +103,15 @@ class TapGradient:
             product(left, right, by_tap.data_ptr() + 4 * index * block)
         if area > 1:
             kh, kw = g.kernel
-            convert(by_tap.data_ptr(), dw.data_ptr(), (g.out_channels, g.channels, kh, kw),
-                    (g.channels, 1, kw * block, block), dnnl.F32, (g.channels * area, area, kw, 1), dnnl.F32)
+            convert(
+                by_tap.data_ptr(),
+                dw.data_ptr(),
+                (g.out_channels, g.channels, kh, kw),
+                (g.channels, 1, kw * block, block),
+                dnnl.F32,
+                (g.channels * area, area, kw, 1),
+                dnnl.F32,
+            )
 
     def bias(self, dy, db) -> None:
         """``db[o] = sum of dy``: a product with ones."""

@@ -29,14 +29,23 @@ def _build_mean(shape, window) -> Primitive:
     library = dnnl.load()
     kernel, stride, pads, out = window
     src, dst = channels_last(library, shape), channels_last(library, (*shape[:2], *out))
-    ends = [(o - 1) * s + k - side - before for o, s, k, side, before in
-            zip(out, stride, kernel, shape[2:], pads[::2])]
+    ends = [(o - 1) * s + k - side - before for o, s, k, side, before in zip(out, stride, kernel, shape[2:], pads[::2])]
     arguments = (
-        library.engine, dnnl.FORWARD_INFERENCE, dnnl.POOL_AVERAGE_WITH_PADDING, src, dst, Dims(*stride),
-        Dims(*kernel), Dims(0, 0), Dims(*pads[::2]), Dims(*ends), Attributes(library),
+        library.engine,
+        dnnl.FORWARD_INFERENCE,
+        dnnl.POOL_AVERAGE_WITH_PADDING,
+        src,
+        dst,
+        Dims(*stride),
+        Dims(*kernel),
+        Dims(0, 0),
+        Dims(*pads[::2]),
+        Dims(*ends),
+        Attributes(library),
     )
-    return Primitive(library, library.pooling_forward_primitive_desc_create, arguments,
-                     [(dnnl.SRC, src), (dnnl.DST, dst)])
+    return Primitive(
+        library, library.pooling_forward_primitive_desc_create, arguments, [(dnnl.SRC, src), (dnnl.DST, dst)]
+    )
 
 
 def _window_means(x, window):

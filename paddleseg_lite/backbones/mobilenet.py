@@ -35,8 +35,18 @@ class MobileNetV1(Backbone):
         epsilon, momentum: of every batch normalisation (Keras: 1e-3, 0.99).
     """
 
-    def __init__(self, *, in_channels=3, alpha=1.0, width=1.0, output_stride=32, tf_padding=False, act="relu6",
-                 epsilon=1e-5, momentum=0.9):
+    def __init__(
+        self,
+        *,
+        in_channels=3,
+        alpha=1.0,
+        width=1.0,
+        output_stride=32,
+        tf_padding=False,
+        act="relu6",
+        epsilon=1e-5,
+        momentum=0.9,
+    ):
         super().__init__()
         if output_stride not in (8, 16, 32):
             raise ConfigError(f"MobileNetV1 output_stride {output_stride} is not possible; one of 8, 16, 32.")
@@ -60,10 +70,18 @@ class MobileNetV1(Backbone):
                 stride *= step
                 if step == 2 and tf_padding:
                     blocks.append(PadBottomRight())
-                blocks.append(SeparableConv(
-                    channels, scaled(width_out), stride=step, dilation=rate, act=act, depthwise_act=act,
-                    padding=0 if step == 2 and tf_padding else None, **norm,
-                ))
+                blocks.append(
+                    SeparableConv(
+                        channels,
+                        scaled(width_out),
+                        stride=step,
+                        dilation=rate,
+                        act=act,
+                        depthwise_act=act,
+                        padding=0 if step == 2 and tf_padding else None,
+                        **norm,
+                    )
+                )
                 channels = scaled(width_out)
             stages.append(nn.Sequential(*blocks))
             self.out_channels.append(channels)

@@ -59,10 +59,25 @@ class ResNet(Backbone):
 
     depth: int
 
-    def __init__(self, *, in_channels=3, output_stride=32, multi_grid: Sequence[int] = (1, 1, 1),
-                 dilations: Sequence[int] | None = None, width=1.0, deep_stem: Sequence[int] | None = None,
-                 avg_down=False, stride_on_1x1=False, first_block_dilation="same", ceil_mode=False, cascade=0,
-                 cascade_projection=False, project_first=False, epsilon=1e-5, momentum=0.9):
+    def __init__(
+        self,
+        *,
+        in_channels=3,
+        output_stride=32,
+        multi_grid: Sequence[int] = (1, 1, 1),
+        dilations: Sequence[int] | None = None,
+        width=1.0,
+        deep_stem: Sequence[int] | None = None,
+        avg_down=False,
+        stride_on_1x1=False,
+        first_block_dilation="same",
+        ceil_mode=False,
+        cascade=0,
+        cascade_projection=False,
+        project_first=False,
+        epsilon=1e-5,
+        momentum=0.9,
+    ):
         super().__init__()
         check_choices(self.depth, output_stride, multi_grid, first_block_dilation, cascade)
         conv = partial(ConvBNAct, epsilon=epsilon, momentum=momentum)
@@ -83,10 +98,17 @@ class ResNet(Backbone):
             units = []
             for i in range(DEPTHS[self.depth][min(index, 3)]):
                 rate = (first if i == 0 else dilation) * (multi_grid[i] if index >= 3 else 1)
-                units.append(unit(
-                    channels, scaled(PLANES[min(index, 3)]), stride=step if i == 0 else 1, dilation=rate, conv=conv,
-                    avg_down=avg_down, projection=i == 0 and project,
-                ))
+                units.append(
+                    unit(
+                        channels,
+                        scaled(PLANES[min(index, 3)]),
+                        stride=step if i == 0 else 1,
+                        dilation=rate,
+                        conv=conv,
+                        avg_down=avg_down,
+                        projection=i == 0 and project,
+                    )
+                )
                 channels = units[-1].out_channels
             stages.append(nn.Sequential(*units))
             stride *= step
@@ -105,8 +127,9 @@ class ResNet(Backbone):
 class Bottleneck(nn.Layer):
     """1x1 reduce, 3x3, 1x1 expand to four times the width; added to the shortcut."""
 
-    def __init__(self, in_channels, planes, *, stride, dilation, conv, avg_down=False, projection=False,
-                 stride_on_1x1=False):
+    def __init__(
+        self, in_channels, planes, *, stride, dilation, conv, avg_down=False, projection=False, stride_on_1x1=False
+    ):
         super().__init__()
         self.out_channels = 4 * planes
         s1, s3 = (stride, 1) if stride_on_1x1 else (1, stride)

@@ -9,7 +9,7 @@ from typing import Any
 import paddle
 
 from ..config import Config
-from ..engine.builder import describe_classes
+from ..data.building import describe_classes
 from ..models import build_model
 from ..models.summary import Summary, summarize
 
@@ -54,8 +54,13 @@ def build_subject(name: str, config: Config, *, size: tuple[int, int] = (480, 36
     model.eval()
     shape = (batch, model.in_channels, size[1], size[0])
     return Subject(
-        name=name, config=config, model=model, num_classes=classes["num_classes"],
-        ignore_index=int(classes["ignore_index"]), shape=shape, summary=summarize(model, (1, *shape[1:])),
+        name=name,
+        config=config,
+        model=model,
+        num_classes=classes["num_classes"],
+        ignore_index=int(classes["ignore_index"]),
+        shape=shape,
+        summary=summarize(model, (1, *shape[1:])),
     )
 
 

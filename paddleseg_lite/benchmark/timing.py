@@ -24,8 +24,9 @@ class Stats:
         return cls(float(np.percentile(values, 50)), float(np.percentile(values, 90)), len(values))
 
 
-def alternate(variants: Mapping[str, Callable[[], object]], *, repeats: int = 15, warmup: int = 2,
-              max_seconds: float = 30.0) -> dict[str, list[float]]:
+def alternate(
+    variants: Mapping[str, Callable[[], object]], *, repeats: int = 15, warmup: int = 2, max_seconds: float = 30.0
+) -> dict[str, list[float]]:
     """Seconds of every run of every variant.
 
     A round runs each variant once, each round starting with another one, so that

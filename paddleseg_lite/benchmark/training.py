@@ -14,10 +14,10 @@ import paddle
 
 from .. import accel
 from ..data import BatchSchedule, train_batches
-from ..engine.builder import build_dataset
-from ..engine.optim import build_optimizer
+from ..data.building import build_dataset
 from ..errors import DataError
 from ..losses import build_criterion
+from ..optim.optimizers import build_optimizer
 from .subject import Subject, synchronize
 
 logger = logging.getLogger("paddleseg_lite")
@@ -38,8 +38,9 @@ class StepSplit:
         return 1000 * self.batch_shape[0] / (sum(self.parts[kernels].values()) + (self.data or 0.0))
 
 
-def split_step(subject: Subject, kernels: list[str], *, repeats: int = 7, batch_size: int | None = None,
-               max_seconds: float = 60.0) -> StepSplit:
+def split_step(
+    subject: Subject, kernels: list[str], *, repeats: int = 7, batch_size: int | None = None, max_seconds: float = 60.0
+) -> StepSplit:
     """Time training steps, the kernels taking turns on the same batches.
 
     Args:
@@ -64,7 +65,8 @@ def split_step(subject: Subject, kernels: list[str], *, repeats: int = 7, batch_
             times[mode].append(steppers[mode](batch))
     medians = {mode: (1000 * np.median(rows[1:], axis=0)).tolist() for mode, rows in times.items()}  # first: warm-up
     return StepSplit(
-        batch_shape=list(batch["image"].shape), data=1000 * float(np.median(waits[1:])) if real else None,
+        batch_shape=list(batch["image"].shape),
+        data=1000 * float(np.median(waits[1:])) if real else None,
         parts={mode: dict(zip(PARTS, values)) for mode, values in medians.items()},
     )
 
@@ -121,5 +123,6 @@ def _random_batches(subject: Subject, batch_size: int) -> Iterator[dict]:
     while True:
         yield {
             "image": paddle.randn([batch_size, channels, height, width]),
-            "label": paddle.randint(0, subject.num_classes, [batch_size, height, width], dtype="int64"), "meta": [],
+            "label": paddle.randint(0, subject.num_classes, [batch_size, height, width], dtype="int64"),
+            "meta": [],
         }

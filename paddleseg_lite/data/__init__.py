@@ -14,34 +14,53 @@
 A dataset of your own is a class with ``__len__``, ``read`` and ``raw_label`` (see
 ``datasets/base.py``), registered by ``@paddleseg_lite.registry.DATASETS.register``;
 a transform is a callable ``(sample, rng) -> sample``, registered in ``TRANSFORMS``.
+
+May import: config, files, registry, runtime, errors.
+A new dataset or transform is a file in ``datasets`` or ``transforms``, and its import line there.
 """
 
 from . import datasets, transforms
+from .border_weights import unet_border_weight
 from .cache import DecodedCache
 from .census import Census, take_census
-from .datasets import (
-    ADE20K,
-    CamVid,
-    Cityscapes,
-    Dataset,
-    FileDataset,
-    PascalContext,
-    PascalVOC,
-    Scenes,
-    SegDataset,
-)
+from .datasets import ADE20K, CamVid, Cityscapes, Dataset, FileDataset, PascalContext, PascalVOC, Scenes, SegDataset
 from .io import image_size, read_image, read_label, write_png
-from .labels import LabelMap
+from .label_map import LabelMap
 from .loader import eval_batches, train_batches
 from .palette import blend, colorize, parse_palette, stuff_palette, voc_palette
-from .schedule import BatchSchedule, sample_rng
+from .sampler import BatchSchedule, sample_rng
 from .transforms import Compose, restore
-from .weights import unet_border_weight
 
 __all__ = [
-    "ADE20K", "BatchSchedule", "CamVid", "Census", "Cityscapes", "Compose", "Dataset", "DecodedCache", "FileDataset",
-    "LabelMap", "PascalContext", "PascalVOC", "Scenes", "SegDataset", "blend", "colorize", "datasets",
-    "eval_batches", "image_size", "parse_palette", "read_image", "read_label", "restore",
-    "sample_rng", "stuff_palette", "take_census", "train_batches", "transforms", "unet_border_weight", "voc_palette",
+    "ADE20K",
+    "BatchSchedule",
+    "CamVid",
+    "Census",
+    "Cityscapes",
+    "Compose",
+    "Dataset",
+    "DecodedCache",
+    "FileDataset",
+    "LabelMap",
+    "PascalContext",
+    "PascalVOC",
+    "Scenes",
+    "SegDataset",
+    "blend",
+    "colorize",
+    "datasets",
+    "eval_batches",
+    "image_size",
+    "parse_palette",
+    "read_image",
+    "read_label",
+    "restore",
+    "sample_rng",
+    "stuff_palette",
+    "take_census",
+    "train_batches",
+    "transforms",
+    "unet_border_weight",
+    "voc_palette",
     "write_png",
 ]

@@ -78,8 +78,13 @@ class Census:
             "files": self.files,
             "ignored_pixels": self.ignored,
             "classes": [
-                {"id": i, "name": name, "pixels": int(self.pixels[i]), "share": float(self.share[i]),
-                 "images": int(self.images[i])}
+                {
+                    "id": i,
+                    "name": name,
+                    "pixels": int(self.pixels[i]),
+                    "share": float(self.share[i]),
+                    "images": int(self.images[i]),
+                }
                 for i, name in enumerate(self.class_names)
             ],
             "out_of_range": {path: {str(i): n for i, n in ids.items()} for path, ids in self.out_of_range.items()},

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import os
 import struct
-import uuid
-from pathlib import Path
 
 import cv2
 import numpy as np
 
-from ..errors import DataError, EnvironmentProblem
+from ..errors import DataError
+from ..files import write_bytes
 from . import exif, png
 
 
@@ -147,29 +146,6 @@ def write_png(path: str | os.PathLike, array: np.ndarray, palette: np.ndarray | 
     if palette is not None:
         data = png.as_palette(data, np.asarray(palette, np.uint8).reshape(-1, 3)[:256])
     write_bytes(path, data)
-
-
-def write_bytes(path: str | os.PathLike, data: bytes) -> None:
-    """Write a file whole: to a neighbour first, then renamed.
-
-    Raises:
-        EnvironmentProblem: the folder cannot be made or written, or the disk is full.
-    """
-    path = Path(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.parent / f".writing-{uuid.uuid4().hex}"
-        try:
-            with open(temporary, "xb") as f:
-                f.write(data)
-            os.replace(temporary, path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-    except OSError as e:
-        raise EnvironmentProblem(
-            f"cannot write {path}: {e.strerror or e}. Choose a folder you may write to, or free some space."
-        ) from e
 
 
 def _read_bytes(path, kind: str) -> bytes:

@@ -22,13 +22,21 @@ from ..errors import EnvironmentProblem
 from ..processes import end_with
 from .collate import Collate, Failure, Single, checked, join, to_tensors
 from .datasets.base import SegDataset
-from .schedule import BatchSchedule, sample_rng
+from .sampler import BatchSchedule, sample_rng
 
 logger = logging.getLogger("paddleseg_lite")
 
 
-def train_batches(dataset: SegDataset, schedule: BatchSchedule, *, seed: int, start_iter: int = 0,
-                  stop_iter: int | None = None, num_workers: int = 0, prefetch: int = 2) -> Iterator[dict[str, Any]]:
+def train_batches(
+    dataset: SegDataset,
+    schedule: BatchSchedule,
+    *,
+    seed: int,
+    start_iter: int = 0,
+    stop_iter: int | None = None,
+    num_workers: int = 0,
+    prefetch: int = 2,
+) -> Iterator[dict[str, Any]]:
     """Batches of iterations ``start_iter`` to ``stop_iter`` - 1 (endless unless given).
 
     Args:
@@ -53,8 +61,15 @@ def train_batches(dataset: SegDataset, schedule: BatchSchedule, *, seed: int, st
         yield to_tensors(batch)
 
 
-def eval_batches(dataset: SegDataset, *, batch_size: int = 1, num_workers: int = 0, rank: int = 0,
-                 world_size: int = 1, prefetch: int = 2) -> Iterator[dict[str, Any]]:
+def eval_batches(
+    dataset: SegDataset,
+    *,
+    batch_size: int = 1,
+    num_workers: int = 0,
+    rank: int = 0,
+    world_size: int = 1,
+    prefetch: int = 2,
+) -> Iterator[dict[str, Any]]:
     """The samples of a dataset once, in order; process ``rank`` takes every ``world_size``-th from ``rank`` on.
 
     Neighbours are joined to a batch where their transformed images have one size.
@@ -123,8 +138,14 @@ def _run(dataset, plan, collate, seed, num_workers, prefetch):
     import paddle
 
     loader = paddle.io.DataLoader(
-        samples, batch_sampler=plan, collate_fn=collate, num_workers=num_workers, prefetch_factor=prefetch,
-        worker_init_fn=functools.partial(_start_worker, os.getpid()), return_list=True, places=paddle.CPUPlace(),
+        samples,
+        batch_sampler=plan,
+        collate_fn=collate,
+        num_workers=num_workers,
+        prefetch_factor=prefetch,
+        worker_init_fn=functools.partial(_start_worker, os.getpid()),
+        return_list=True,
+        places=paddle.CPUPlace(),
     )
     batches = iter(loader)
     try:

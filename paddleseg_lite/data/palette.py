@@ -53,8 +53,13 @@ def parse_palette(colours: Sequence, num_classes: int | None = None) -> np.ndarr
     return array.astype(np.uint8)
 
 
-def colorize(ids: np.ndarray, palette: np.ndarray, *, ignore_index: int | None = 255,
-             ignore_colour: tuple[int, int, int] = (255, 255, 255)) -> np.ndarray:
+def colorize(
+    ids: np.ndarray,
+    palette: np.ndarray,
+    *,
+    ignore_index: int | None = 255,
+    ignore_colour: tuple[int, int, int] = (255, 255, 255),
+) -> np.ndarray:
     """Paint class ids [H, W] in class colours.
 
     Ids beyond the palette, and ``ignore_index``, get ``ignore_colour``.

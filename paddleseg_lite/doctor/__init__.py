@@ -1,4 +1,8 @@
-"""What is wrong with a recipe, its data and this machine, found before training starts."""
+"""What is wrong with a recipe, its data and this machine, found before training starts.
+
+May import: training, inference and below; not the commands.
+A new question is a function that adds findings to a ``Diagnosis``.
+"""
 
 from .diagnosis import Diagnosis, Finding, diagnose
 

@@ -33,8 +33,12 @@ def examine_datasets(diagnosis: Diagnosis, config: Config, train, val, *, use_ca
         _leaks(diagnosis, seen["train"], seen["val"])
         _absent_from_train(diagnosis, train, diagnosis.facts)
     if val is None:
-        diagnosis.add("warning", "config", "there is no val_dataset: nothing tells a good epoch from a bad one",
-                      "add a val_dataset; tools/prepare.py split can make the lists")
+        diagnosis.add(
+            "warning",
+            "config",
+            "there is no val_dataset: nothing tells a good epoch from a bad one",
+            "add a val_dataset; tools/prepare.py split can make the lists",
+        )
     _batches(diagnosis, config, train)
 
 
@@ -50,25 +54,35 @@ def _pairs(diagnosis: Diagnosis, name: str, dataset, facts: list[PairFacts]) -> 
         turned = f.orientation in SWAPPED and f.image_size == f.label_size[::-1]
         why = f" once its EXIF orientation {f.orientation} is applied" if turned else ""
         diagnosis.add(
-            "error", "data",
+            "error",
+            "data",
             f"{name}: label {f.label} is {_wxh(f.label_size)} but image {f.image} is {_wxh(f.image_size)}{why}",
-            "labels were drawn on the unrotated picture: rewrite the image upright" if turned
+            "labels were drawn on the unrotated picture: rewrite the image upright"
+            if turned
             else "make the label again at the image's size, or correct the pair in the list",
         )
     if len(different) > SHOWN:
         diagnosis.add("error", "data", f"{name}: {len(different) - SHOWN} more pairs of different size", "")
     masks = [f.label for f in facts if set(f.ids) == {"0", "255"} and Path(f.label).suffix.lower() != ".png"]
     if masks and dataset.labels.mapping.get(255, 255) == dataset.ignore_index:
-        diagnosis.add("warning", "labels", f"{name}: {len(masks)} labels hold only 0 and 255, and 255 is ignored "
-                      f"(e.g. {masks[0]}): masks, such as a 1-bit TIFF, are read so",
-                      "if 255 is their foreground: label_map: {255: 1}, or write them as 8-bit PNG of ids 0 and 1")
+        diagnosis.add(
+            "warning",
+            "labels",
+            f"{name}: {len(masks)} labels hold only 0 and 255, and 255 is ignored "
+            f"(e.g. {masks[0]}): masks, such as a 1-bit TIFF, are read so",
+            "if 255 is their foreground: label_map: {255: 1}, or write them as 8-bit PNG of ids 0 and 1",
+        )
     rotated = sum(f.orientation not in (0, 1) for f in facts)
     if rotated:
         diagnosis.add("info", "data", f"{name}: {rotated} images carry an EXIF orientation; it is applied when reading")
     copies = [paths for paths in _same(facts).values() if len(paths) > 1]
     if copies:
-        diagnosis.add("warning", "data", f"{name}: {len(copies)} pictures occur more than once, e.g. {copies[0][:2]}",
-                      "remove the copies: they count double")
+        diagnosis.add(
+            "warning",
+            "data",
+            f"{name}: {len(copies)} pictures occur more than once, e.g. {copies[0][:2]}",
+            "remove the copies: they count double",
+        )
 
 
 def _wxh(size: list[int]) -> str:
@@ -101,7 +115,8 @@ def _census(diagnosis: Diagnosis, config: Config, name: str, dataset, facts: lis
             empty.append(f.label)
     for stored, files in strange.most_common(SHOWN):
         diagnosis.add(
-            "error", "labels",
+            "error",
+            "labels",
             f"{name}: id {stored} in {files} label files is no class of {k} and not ignored (e.g. {offenders[stored]})",
             f"map it with label_map: {{{stored}: ...}}, raise num_classes, or write {ignore} (ignored) in the files",
         )
@@ -117,24 +132,44 @@ def _census(diagnosis: Diagnosis, config: Config, name: str, dataset, facts: lis
         facts_out["suggested_weights"] = dict(zip(dataset.class_names, weights))
     diagnosis.facts[f"{name}_census"] = facts_out
     if empty and total:
-        diagnosis.add("warning", "labels", f"{name}: {len(empty)} labels hold only ignored pixels, e.g. {empty[0]}",
-                      "take them off the list, or label them: they teach nothing and a batch of them has no loss")
+        diagnosis.add(
+            "warning",
+            "labels",
+            f"{name}: {len(empty)} labels hold only ignored pixels, e.g. {empty[0]}",
+            "take them off the list, or label them: they teach nothing and a batch of them has no loss",
+        )
     absent = [n for n, p in zip(dataset.class_names, pixels) if p == 0]
     if facts and not total and not strange:
-        diagnosis.add("error", "labels", f"{name}: no label file holds a single pixel that counts",
-                      "check ignore_index and label_map against the ids in the files")
+        diagnosis.add(
+            "error",
+            "labels",
+            f"{name}: no label file holds a single pixel that counts",
+            "check ignore_index and label_map against the ids in the files",
+        )
     elif absent and name == "val":
-        diagnosis.add("warning", "labels", f"val never shows: {', '.join(absent)}; their IoU is not measured",
-                      "choose a val split that has every class")
+        diagnosis.add(
+            "warning",
+            "labels",
+            f"val never shows: {', '.join(absent)}; their IoU is not measured",
+            "choose a val split that has every class",
+        )
     rare = [n for n, p in zip(dataset.class_names, pixels) if 0 < p < RARE_SHARE * max(total, 1)]
     if rare and name == "train" and config.class_weights is None:
-        diagnosis.add("warning", "labels", f"{', '.join(rare)}: less than {100 * RARE_SHARE:.1f} % of the pixels each",
-                      "weight the loss: --opts class_weights=enet (or median_frequency), here "
-                      + ", ".join(f"{n} {facts_out['suggested_weights'][n]:.1f}" for n in rare))
+        diagnosis.add(
+            "warning",
+            "labels",
+            f"{', '.join(rare)}: less than {100 * RARE_SHARE:.1f} % of the pixels each",
+            "weight the loss: --opts class_weights=enet (or median_frequency), here "
+            + ", ".join(f"{n} {facts_out['suggested_weights'][n]:.1f}" for n in rare),
+        )
     share = facts_out["ignored_share"]
     if share > 0.5:
-        diagnosis.add("warning", "labels", f"{name}: {100 * share:.0f} % of the pixels are ignored",
-                      "check ignore_index and label_map")
+        diagnosis.add(
+            "warning",
+            "labels",
+            f"{name}: {100 * share:.0f} % of the pixels are ignored",
+            "check ignore_index and label_map",
+        )
 
 
 def _absent_from_train(diagnosis: Diagnosis, train, facts: dict[str, Any]) -> None:
@@ -142,8 +177,12 @@ def _absent_from_train(diagnosis: Diagnosis, train, facts: dict[str, Any]) -> No
     absent = [c for c in train.class_names if shares["train"][c] == 0]
     scored = [c for c in absent if shares["val"][c] > 0]
     if scored:
-        diagnosis.add("warning", "labels", f"train never shows {', '.join(scored)}, but val scores them",
-                      "these classes stay at IoU 0: move images between the splits, or drop the classes")
+        diagnosis.add(
+            "warning",
+            "labels",
+            f"train never shows {', '.join(scored)}, but val scores them",
+            "these classes stay at IoU 0: move images between the splits, or drop the classes",
+        )
     elif absent:
         diagnosis.add("info", "labels", f"neither split shows: {', '.join(absent)}")
 
@@ -161,11 +200,19 @@ def _leaks(diagnosis: Diagnosis, train: list[PairFacts], val: list[PairFacts]) -
     leaked = [(paths[0], known[digest][0]) for digest, paths in _same(val).items() if digest in known]
     if leaked:
         examples = "; ".join(f"{v} = {t}" for v, t in leaked[:3])
-        diagnosis.add("error", "data", f"{len(leaked)} validation images are also training images ({examples})",
-                      "take them out of one of the lists: scores on training images say nothing")
+        diagnosis.add(
+            "error",
+            "data",
+            f"{len(leaked)} validation images are also training images ({examples})",
+            "take them out of one of the lists: scores on training images say nothing",
+        )
 
 
 def _batches(diagnosis: Diagnosis, config: Config, train) -> None:
     if len(train) < config.batch_size:
-        diagnosis.add("warning", "data", f"{len(train)} training images are fewer than a batch of {config.batch_size}",
-                      "images repeat within a batch; lower batch_size")
+        diagnosis.add(
+            "warning",
+            "data",
+            f"{len(train)} training images are fewer than a batch of {config.batch_size}",
+            "images repeat within a batch; lower batch_size",
+        )

@@ -61,7 +61,10 @@ class Diagnosis:
     def to_dict(self) -> dict[str, Any]:
         """For ``--json``."""
         return {
-            "ok": self.ok, "verdict": self.verdict, "seconds": self.seconds, "facts": self.facts,
+            "ok": self.ok,
+            "verdict": self.verdict,
+            "seconds": self.seconds,
+            "facts": self.facts,
             "findings": [asdict(f) for f in self.findings],
         }
 
@@ -84,7 +87,7 @@ def diagnose(config: Config, *, dry_run: bool = True, speed: bool = True, use_ca
         speed: time the loader against the model.
         use_cache: reuse what is known of files that have not changed since.
     """
-    from ..engine.builder import build_datasets
+    from ..data.building import build_datasets
     from .datasets import examine_datasets
     from .machine import examine_machine
     from .rehearsal import rehearse

@@ -17,14 +17,22 @@ def examine_machine(diagnosis: Diagnosis, config: Config) -> None:
     cores, threads = available_cores(), int(os.environ.get("OMP_NUM_THREADS", "1").split(",")[0] or 1)
     diagnosis.facts.update(cores=cores, threads=threads)
     if threads < cores:
-        diagnosis.add("warning", "machine", f"OMP_NUM_THREADS={threads} uses {threads} of {cores} cores",
-                      f"unset it, or export OMP_NUM_THREADS={cores}")
+        diagnosis.add(
+            "warning",
+            "machine",
+            f"OMP_NUM_THREADS={threads} uses {threads} of {cores} cores",
+            f"unset it, or export OMP_NUM_THREADS={cores}",
+        )
     _shared_memory(diagnosis, config)
     free = shutil.disk_usage(".").free
     diagnosis.facts["disk_free_mb"] = free >> 20
     if free < 1 << 30:
-        diagnosis.add("warning", "machine", f"only {free >> 20} MiB of disk are free here",
-                      "free some space: checkpoints that do not fit are not saved")
+        diagnosis.add(
+            "warning",
+            "machine",
+            f"only {free >> 20} MiB of disk are free here",
+            "free some space: checkpoints that do not fit are not saved",
+        )
 
 
 def _shared_memory(diagnosis: Diagnosis, config: Config) -> None:
@@ -37,5 +45,9 @@ def _shared_memory(diagnosis: Diagnosis, config: Config) -> None:
     free = shutil.disk_usage("/dev/shm").free
     diagnosis.facts["shm_free_mb"] = free >> 20
     if free < need:
-        diagnosis.add("error", "loader", f"/dev/shm has {free >> 20} MiB free, the workers need about {need >> 20} MiB",
-                      "run the container with --shm-size=2g (or --ipc=host), or lower --num_workers")
+        diagnosis.add(
+            "error",
+            "loader",
+            f"/dev/shm has {free >> 20} MiB free, the workers need about {need >> 20} MiB",
+            "run the container with --shm-size=2g (or --ipc=host), or lower --num_workers",
+        )

@@ -9,8 +9,8 @@ import time
 import numpy as np
 
 from ..config import Config
-from ..engine.memory import free_bytes, peak_of
 from ..errors import UserError
+from ..inference.footprint import free_bytes, peak_of
 from .diagnosis import Diagnosis
 
 LOADER_SAMPLES = 8
@@ -20,10 +20,10 @@ def rehearse(diagnosis: Diagnosis, config: Config, train, *, speed: bool = True)
     """Build the network and take one step without keeping it."""
     import paddle
 
+    from ..accel import accelerate
     from ..data import BatchSchedule, train_batches
-    from ..engine.builder import build_loss, build_network
-    from ..engine.precision import accelerate
-    from ..engine.seeds import derive
+    from ..training.building import build_loss, build_network
+    from ..training.seeds import derive
 
     try:
         paddle.seed(derive(config.seed, 0))
@@ -50,19 +50,27 @@ def rehearse(diagnosis: Diagnosis, config: Config, train, *, speed: bool = True)
         return
     except MemoryError:
         level, suffix = _too_large(config)
-        diagnosis.add(level, "memory", f"a training step does not fit into memory{suffix}",
-                      "lower batch_size or the crop")
+        diagnosis.add(
+            level, "memory", f"a training step does not fit into memory{suffix}", "lower batch_size or the crop"
+        )
         return
     diagnosis.facts.update(
-        step_seconds=seconds, first_loss=loss, gradient_norm=gradient,
-        chance_loss=math.log(train.num_classes),
+        step_seconds=seconds, first_loss=loss, gradient_norm=gradient, chance_loss=math.log(train.num_classes)
     )
     if not math.isfinite(loss) or not math.isfinite(gradient):
-        diagnosis.add("error", "model", f"the first step gives loss {loss} and gradient norm {gradient}",
-                      "check the images (all black? not normalised?), the labels and the loss")
+        diagnosis.add(
+            "error",
+            "model",
+            f"the first step gives loss {loss} and gradient norm {gradient}",
+            "check the images (all black? not normalised?), the labels and the loss",
+        )
     elif gradient == 0:
-        diagnosis.add("error", "model", "the first step gives a gradient of zero: nothing would be learned",
-                      "check that the labels hold pixels that count, and that parameters are not all frozen")
+        diagnosis.add(
+            "error",
+            "model",
+            "the first step gives a gradient of zero: nothing would be learned",
+            "check that the labels hold pixels that count, and that parameters are not all frozen",
+        )
     if not np.isfinite(batch["image"].numpy()).all():
         diagnosis.add("error", "data", "a transformed image holds values that are not finite", "check Normalize's std")
     if speed:
@@ -127,11 +135,19 @@ def _loader(diagnosis: Diagnosis, config: Config, train, step_seconds: float) ->
     share = batch_seconds / max(config.num_workers, 1) / max(step_seconds, 1e-9)
     diagnosis.facts["suggested_num_workers"] = workers = suggested_workers(batch_seconds, step_seconds)
     if config.num_workers == 0 and share > 0.15 and workers:
-        diagnosis.add("info", "loader", f"loading takes {1000 * batch_seconds:.0f} ms of each "
-                      f"{1000 * step_seconds:.0f} ms step", f"--num_workers {workers} loads while the network computes")
+        diagnosis.add(
+            "info",
+            "loader",
+            f"loading takes {1000 * batch_seconds:.0f} ms of each {1000 * step_seconds:.0f} ms step",
+            f"--num_workers {workers} loads while the network computes",
+        )
     elif config.num_workers > 0 and share > 1:
-        diagnosis.add("warning", "loader", f"{config.num_workers} workers load slower than the network computes",
-                      f"--num_workers {workers}, --cache memory, or smaller source images")
+        diagnosis.add(
+            "warning",
+            "loader",
+            f"{config.num_workers} workers load slower than the network computes",
+            f"--num_workers {workers}, --cache memory, or smaller source images",
+        )
 
 
 def suggested_workers(batch_seconds: float, step_seconds: float) -> int:

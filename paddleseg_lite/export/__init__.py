@@ -6,21 +6,40 @@
     labels = Deployment.read("output/export").predict(rgb)
 
 How to use it, what was measured and why it is built this way: docs/deploy.md.
+
+May import: inference, accel, layers, data and below.
+A new backend is a class in ``backends``; a new operator of ONNX a handler in ``onnx/ops``.
 """
 
 from __future__ import annotations
 
+from .agreement import Agreement, compare, verify
 from .auto import Choice, choose_engine
+from .backends import KINDS, PRECISIONS, Engine, available, has_bf16, load_engine
 from .cache import cache_folder
 from .deploy import Deployment, Description
-from .dynamic import SizeDependent
-from .engines import KINDS, PRECISIONS, Engine, available, has_bf16, load_engine
-from .onnx import Normalisation, OnnxModel, to_onnx
+from .onnx.convert import Normalisation, OnnxModel, to_onnx
+from .onnx.dynamic import SizeDependent
 from .static import export_static
-from .verify import Agreement, compare, verify
 
 __all__ = [
-    "KINDS", "PRECISIONS", "Agreement", "Choice", "Deployment", "Description", "Engine", "Normalisation", "OnnxModel",
-    "SizeDependent", "available", "cache_folder", "choose_engine", "compare", "export_static", "has_bf16",
-    "load_engine", "to_onnx", "verify",
+    "KINDS",
+    "PRECISIONS",
+    "Agreement",
+    "Choice",
+    "Deployment",
+    "Description",
+    "Engine",
+    "Normalisation",
+    "OnnxModel",
+    "SizeDependent",
+    "available",
+    "cache_folder",
+    "choose_engine",
+    "compare",
+    "export_static",
+    "has_bf16",
+    "load_engine",
+    "to_onnx",
+    "verify",
 ]

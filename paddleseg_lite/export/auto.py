@@ -20,10 +20,10 @@ import paddle
 
 from ..errors import EnvironmentProblem, UserError
 from ..runtime import available_cores
+from .agreement import compare
+from .backends import DygraphEngine, Engine, available, load_engine, thread_count
 from .cache import cache_folder, read_json, write_whole
-from .engines import DygraphEngine, Engine, available, load_engine, thread_count
-from .trace import eval_mode
-from .verify import compare
+from .onnx.trace import eval_mode
 
 logger = logging.getLogger("paddleseg_lite")
 
@@ -65,15 +65,26 @@ class BackedEngine:
             raise
         except Exception as e:  # an engine of any make may fail in any way
             if not self._stood_in:
-                logger.warning("engine %s fails on an input of %s, dygraph computes it: %s", self._engine.name,
-                               "x".join(str(s) for s in image.shape), _line(e))
+                logger.warning(
+                    "engine %s fails on an input of %s, dygraph computes it: %s",
+                    self._engine.name,
+                    "x".join(str(s) for s in image.shape),
+                    _line(e),
+                )
             self._stood_in += 1
             return self._plain(image)
 
 
-def choose_engine(network: paddle.nn.Layer, kind: str = "auto", *, precision: str = "fp32",
-                  probe: np.ndarray | None = None, images: int | None = None, threads: int | None = None,
-                  folder: str | Path | None = None) -> Choice:
+def choose_engine(
+    network: paddle.nn.Layer,
+    kind: str = "auto",
+    *,
+    precision: str = "fp32",
+    probe: np.ndarray | None = None,
+    images: int | None = None,
+    threads: int | None = None,
+    folder: str | Path | None = None,
+) -> Choice:
     """Make the engine asked for, or find the fastest one that agrees with the network.
 
     Args:
@@ -102,8 +113,9 @@ def choose_engine(network: paddle.nn.Layer, kind: str = "auto", *, precision: st
     if kept.get("machine") != machine:
         seconds, _ = _timed(plain, probe, runs=1)
         if images is not None and images * seconds < EXPORT_SECONDS:
-            return _without_export(network, precision, f"{_count(images)} about {images * seconds:.1f} s, an export "
-                                   "would take longer")
+            return _without_export(
+                network, precision, f"{_count(images)} about {images * seconds:.1f} s, an export would take longer"
+            )
         kept = {"machine": machine, **_race(network, precision, probe, threads, folder, seconds)}
         write_whole(record, json.dumps(kept).encode())
     elif images is not None and images * kept["saves"] < kept["opens_in"]:
@@ -139,8 +151,11 @@ def _candidates(precision: str) -> list[tuple[str, str]]:
     missing = available()
     kinds = [kind for kind in ("openvino", "onnxruntime") if not missing[kind]]
     found = [(kind, "fp32") for kind in kinds] or [("static", "fp32")]
-    return [*([("openvino", "bf16")] if "openvino" in kinds else []), ("dygraph", "bf16"), *found] \
-        if precision == "bf16" else found
+    return (
+        [*([("openvino", "bf16")] if "openvino" in kinds else []), ("dygraph", "bf16"), *found]
+        if precision == "bf16"
+        else found
+    )
 
 
 def _race(network, precision: str, probe: np.ndarray, threads, folder, plain_seconds: float) -> dict:
@@ -172,10 +187,16 @@ def _race(network, precision: str, probe: np.ndarray, threads, folder, plain_sec
     if best["engine"] == "dygraph fp32":
         reason = "engine dygraph fp32: " + ("; ".join(notes) or "none is faster")
     else:
-        reason = (f"engine {best['engine']}: {1e3 * best['seconds']:.0f} ms where dygraph fp32 takes "
-                  f"{1e3 * plain_seconds:.0f}; {best['agreement']}" + (f" ({'; '.join(notes)})" if notes else ""))
-    return {"engine": best["engine"], "reason": reason, "saves": plain_seconds - best["seconds"],
-            "opens_in": best["opens_in"]}
+        reason = (
+            f"engine {best['engine']}: {1e3 * best['seconds']:.0f} ms where dygraph fp32 takes "
+            f"{1e3 * plain_seconds:.0f}; {best['agreement']}" + (f" ({'; '.join(notes)})" if notes else "")
+        )
+    return {
+        "engine": best["engine"],
+        "reason": reason,
+        "saves": plain_seconds - best["seconds"],
+        "opens_in": best["opens_in"],
+    }
 
 
 def _count(images: int) -> str:

@@ -75,7 +75,7 @@ def _code() -> str:
     package = Path(__file__).resolve().parents[1]
     digest = hashlib.sha256()
     for folder in _CODE:
-        for file in sorted((package / folder).glob("*.py")):
+        for file in sorted((package / folder).rglob("*.py")):
             digest.update(file.name.encode() + file.read_bytes())
     return digest.hexdigest()
 

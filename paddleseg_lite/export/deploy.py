@@ -107,29 +107,31 @@ class Deployment:
         Raises:
             ConfigError: the kind does not run this format.
         """
-        from .engines import OnnxEngine, _onnxruntime, _openvino, available
+        from .backends import OnnxEngine, _onnxruntime, _openvino, available
         from .static import StaticEngine
 
         fits = {"onnx": ("openvino", "onnxruntime"), "static": ("static",)}[self.about.format]
         if kind == "auto":
             kind = next((k for k in fits if not available()[k]), fits[0])
         if kind not in fits:
-            raise ConfigError(f"{self.folder} holds a {self.about.format} model, which {kind} does not run: use "
-                              f"{' or '.join(fits)}.")
+            raise ConfigError(
+                f"{self.folder} holds a {self.about.format} model, which {kind} does not run: use {' or '.join(fits)}."
+            )
         path = self.folder / Path(self.about.model).name
         if kind == "static":
             return StaticEngine(lambda shape: path)
         runner = _openvino(precision, threads) if kind == "openvino" else _onnxruntime(threads)
         shape = self.about.input["shape"]
         fixed = None if None in shape else tuple(shape)
-        model = ModelFile(path, fixed, int(self.about.input["multiple"]), self.about.bytes_per_pixel,
-                          self.about.input["layout"])
+        model = ModelFile(
+            path, fixed, int(self.about.input["multiple"]), self.about.bytes_per_pixel, self.about.input["layout"]
+        )
         return OnnxEngine(f"{kind} {precision}", FileSource(model, len(self.about.classes)), runner)
 
     def predict(self, image: np.ndarray, engine=None) -> np.ndarray:
         """Class ids ``[H, W]`` of an RGB uint8 image ``[H, W, 3]``, at its own size."""
         from ..data import Compose, restore
-        from ..engine.labels import labels_at_own_size
+        from ..inference.class_ids import labels_at_own_size
 
         if engine is None:
             engine = self._engine = self._engine or self.engine()

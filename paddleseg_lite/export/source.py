@@ -11,8 +11,8 @@ import paddle
 
 from ..errors import ConfigError
 from .cache import cache_folder, read_json, write_whole
-from .dynamic import SizeDependent, fits
-from .onnx import to_onnx
+from .onnx.convert import to_onnx
+from .onnx.dynamic import SizeDependent, fits
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,8 @@ class FileSource:
     def model_for(self, shape: Sequence[int]) -> ModelFile:
         if not self.model.takes(shape):
             takes = (
-                f"{list(self.model.shape)}" if self.model.shape is not None
+                f"{list(self.model.shape)}"
+                if self.model.shape is not None
                 else f"sides that are multiples of {self.model.multiple}"
             )
             raise ConfigError(

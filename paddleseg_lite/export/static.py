@@ -20,8 +20,8 @@ import paddle
 from paddle import nn
 
 from .cache import cache_folder, write_whole
-from .onnx import Normalisation
-from .trace import eval_mode
+from .onnx.convert import Normalisation
+from .onnx.trace import eval_mode
 
 
 class Deployed(nn.Layer):
@@ -36,7 +36,7 @@ class Deployed(nn.Layer):
         super().__init__()
         self.network, self.normalise, self.argmax = network, normalise, argmax
 
-    @paddle.jit.not_to_static  # run the Python code as it is: see export/trace.py
+    @paddle.jit.not_to_static  # run the Python code as it is: see export/onnx/trace.py
     def forward(self, image):
         if self.normalise is not None:
             how = self.normalise
@@ -50,8 +50,14 @@ class Deployed(nn.Layer):
         return logits.argmax(axis=1).astype("uint8" if logits.shape[1] <= 256 else "int32")
 
 
-def export_static(network: nn.Layer, stem: str | Path, shape: Sequence[int], *,
-                  normalise: Normalisation | None = None, argmax: bool = False) -> list[Path]:
+def export_static(
+    network: nn.Layer,
+    stem: str | Path,
+    shape: Sequence[int],
+    *,
+    normalise: Normalisation | None = None,
+    argmax: bool = False,
+) -> list[Path]:
     """Write ``stem.json`` (``stem.pdmodel`` before Paddle 3) and ``stem.pdiparams``.
 
     Args:

@@ -1,4 +1,8 @@
-"""Graph-reasoning units, the comparisons and the controls, all with one interface."""
+"""Graph-reasoning units, the comparisons and the controls, all with one interface.
+
+May import: layers, registry, errors; it knows nothing of models.
+A new unit is a file with a ``@CONTEXTS.register`` class, and its import line here.
+"""
 
 from .base import ContextUnit, Explanation, NodeUnit, count_parameters
 from .controls import GlobalPool, IdentityGraph, MatchedConv, ShuffledAssignment

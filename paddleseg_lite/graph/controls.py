@@ -35,8 +35,9 @@ class MatchedConv(ContextUnit):
 
     starts_as_identity = True
 
-    def __init__(self, *, in_channels: int, match: Match = "GloRe", num_classes: int | None = None,
-                 kernel_size: int = 1):
+    def __init__(
+        self, *, in_channels: int, match: Match = "GloRe", num_classes: int | None = None, kernel_size: int = 1
+    ):
         super().__init__(in_channels)
         c, area = in_channels, kernel_size**2
         self.target = matched_target(match, c, num_classes)

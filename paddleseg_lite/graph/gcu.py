@@ -98,8 +98,16 @@ class GCU(NodeUnit):
         messages: without them A = I (the control IdentityGraph).
     """
 
-    def __init__(self, *, in_channels: int, num_nodes: int | Sequence[int] = (2, 4, 8, 32), adj_norm: str = "softmax",
-                 fusion: str = "concat", init: str = "random", messages: bool = True):
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        num_nodes: int | Sequence[int] = (2, 4, 8, 32),
+        adj_norm: str = "softmax",
+        fusion: str = "concat",
+        init: str = "random",
+        messages: bool = True,
+    ):
         super().__init__(in_channels)
         if fusion not in ("concat", "residual") or init not in ("random", "kmeans"):
             raise ValueError(f"fusion is 'concat' or 'residual', init 'random' or 'kmeans'; got {fusion!r}, {init!r}.")

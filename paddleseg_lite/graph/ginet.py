@@ -52,9 +52,20 @@ class GINet(NodeUnit):
         style: ``"paper"`` or ``"paddleseg"``.
     """
 
-    def __init__(self, *, in_channels: int, num_classes: int, num_state: int = 256, num_nodes: int = 84,
-                 class_embeddings: Any = None, class_names: Sequence[str] | None = None, learnable: bool = False,
-                 presence: bool = True, zero_init: bool = True, style: str = "paper"):
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        num_classes: int,
+        num_state: int = 256,
+        num_nodes: int = 84,
+        class_embeddings: Any = None,
+        class_names: Sequence[str] | None = None,
+        learnable: bool = False,
+        presence: bool = True,
+        zero_init: bool = True,
+        style: str = "paper",
+    ):
         super().__init__(in_channels)
         if style not in ("paper", "paddleseg") or num_classes < 2:
             raise ConfigError(f"GINet needs style 'paper' or 'paddleseg' and 2 classes; got {style!r}, {num_classes}.")

@@ -41,8 +41,17 @@ class GloRe(NodeUnit):
         messages: without them no node hears of another (the control IdentityGraph).
     """
 
-    def __init__(self, *, in_channels: int, num_state: int = 128, num_nodes: int = 64, normalize: bool = True,
-                 zero_init: bool = True, order: str = "official", messages: bool = True):
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        num_state: int = 128,
+        num_nodes: int = 64,
+        normalize: bool = True,
+        zero_init: bool = True,
+        order: str = "official",
+        messages: bool = True,
+    ):
         super().__init__(in_channels)
         self.num_state, self.num_nodes, self.normalize = num_state, num_nodes, normalize
         self.starts_as_identity = zero_init

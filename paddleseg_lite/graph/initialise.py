@@ -13,8 +13,9 @@ from ..errors import ConfigError
 from ..layers import keep_statistics
 
 
-def initialise_contexts(model: nn.Layer, batches: Iterable, *, max_pixels: int = 20000, iters: int = 10,
-                        seed: int = 0) -> list[str]:
+def initialise_contexts(
+    model: nn.Layer, batches: Iterable, *, max_pixels: int = 20000, iters: int = 10, seed: int = 0
+) -> list[str]:
     """Run ``model`` up to its units with ``init == "kmeans"`` and initialise them from what reaches them.
 
     Call once before training. Batch normalisation works with batch statistics,

@@ -1,4 +1,6 @@
-"""What the nodes of a unit look at: numbers, and a warning when they collapse. Pictures: :mod:`.pictures`.
+"""What the nodes of a unit look at: numbers, and a warning when they collapse.
+
+Pictures are made by :mod:`paddleseg_lite.visualize.node_maps`.
 
 For each graph of V nodes, with a_k the assignment map of node k and u_k its mean
 over the pixels (u sums to 1):
@@ -19,9 +21,8 @@ from paddle import nn
 
 from ..errors import ConfigError
 from .base import ContextUnit, Explanation, NodeUnit
-from .pictures import image_maps, render, spans
 
-__all__ = ["explain_model", "find_unit", "render", "report"]
+__all__ = ["explain_model", "find_unit", "report"]
 
 SAME_MAP = 0.05
 FEW_USED, FEW_DISTINCT = 0.25, 0.5  # shares of V below which we call it a collapse
@@ -77,17 +78,31 @@ def report(explanation: Explanation, index: int = 0) -> dict[str, Any]:
         share = usage / max(usage.sum(), 1e-12)
         entropy = float(-(share * np.log(np.maximum(share, 1e-12))).sum())
         distinct = _distinct(part.reshape(size, -1))
-        graphs.append({
-            "nodes": size, "usage": [float(u) for u in usage],
-            "usage_entropy": entropy / np.log(size) if size > 1 else 1.0,
-            "effective_nodes": float(np.exp(entropy)), "distinct_nodes": distinct,
-        })
+        graphs.append(
+            {
+                "nodes": size,
+                "usage": [float(u) for u in usage],
+                "usage_entropy": entropy / np.log(size) if size > 1 else 1.0,
+                "effective_nodes": float(np.exp(entropy)),
+                "distinct_nodes": distinct,
+            }
+        )
         where = f"graph {number + 1} of {len(explanation.groups)}: " if len(explanation.groups) > 1 else ""
         if size > 1 and np.exp(entropy) < max(1.5, FEW_USED * size):
             warnings.append(f"{where}nodes collapse: {np.exp(entropy):.1f} of {size} nodes hold nearly all pixels.")
         if size > 1 and distinct <= FEW_DISTINCT * size:
             warnings.append(f"{where}nodes collapse: {size} nodes look at only {distinct} different place(s).")
     return {"graphs": graphs, "warnings": warnings}
+
+
+def image_maps(tensor, index: int) -> np.ndarray:
+    """``[V, H, W]`` of one image, float64."""
+    return np.asarray(tensor[index].astype("float32").numpy(), dtype="float64")
+
+
+def spans(groups):
+    """(start, size) of each graph."""
+    return zip(np.cumsum([0, *groups[:-1]]).tolist(), groups)
 
 
 def _distinct(rows: np.ndarray) -> int:

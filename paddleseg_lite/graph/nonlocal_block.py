@@ -30,8 +30,9 @@ class NonLocal(ContextUnit):
         zero_init: start as the identity.
     """
 
-    def __init__(self, *, in_channels: int, inner_channels: int | None = None, pool: bool = False,
-                 zero_init: bool = True):
+    def __init__(
+        self, *, in_channels: int, inner_channels: int | None = None, pool: bool = False, zero_init: bool = True
+    ):
         super().__init__(in_channels)
         self.starts_as_identity = zero_init
         self.inner = inner = inner_channels or max(in_channels // 2, 1)

@@ -23,8 +23,14 @@ class PPMUnit(ContextUnit):
         ValueError: in train mode with one image: the branch of bin 1 has one value per channel.
     """
 
-    def __init__(self, *, in_channels: int, bins: Sequence[int] = (1, 2, 3, 6), branch_channels: int | None = None,
-                 kernel_size: int = 1):
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        bins: Sequence[int] = (1, 2, 3, 6),
+        branch_channels: int | None = None,
+        kernel_size: int = 1,
+    ):
         super().__init__(in_channels)
         branch_channels = branch_channels or max(in_channels // len(bins), 1)
         self.pyramid = layers.PyramidPooling(in_channels, bins=tuple(bins), branch_channels=branch_channels)
@@ -48,12 +54,23 @@ class ASPPUnit(ContextUnit):
         image_pool, image_pool_norm, separable: as in :class:`paddleseg_lite.layers.ASPP`.
     """
 
-    def __init__(self, *, in_channels: int, rates: Sequence[int] = (6, 12, 18), image_pool: bool = True,
-                 image_pool_norm: bool = True, separable: bool = False):
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        rates: Sequence[int] = (6, 12, 18),
+        image_pool: bool = True,
+        image_pool_norm: bool = True,
+        separable: bool = False,
+    ):
         super().__init__(in_channels)
         self.aspp = layers.ASPP(
-            in_channels, rates=tuple(rates), out_channels=in_channels, image_pool=image_pool,
-            image_pool_norm=image_pool_norm, separable=separable,
+            in_channels,
+            rates=tuple(rates),
+            out_channels=in_channels,
+            image_pool=image_pool,
+            image_pool_norm=image_pool_norm,
+            separable=separable,
         )
 
     def forward(self, x):

@@ -1,1 +1,6 @@
-"""At home in the ecosystem: PaddleSeg's configs and weights, torchvision's and ``paddle.vision``'s weights."""
+"""At home in the ecosystem: configs, weights and data of PaddleSeg, torchvision, ``paddle.vision`` and others.
+
+May import: config, data, models, weights and below.
+A schema of others registers a translator in ``TRANSLATORS``; weights of others a converter in ``converters``;
+annotations of others are a file in ``prepare``.
+"""

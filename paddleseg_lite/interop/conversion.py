@@ -42,7 +42,10 @@ class Conversion:
 
 
 def convert(
-    state: Mapping[str, np.ndarray], rules: Iterable[Rule], endings: Iterable[tuple[str, str]], *,
+    state: Mapping[str, np.ndarray],
+    rules: Iterable[Rule],
+    endings: Iterable[tuple[str, str]],
+    *,
     left_out: Mapping[str, str] | None = None,
 ) -> Conversion:
     """Rename by the first rule whose pattern the name begins with, then by every ending.
@@ -65,7 +68,7 @@ def convert(
         for pattern, template in rules:
             match = pattern.match(name)
             if match:
-                ours = (template(match) if callable(template) else match.expand(template)) + name[match.end():]
+                ours = (template(match) if callable(template) else match.expand(template)) + name[match.end() :]
                 for ending, replacement in endings:
                     ours = re.sub(ending, replacement, ours)
                 break

@@ -18,6 +18,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from ..config import Config, TestConfig
+from ..registry import TRANSLATORS
 from .findings import Findings
 from .paddleseg_data import LISTED, translate_dataset
 from .paddleseg_models import NETWORKS, translate_model
@@ -29,9 +31,18 @@ Tree = Mapping[str, Any]
 # Sections of the development branch: their key -> ours; None: a flag's business here (--device, --save_dir, ...).
 SECTIONS: dict[str, dict[str, str | None]] = {
     "train": {
-        "save_interval": "save_interval", "log_iters": "log_iters", "keep_checkpoint_max": "keep_checkpoint_max",
-        "seed": "seed", "precision": "precision", "amp_level": "amp_level", "use_ema": "use_ema",
-        "save_dir": None, "do_eval": None, "resume_model": None, "use_vdl": None, "repeats": None,
+        "save_interval": "save_interval",
+        "log_iters": "log_iters",
+        "keep_checkpoint_max": "keep_checkpoint_max",
+        "seed": "seed",
+        "precision": "precision",
+        "amp_level": "amp_level",
+        "use_ema": "use_ema",
+        "save_dir": None,
+        "do_eval": None,
+        "resume_model": None,
+        "use_vdl": None,
+        "repeats": None,
         "profiler_options": None,
     },
     "global": {"num_workers": "num_workers", "device": None},
@@ -78,16 +89,13 @@ def translate(tree: Tree, *, origins: Mapping[str, str], source: str) -> dict[st
     Raises:
         ConfigError: every key that is not supported, with its file, one line each.
     """
-    from .. import config
-
-    config.fill_registries()
     found = Findings(source, origins)
     check_shapes(tree, found)
     if not isinstance(tree.get("model"), Mapping) or "type" not in tree["model"]:
         found.refuse("model", "there is no model with a type.")
     if found.refused:
         found.finish()
-    own = {field.name for field in dataclasses.fields(config.Config)}
+    own = {field.name for field in dataclasses.fields(Config)}
     out: dict[str, Any] = {}
     taken = {"model", "train_dataset", "val_dataset", "loss", "optimizer", "lr_scheduler", "learning_rate"}
     for key, value in tree.items():
@@ -139,8 +147,6 @@ def _section(name: str, section: Any, found: Findings) -> dict[str, Any]:
 
 
 def _test_config(name: str, section: Any, found: Findings) -> dict[str, Any]:
-    from ..config import TestConfig
-
     known = {field.name for field in dataclasses.fields(TestConfig)}
     out = {}
     for key, value in (section or {}).items():
@@ -152,3 +158,11 @@ def _test_config(name: str, section: Any, found: Findings) -> dict[str, Any]:
         else:
             found.refuse(f"{name}.{key}", "no such option of evaluation is known.")
     return out
+
+
+@TRANSLATORS.register
+class PaddleSeg:
+    """PaddleSeg's schema, for :func:`paddleseg_lite.config.load_config`."""
+
+    recognises = staticmethod(is_paddleseg)
+    translate = staticmethod(translate)

@@ -51,13 +51,15 @@ NETWORKS = {
     "ENet": Network(needed={"encoder_relu": (False,), "decoder_relu": (True,)}, backbone=False),
     "PSPNet": Network(
         renamed={"pp_out_channels": "head_channels", "bin_sizes": "bins", **AUX},
-        needed={"backbone_indices": ((2, 3),)}, aux=True,
+        needed={"backbone_indices": ((2, 3),)},
+        aux=True,
     ),
     "DeepLabV3": Network(renamed=ASPP, defaults=ASPP_RATIOS, needed={"backbone_indices": ((3,), (-1,))}),
     "DeepLabV3P": Network(renamed=ASPP, defaults=ASPP_RATIOS, needed={"backbone_indices": ((0, 3),), **NCHW}),
     "GloRe": Network(
         renamed={"gru_num_state": "num_state", "gru_num_node": "num_nodes", **AUX},
-        needed={"backbone_indices": ((2, 3),), "gru_channels": (512,)}, aux=True,
+        needed={"backbone_indices": ((2, 3),), "gru_channels": (512,)},
+        aux=True,
     ),
     "GINet": Network(renamed=AUX, needed={"backbone_indices": ((0, 1, 2, 3),)}, aux=True),
 }

@@ -25,7 +25,7 @@ PORTABLE = ("backbone", "backbone.", "bias", "weight")  # parts of parameter nam
 
 
 def translate_loss_types(loss: Any, outputs: int | None, found: Findings) -> Any:
-    """``{types, coef}`` with our losses; :func:`~paddleseg_lite.config.translate_loss` names the outputs.
+    """``{types, coef}`` with our losses; :func:`~paddleseg_lite.config.listed_losses.translate_loss` names the outputs.
 
     Args:
         loss: as written.

@@ -11,8 +11,10 @@ import numpy as np
 from .conversion import Conversion, Rule, convert, shifted
 
 ENDINGS = (
-    (r"\._conv\.", ".conv."), (r"\._batch_norm\.", ".bn."),
-    (r"\.depthwise_conv\.", ".depthwise."), (r"\.piontwise_conv\.", ".pointwise."),  # PaddleSeg's own spelling
+    (r"\._conv\.", ".conv."),
+    (r"\._batch_norm\.", ".bn."),
+    (r"\.depthwise_conv\.", ".depthwise."),
+    (r"\.piontwise_conv\.", ".pointwise."),  # PaddleSeg's own spelling
 )
 RESNET: tuple[Rule, ...] = (
     (r"conv1_(\d)\.", shifted("stem.{}.", -1)),
@@ -104,19 +106,40 @@ ENET_LAST: Rule = (r"transposed_conv\.", "decoder.fullconv.")
 # inside a block: (kind of block, its parts -> ours)
 ENET_PARTS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("initial_block", ((r"main_branch\.", "conv."), (r"batch_norm\.", "bn."), (r"out_activation\.", "act."))),
-    ("upsample", (
-        (r"main_conv1\.0\.", "main.conv."), (r"main_conv1\.1\.", "main.bn."), (r"ext_conv1\.", "squeeze."),
-        (r"ext_tconv1_bnorm\.", "bn."), (r"ext_tconv1\.", "deconv."), (r"ext_conv2\.", "expand.0."),
-    )),
-    ("asymmetric", (
-        (r"ext_conv1\.", "ext.0."), (r"ext_conv2\.0\.", "ext.1.0."), (r"ext_conv2\.1\.", "ext.1.1."),
-        (r"ext_conv2\.2\.", "ext.1.2."), (r"ext_conv2\.3\.", "ext.2.0."), (r"ext_conv2\.4\.", "ext.2.1."),
-        (r"ext_conv2\.5\.", "ext.2.2."), (r"ext_conv3\.", "ext.3.0."), (r"out_activation\.", "act."),
-    )),
-    ("", (
-        (r"ext_conv1\.", "ext.0."), (r"ext_conv2\.", "ext.1."), (r"ext_conv3\.", "ext.2.0."),
-        (r"out_activation\.", "act."),
-    )),
+    (
+        "upsample",
+        (
+            (r"main_conv1\.0\.", "main.conv."),
+            (r"main_conv1\.1\.", "main.bn."),
+            (r"ext_conv1\.", "squeeze."),
+            (r"ext_tconv1_bnorm\.", "bn."),
+            (r"ext_tconv1\.", "deconv."),
+            (r"ext_conv2\.", "expand.0."),
+        ),
+    ),
+    (
+        "asymmetric",
+        (
+            (r"ext_conv1\.", "ext.0."),
+            (r"ext_conv2\.0\.", "ext.1.0."),
+            (r"ext_conv2\.1\.", "ext.1.1."),
+            (r"ext_conv2\.2\.", "ext.1.2."),
+            (r"ext_conv2\.3\.", "ext.2.0."),
+            (r"ext_conv2\.4\.", "ext.2.1."),
+            (r"ext_conv2\.5\.", "ext.2.2."),
+            (r"ext_conv3\.", "ext.3.0."),
+            (r"out_activation\.", "act."),
+        ),
+    ),
+    (
+        "",
+        (
+            (r"ext_conv1\.", "ext.0."),
+            (r"ext_conv2\.", "ext.1."),
+            (r"ext_conv3\.", "ext.2.0."),
+            (r"out_activation\.", "act."),
+        ),
+    ),
 )
 TRANSPOSED = re.compile(r"unit\.(query|key|s2v|v2s)\.weight$")  # 1x1 convolutions there, linear layers here
 SECOND_NAME = {"UNet": {r"^conv\.(weight|bias)$": "the classifier under its second name"}}

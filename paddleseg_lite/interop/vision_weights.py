@@ -20,7 +20,8 @@ from .conversion import Conversion, Rule, convert, shifted
 ENDINGS = ((r"\.running_mean$", "._mean"), (r"\.running_var$", "._variance"))
 UNUSED = {r"num_batches_tracked$": "a counter of torch's batch normalisation", r"^fc\.": "the ImageNet classifier"}
 FCN: tuple[Rule, ...] = (
-    (r"classifier\.0\.", "head.conv.conv."), (r"classifier\.1\.", "head.conv.bn."),
+    (r"classifier\.0\.", "head.conv.conv."),
+    (r"classifier\.1\.", "head.conv.bn."),
     (r"classifier\.4\.", "head.classifier."),
 )
 DEEPLAB_V3: tuple[Rule, ...] = (
@@ -28,15 +29,20 @@ DEEPLAB_V3: tuple[Rule, ...] = (
     (r"classifier\.0\.convs\.4\.2\.", "aspp.image_pool.bn."),
     (r"classifier\.0\.convs\.(\d)\.0\.", r"aspp.branches.\1.conv."),
     (r"classifier\.0\.convs\.(\d)\.1\.", r"aspp.branches.\1.bn."),
-    (r"classifier\.0\.project\.0\.", "aspp.project.conv."), (r"classifier\.0\.project\.1\.", "aspp.project.bn."),
-    (r"classifier\.1\.", "head.0.conv."), (r"classifier\.2\.", "head.0.bn."), (r"classifier\.4\.", "classifier."),
+    (r"classifier\.0\.project\.0\.", "aspp.project.conv."),
+    (r"classifier\.0\.project\.1\.", "aspp.project.bn."),
+    (r"classifier\.1\.", "head.0.conv."),
+    (r"classifier\.2\.", "head.0.bn."),
+    (r"classifier\.4\.", "classifier."),
 )
 AUX: tuple[Rule, ...] = (
-    (r"aux_classifier\.0\.", "aux_head.conv.conv."), (r"aux_classifier\.1\.", "aux_head.conv.bn."),
+    (r"aux_classifier\.0\.", "aux_head.conv.conv."),
+    (r"aux_classifier\.1\.", "aux_head.conv.bn."),
     (r"aux_classifier\.4\.", "aux_head.classifier."),
 )
 RESNET: tuple[Rule, ...] = (
-    (r"conv1\.(?=weight)", "stem.0.conv."), (r"bn1\.", "stem.0.bn."),
+    (r"conv1\.(?=weight)", "stem.0.conv."),
+    (r"bn1\.", "stem.0.bn."),
     (r"layer(\d)\.(\d+)\.conv(\d)\.", shifted("stages.{}.{}.conv{}.conv.", -1, 0, 0)),
     (r"layer(\d)\.(\d+)\.bn(\d)\.", shifted("stages.{}.{}.conv{}.bn.", -1, 0, 0)),
     (r"layer(\d)\.(\d+)\.downsample\.0\.", shifted("stages.{}.{}.shortcut.conv.", -1, 0)),
@@ -44,14 +50,23 @@ RESNET: tuple[Rule, ...] = (
 )
 # paddle.vision's MobileNetV1: conv2_1 to conv4_2, conv5_1 to conv5_6, conv6 -> block in each of our stages
 MOBILENET_BLOCKS = {
-    "2_1": "0.0", "2_2": "1.0", "3_1": "1.1", "3_2": "2.0", "4_1": "2.1", "4_2": "3.0",
-    **{f"5_{i}": f"3.{i}" for i in range(1, 6)}, "5_6": "4.0", "6": "4.1",
+    "2_1": "0.0",
+    "2_2": "1.0",
+    "3_1": "1.1",
+    "3_2": "2.0",
+    "4_1": "2.1",
+    "4_2": "3.0",
+    **{f"5_{i}": f"3.{i}" for i in range(1, 6)},
+    "5_6": "4.0",
+    "6": "4.1",
 }
 MOBILENET: tuple[Rule, ...] = (
-    (r"conv1\.0\.", "stem.1.conv."), (r"conv1\.1\.", "stem.1.bn."),
+    (r"conv1\.0\.", "stem.1.conv."),
+    (r"conv1\.1\.", "stem.1.bn."),
     *(
         (rf"conv{theirs}\._{part}_conv\.{i}\.", f"stages.{ours}.{part}.{leaf}.")
-        for theirs, ours in MOBILENET_BLOCKS.items() for part in ("depthwise", "pointwise")
+        for theirs, ours in MOBILENET_BLOCKS.items()
+        for part in ("depthwise", "pointwise")
         for i, leaf in enumerate(("conv", "bn"))
     ),
 )

@@ -1,4 +1,8 @@
-"""Blocks that two or more papers share."""
+"""Blocks that two or more papers share.
+
+May import: errors.
+What a second paper needs moves here from the file of the first.
+"""
 
 from .conv import ConvBNAct, conv_bn, conv_bn_relu
 from .fcn_head import FCNHead, make_dropout

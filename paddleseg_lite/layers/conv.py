@@ -6,12 +6,7 @@ from paddle import nn
 
 from .norm import BatchNorm
 
-ACTIVATIONS = {
-    "relu": nn.ReLU,
-    "relu6": nn.ReLU6,
-    "prelu": lambda: nn.PReLU(1),
-    None: nn.Identity,
-}
+ACTIVATIONS = {"relu": nn.ReLU, "relu6": nn.ReLU6, "prelu": lambda: nn.PReLU(1), None: nn.Identity}
 
 
 class ConvBNAct(nn.Layer):
@@ -28,14 +23,33 @@ class ConvBNAct(nn.Layer):
         epsilon, momentum: of the norm, Paddle's convention.
     """
 
-    def __init__(self, in_channels, out_channels, kernel_size=3, *, stride=1, dilation=1, groups=1, padding=None,
-                 bias=False, act="relu", epsilon=1e-5, momentum=0.9):
+    def __init__(
+        self,
+        in_channels,
+        out_channels,
+        kernel_size=3,
+        *,
+        stride=1,
+        dilation=1,
+        groups=1,
+        padding=None,
+        bias=False,
+        act="relu",
+        epsilon=1e-5,
+        momentum=0.9,
+    ):
         super().__init__()
         if padding is None:
             sides = kernel_size if isinstance(kernel_size, (tuple, list)) else (kernel_size, kernel_size)
             padding = [dilation * (k - 1) // 2 for k in sides]
         self.conv = nn.Conv2D(
-            in_channels, out_channels, kernel_size, stride=stride, padding=padding, dilation=dilation, groups=groups,
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride=stride,
+            padding=padding,
+            dilation=dilation,
+            groups=groups,
             bias_attr=None if bias else False,
         )
         self.bn = BatchNorm(out_channels, epsilon=epsilon, momentum=momentum)

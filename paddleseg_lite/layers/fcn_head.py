@@ -20,8 +20,9 @@ class FCNHead(nn.Layer):
         channelwise: drop whole maps (Dropout2D) and not single values.
     """
 
-    def __init__(self, in_channels, num_classes, *, width=None, kernel_size=3, bias=False, dropout=0.1,
-                 channelwise=False):
+    def __init__(
+        self, in_channels, num_classes, *, width=None, kernel_size=3, bias=False, dropout=0.1, channelwise=False
+    ):
         super().__init__()
         width = width or max(1, in_channels // 4)
         self.conv = ConvBNAct(in_channels, width, kernel_size, bias=bias)

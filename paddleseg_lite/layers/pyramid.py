@@ -69,8 +69,19 @@ class PyramidPooling(nn.Layer):
         se: a squeeze-and-excitation gate on each branch.
     """
 
-    def __init__(self, in_channels, *, branch_channels=None, bins=(1, 2, 3, 6), order="input_first", norm_act=True,
-                 conv_bias=False, pool_type="avg", se=False, align_corners=False):
+    def __init__(
+        self,
+        in_channels,
+        *,
+        branch_channels=None,
+        bins=(1, 2, 3, 6),
+        order="input_first",
+        norm_act=True,
+        conv_bias=False,
+        pool_type="avg",
+        se=False,
+        align_corners=False,
+    ):
         super().__init__()
         if order not in ("input_first", "reversed", "input_last"):
             raise ConfigError(f"pyramid order '{order}' is unknown; one of input_first, reversed, input_last.")
@@ -118,9 +129,21 @@ class ASPP(nn.Layer):
         dropout: after the projection.
     """
 
-    def __init__(self, in_channels, *, rates=(6, 12, 18), out_channels=256, image_pool=True, image_pool_norm=True,
-                 separable=False, depthwise_act=None, conv_bias=False, image_pool_bias=False, dropout=0.0,
-                 align_corners=False):
+    def __init__(
+        self,
+        in_channels,
+        *,
+        rates=(6, 12, 18),
+        out_channels=256,
+        image_pool=True,
+        image_pool_norm=True,
+        separable=False,
+        depthwise_act=None,
+        conv_bias=False,
+        image_pool_bias=False,
+        dropout=0.0,
+        align_corners=False,
+    ):
         super().__init__()
         self.align_corners = align_corners
         branches = [ConvBNAct(in_channels, out_channels, 1, bias=conv_bias)]

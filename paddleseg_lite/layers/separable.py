@@ -20,13 +20,34 @@ class SeparableConv(nn.Layer):
         epsilon, momentum: of both norms, Paddle's convention.
     """
 
-    def __init__(self, in_channels, out_channels, kernel_size=3, *, stride=1, dilation=1, padding=None,
-                 depthwise_act=None, act="relu", bias=False, epsilon=1e-5, momentum=0.9):
+    def __init__(
+        self,
+        in_channels,
+        out_channels,
+        kernel_size=3,
+        *,
+        stride=1,
+        dilation=1,
+        padding=None,
+        depthwise_act=None,
+        act="relu",
+        bias=False,
+        epsilon=1e-5,
+        momentum=0.9,
+    ):
         super().__init__()
         norm = {"epsilon": epsilon, "momentum": momentum}
         self.depthwise = ConvBNAct(
-            in_channels, in_channels, kernel_size, stride=stride, dilation=dilation, padding=padding,
-            groups=in_channels, act=depthwise_act, bias=bias, **norm,
+            in_channels,
+            in_channels,
+            kernel_size,
+            stride=stride,
+            dilation=dilation,
+            padding=padding,
+            groups=in_channels,
+            act=depthwise_act,
+            bias=bias,
+            **norm,
         )
         self.pointwise = ConvBNAct(in_channels, out_channels, 1, act=act, bias=bias, **norm)
 

@@ -17,7 +17,7 @@ from typing import Any
 from ..errors import ConfigError
 from ..registry import LOSSES
 from .base import Loss
-from .labels import crop_labels, fit_labels
+from .targets import crop_labels, fit_labels
 
 
 @dataclass(frozen=True)

@@ -64,8 +64,16 @@ class CrossEntropyLoss(Loss):
 
     takes_pixel_weight = True
 
-    def __init__(self, *, weight: Sequence[float] | None = None, ignore_index: int = 255, avg_non_ignore: bool = True,
-                 reduction: str = "mean", label_smoothing: float = 0.0, top_k_percent_pixels: float = 1.0):
+    def __init__(
+        self,
+        *,
+        weight: Sequence[float] | None = None,
+        ignore_index: int = 255,
+        avg_non_ignore: bool = True,
+        reduction: str = "mean",
+        label_smoothing: float = 0.0,
+        top_k_percent_pixels: float = 1.0,
+    ):
         super().__init__(ignore_index=ignore_index, weight=weight)
         if reduction not in ("mean", "sum"):
             raise ConfigError(f"CrossEntropyLoss reduction is 'mean' or 'sum', got {reduction!r}.")

@@ -24,8 +24,15 @@ class MixedLoss(Loss):
 
     takes_pixel_weight = True
 
-    def __init__(self, *, losses: Sequence[Loss | Mapping[str, Any] | str], coef: Sequence[float] | None = None,
-                 num_classes: int | None = None, ignore_index: int = 255, weight: Sequence[float] | None = None):
+    def __init__(
+        self,
+        *,
+        losses: Sequence[Loss | Mapping[str, Any] | str],
+        coef: Sequence[float] | None = None,
+        num_classes: int | None = None,
+        ignore_index: int = 255,
+        weight: Sequence[float] | None = None,
+    ):
         super().__init__(ignore_index=ignore_index)
         coef = [1.0] * len(losses) if coef is None else [float(c) for c in coef]
         if len(losses) != len(coef) or not losses:

@@ -32,8 +32,15 @@ class OhemCrossEntropyLoss(Loss):
 
     takes_pixel_weight = True
 
-    def __init__(self, *, thresh: float = 0.7, min_kept: int = 10000, top_k_percent: float | None = None,
-                 ignore_index: int = 255, weight: Sequence[float] | None = None):
+    def __init__(
+        self,
+        *,
+        thresh: float = 0.7,
+        min_kept: int = 10000,
+        top_k_percent: float | None = None,
+        ignore_index: int = 255,
+        weight: Sequence[float] | None = None,
+    ):
         super().__init__(ignore_index=ignore_index, weight=weight)
         if not 0.0 < thresh <= 1.0:
             raise ConfigError(f"OhemCrossEntropyLoss thresh is a probability in (0, 1], got {thresh}.")

@@ -1,4 +1,8 @@
-"""Measures of a segmentation: one confusion matrix, and what is computed from it or beside it."""
+"""Measures of a segmentation: one confusion matrix, and what is computed from it or beside it.
+
+May import: errors.
+A new measure is a file that takes a confusion matrix, or labels and logits as arrays.
+"""
 
 from .bootstrap import Interval, difference_interval, miou_interval
 from .boundary import BoundaryF1, BoundaryScores

@@ -37,8 +37,14 @@ class Interval:
         return f"{self.value:.4f} [{self.low:.4f}, {self.high:.4f}]"
 
 
-def miou_interval(matrices: Sequence[np.ndarray], *, samples: int = 2000, confidence: float = 0.95, seed: int = 0,
-                  convention: str = "nan") -> Interval:
+def miou_interval(
+    matrices: Sequence[np.ndarray],
+    *,
+    samples: int = 2000,
+    confidence: float = 0.95,
+    seed: int = 0,
+    convention: str = "nan",
+) -> Interval:
     """mIoU over a dataset and its bootstrap interval.
 
     Args:
@@ -53,8 +59,15 @@ def miou_interval(matrices: Sequence[np.ndarray], *, samples: int = 2000, confid
     return _interval(_miou(counts.sum(axis=0), convention), _miou(draws @ counts, convention), confidence)
 
 
-def difference_interval(a: Sequence[np.ndarray], b: Sequence[np.ndarray], *, samples: int = 2000,
-                        confidence: float = 0.95, seed: int = 0, convention: str = "nan") -> Interval:
+def difference_interval(
+    a: Sequence[np.ndarray],
+    b: Sequence[np.ndarray],
+    *,
+    samples: int = 2000,
+    confidence: float = 0.95,
+    seed: int = 0,
+    convention: str = "nan",
+) -> Interval:
     """``mIoU(b) - mIoU(a)`` for two runs on the same images in the same order, with its paired interval.
 
     Raises:

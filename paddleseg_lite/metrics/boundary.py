@@ -37,8 +37,9 @@ class BoundaryF1:
         truth_only: count the classes in the truth only, not those in truth or prediction.
     """
 
-    def __init__(self, num_classes: int, ignore_index: int = 255, *, tolerance: float = 0.0075,
-                 truth_only: bool = False):
+    def __init__(
+        self, num_classes: int, ignore_index: int = 255, *, tolerance: float = 0.0075, truth_only: bool = False
+    ):
         self.num_classes, self.ignore_index = num_classes, ignore_index
         self.tolerance, self.truth_only = tolerance, truth_only
         self.class_sum, self.class_count = np.zeros(num_classes), np.zeros(num_classes, dtype=np.int64)

@@ -95,8 +95,10 @@ class Calibration:
         return CalibrationScores(
             ECE=float((gap * self.count[filled]).sum() / total) if total else float("nan"),
             MCE=float(gap.max()) if total else float("nan"),
-            edges=np.linspace(0.0, 1.0, self.num_bins + 1), count=self.count.copy(),
-            accuracy=accuracy, confidence=confidence,
+            edges=np.linspace(0.0, 1.0, self.num_bins + 1),
+            count=self.count.copy(),
+            accuracy=accuracy,
+            confidence=confidence,
         )
 
 

@@ -75,9 +75,18 @@ class Scores:
         fw = float((truth * np.nan_to_num(iou)).sum() / total) if total else np.nan
         return cls(
             aAcc=float(hit.sum() / total) if total else np.nan,
-            mAcc=_mean(acc), mIoU=_mean(iou), fwIoU=fw, kappa=_kappa(hit, truth, predicted, total), mDice=_mean(dice),
-            IoU=iou, Dice=dice, Acc=acc, precision=_ratio(hit, predicted),
-            support=truth.astype(np.int64), predicted=predicted.astype(np.int64), convention=convention,
+            mAcc=_mean(acc),
+            mIoU=_mean(iou),
+            fwIoU=fw,
+            kappa=_kappa(hit, truth, predicted, total),
+            mDice=_mean(dice),
+            IoU=iou,
+            Dice=dice,
+            Acc=acc,
+            precision=_ratio(hit, predicted),
+            support=truth.astype(np.int64),
+            predicted=predicted.astype(np.int64),
+            convention=convention,
         )
 
     def as_dict(self, class_names: Sequence[str] | None = None) -> dict[str, Any]:
@@ -86,8 +95,12 @@ class Scores:
         summary = {k: _plain(getattr(self, k)) for k in ("mIoU", "aAcc", "mAcc", "fwIoU", "mDice", "kappa")}
         per_class = {
             name: {
-                "IoU": _plain(self.IoU[i]), "Dice": _plain(self.Dice[i]), "precision": _plain(self.precision[i]),
-                "recall": _plain(self.Acc[i]), "support": int(self.support[i]), "predicted": int(self.predicted[i]),
+                "IoU": _plain(self.IoU[i]),
+                "Dice": _plain(self.Dice[i]),
+                "precision": _plain(self.precision[i]),
+                "recall": _plain(self.Acc[i]),
+                "support": int(self.support[i]),
+                "predicted": int(self.predicted[i]),
             }
             for i, name in enumerate(names)
         }

@@ -1,4 +1,8 @@
-"""Networks, one paper a file; :func:`build_model` makes one from its description."""
+"""Networks, one paper a file; :func:`build_model` makes one from its description.
+
+May import: backbones, graph, layers, weights, registry, errors.
+A new network is a file with a ``@MODELS.register`` class, and its import line here.
+"""
 
 from __future__ import annotations
 

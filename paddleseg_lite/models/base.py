@@ -33,8 +33,15 @@ class Segmentor(nn.Layer):
 
     label_fit = "resize"  # how labels come to the size of the logits, unless a recipe's loss says so
 
-    def __init__(self, *, num_classes: int, in_channels: int = 3, align_corners: bool = False,
-                 pretrained: str | None = None, native_output: bool = False):
+    def __init__(
+        self,
+        *,
+        num_classes: int,
+        in_channels: int = 3,
+        align_corners: bool = False,
+        pretrained: str | None = None,
+        native_output: bool = False,
+    ):
         super().__init__()
         if num_classes < 1:
             raise ValueError(f"num_classes must be positive, got {num_classes}.")

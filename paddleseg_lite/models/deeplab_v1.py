@@ -35,12 +35,7 @@ from ..registry import MODELS
 from .base import Segmentor
 
 # fc6: (kernel, rate, channels)
-HEADS = {
-    "largefov": (3, 12, 1024),
-    "7x7": (7, 4, 4096),
-    "4x4": (4, 4, 4096),
-    "4x4_rate8": (4, 8, 4096),
-}
+HEADS = {"largefov": (3, 12, 1024), "7x7": (7, 4, 4096), "4x4": (4, 4, 4096), "4x4_rate8": (4, 8, 4096)}
 MSC_CHANNELS = 128
 
 
@@ -71,11 +66,29 @@ class DeepLabV1(Segmentor):
         native_output: leave train outputs at 1/8, for labels subsampled by 8 as in the paper.
     """
 
-    def __init__(self, *, num_classes, in_channels=3, backbone="VGG16", head="largefov", pool5a=True, msc=False,
-                 fuse="sum", freeze_trunk=False, dropout=0.5, width=1.0, native_output=False, align_corners=False,
-                 context=None, pretrained=None):
+    def __init__(
+        self,
+        *,
+        num_classes,
+        in_channels=3,
+        backbone="VGG16",
+        head="largefov",
+        pool5a=True,
+        msc=False,
+        fuse="sum",
+        freeze_trunk=False,
+        dropout=0.5,
+        width=1.0,
+        native_output=False,
+        align_corners=False,
+        context=None,
+        pretrained=None,
+    ):
         super().__init__(
-            num_classes=num_classes, in_channels=in_channels, align_corners=align_corners, pretrained=pretrained,
+            num_classes=num_classes,
+            in_channels=in_channels,
+            align_corners=align_corners,
+            pretrained=pretrained,
             native_output=native_output,
         )
         if head not in HEADS:
@@ -128,9 +141,11 @@ class FullyConnected(nn.Sequential):
     def __init__(self, in_channels, channels, *, kernel, rate, dropout):
         super().__init__(
             nn.Conv2D(in_channels, channels, kernel, padding=(kernel - 1) * rate // 2, dilation=rate),
-            nn.ReLU(), nn.Dropout(dropout),
+            nn.ReLU(),
+            nn.Dropout(dropout),
             nn.Conv2D(channels, channels, 1),
-            nn.ReLU(), nn.Dropout(dropout),
+            nn.ReLU(),
+            nn.Dropout(dropout),
         )
 
 
@@ -140,7 +155,9 @@ class MultiScaleBranch(nn.Sequential):
     def __init__(self, in_channels, channels, *, stride, dropout):
         super().__init__(
             nn.Conv2D(in_channels, channels, 3, stride=stride, padding=1, weight_attr=normal(0.001)),
-            nn.ReLU(), nn.Dropout(dropout),
+            nn.ReLU(),
+            nn.Dropout(dropout),
             nn.Conv2D(channels, channels, 1, weight_attr=normal(0.001)),
-            nn.ReLU(), nn.Dropout(dropout),
+            nn.ReLU(),
+            nn.Dropout(dropout),
         )

@@ -48,10 +48,26 @@ class DeepLabV2(Segmentor):
             default so exactly when there are ``msc_scales``.
     """
 
-    def __init__(self, *, num_classes, in_channels=3, backbone="ResNet101", rates=(6, 12, 18, 24), msc_scales=(),
-                 dropout=0.5, width=1.0, native_output=None, align_corners=False, context=None, pretrained=None):
+    def __init__(
+        self,
+        *,
+        num_classes,
+        in_channels=3,
+        backbone="ResNet101",
+        rates=(6, 12, 18, 24),
+        msc_scales=(),
+        dropout=0.5,
+        width=1.0,
+        native_output=None,
+        align_corners=False,
+        context=None,
+        pretrained=None,
+    ):
         super().__init__(
-            num_classes=num_classes, in_channels=in_channels, align_corners=align_corners, pretrained=pretrained,
+            num_classes=num_classes,
+            in_channels=in_channels,
+            align_corners=align_corners,
+            pretrained=pretrained,
             native_output=bool(msc_scales) if native_output is None else native_output,
         )
         self.msc_scales = tuple(msc_scales)

@@ -58,8 +58,13 @@ STYLES = {
     ),
     "paddleseg": Style(backbone="ResNet50_vd", output_stride=8, conv_bias=True),
     "course": Style(
-        output_stride=8, dilations=(1, 1, 2, 1, 1, 2, 4), cascade=3, cascade_projection=True, conv_bias=True,
-        image_pool_bias=True, extra_conv=True,
+        output_stride=8,
+        dilations=(1, 1, 2, 1, 1, 2, 4),
+        cascade=3,
+        cascade_projection=True,
+        conv_bias=True,
+        image_pool_bias=True,
+        extra_conv=True,
     ),
 }
 CASCADE_GRID = (1, 2, 1)
@@ -83,9 +88,26 @@ class DeepLabV3(Segmentor):
         aux: an auxiliary head on stage 3 (torchvision).
     """
 
-    def __init__(self, *, num_classes, backbone=None, in_channels=3, style="paper", cascade=None, aspp=None,
-                 aspp_rates=None, aspp_channels=256, image_pool_norm=True, extra_conv=None, classifier_bias=True,
-                 dropout=None, aux=False, align_corners=False, context=None, pretrained=None):
+    def __init__(
+        self,
+        *,
+        num_classes,
+        backbone=None,
+        in_channels=3,
+        style="paper",
+        cascade=None,
+        aspp=None,
+        aspp_rates=None,
+        aspp_channels=256,
+        image_pool_norm=True,
+        extra_conv=None,
+        classifier_bias=True,
+        dropout=None,
+        aux=False,
+        align_corners=False,
+        context=None,
+        pretrained=None,
+    ):
         super().__init__(
             num_classes=num_classes, in_channels=in_channels, align_corners=align_corners, pretrained=pretrained
         )
@@ -95,17 +117,25 @@ class DeepLabV3(Segmentor):
         cascade = s.cascade if cascade is None else cascade
         aspp = (style == "course" or not cascade) if aspp is None else aspp
         self.build_encoder(
-            backbone or s.backbone, context, output_stride=s.output_stride,
-            multi_grid=s.multi_grid if aspp else CASCADE_GRID, first_block_dilation=s.first_block_dilation,
+            backbone or s.backbone,
+            context,
+            output_stride=s.output_stride,
+            multi_grid=s.multi_grid if aspp else CASCADE_GRID,
+            first_block_dilation=s.first_block_dilation,
             **({"cascade": cascade, "cascade_projection": s.cascade_projection} if cascade else {}),
             **({"dilations": s.dilations} if s.dilations else {}),
         )
         channels, layers = self.deep_channels, []
         if aspp:
             self.aspp = ASPP(
-                channels, rates=aspp_rates or scaled_rates(self.backbone.strides[-1]), out_channels=aspp_channels,
-                image_pool_norm=image_pool_norm, conv_bias=s.conv_bias, image_pool_bias=s.image_pool_bias,
-                dropout=s.dropout if dropout is None else dropout, align_corners=align_corners,
+                channels,
+                rates=aspp_rates or scaled_rates(self.backbone.strides[-1]),
+                out_channels=aspp_channels,
+                image_pool_norm=image_pool_norm,
+                conv_bias=s.conv_bias,
+                image_pool_bias=s.image_pool_bias,
+                dropout=s.dropout if dropout is None else dropout,
+                align_corners=align_corners,
             )
             channels = aspp_channels
         else:
@@ -138,6 +168,10 @@ def scaled_rates(output_stride):
 def course_deeplab(*, num_classes=59, backbone="ResNet50", in_channels=3, context=None, pretrained=None):
     """The course's hybrid: blocks 5 to 7 *and* ASPP at rates 12, 24, 36, for the 59 classes of PASCAL-Context."""
     return DeepLabV3(
-        num_classes=num_classes, backbone=backbone, in_channels=in_channels, style="course", context=context,
+        num_classes=num_classes,
+        backbone=backbone,
+        in_channels=in_channels,
+        style="course",
+        context=context,
         pretrained=pretrained,
     )

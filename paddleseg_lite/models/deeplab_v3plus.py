@@ -48,23 +48,43 @@ class DeepLabV3P(Segmentor):
         dropout: after the ASPP projection.
     """
 
-    def __init__(self, *, num_classes, backbone=None, in_channels=3, style="paper", aspp_rates=None, aspp_channels=256,
-                 low_channels=48, decoder_channels=256, separable=True, depthwise_act=None, image_pool_norm=True,
-                 dropout=0.1, align_corners=False, context=None, pretrained=None):
+    def __init__(
+        self,
+        *,
+        num_classes,
+        backbone=None,
+        in_channels=3,
+        style="paper",
+        aspp_rates=None,
+        aspp_channels=256,
+        low_channels=48,
+        decoder_channels=256,
+        separable=True,
+        depthwise_act=None,
+        image_pool_norm=True,
+        dropout=0.1,
+        align_corners=False,
+        context=None,
+        pretrained=None,
+    ):
         super().__init__(
             num_classes=num_classes, in_channels=in_channels, align_corners=align_corners, pretrained=pretrained
         )
         if style not in STYLES:
             raise ConfigError(f"DeepLabV3P style '{style}' is unknown; one of {', '.join(STYLES)}.")
         s = STYLES[style]
-        self.build_encoder(
-            backbone or s["backbone"], context, output_stride=s["output_stride"], multi_grid=(1, 2, 4)
-        )
+        self.build_encoder(backbone or s["backbone"], context, output_stride=s["output_stride"], multi_grid=(1, 2, 4))
         bias = s["conv_bias"]
         self.aspp = ASPP(
-            self.deep_channels, rates=aspp_rates or scaled_rates(self.backbone.strides[-1]),
-            out_channels=aspp_channels, image_pool_norm=image_pool_norm, separable=separable,
-            depthwise_act=depthwise_act, conv_bias=bias, dropout=dropout, align_corners=align_corners,
+            self.deep_channels,
+            rates=aspp_rates or scaled_rates(self.backbone.strides[-1]),
+            out_channels=aspp_channels,
+            image_pool_norm=image_pool_norm,
+            separable=separable,
+            depthwise_act=depthwise_act,
+            conv_bias=bias,
+            dropout=dropout,
+            align_corners=align_corners,
         )
         self.low_stage = self.backbone.strides.index(4)
         self.low_level = ConvBNAct(self.backbone.out_channels[self.low_stage], low_channels, 1, bias=bias)

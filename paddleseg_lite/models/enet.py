@@ -34,7 +34,13 @@ from .base import Segmentor
 from .enet_blocks import STYLES, Bottleneck, Initial, UpBottleneck
 
 SECTION = (
-    {}, {"dilation": 2}, {"asymmetric": True}, {"dilation": 4}, {}, {"dilation": 8}, {"asymmetric": True},
+    {},
+    {"dilation": 2},
+    {"asymmetric": True},
+    {"dilation": 4},
+    {},
+    {"dilation": 8},
+    {"asymmetric": True},
     {"dilation": 16},
 )
 SMALLEST = 7  # pixels that survive being halved three times
@@ -56,10 +62,25 @@ class ENet(Segmentor):
         ValueError: an image with a side below 7 pixels.
     """
 
-    def __init__(self, *, num_classes, in_channels=3, style="paper", decoder_upsample="unpool", encoder_only=False,
-                 width=1.0, native_output=False, align_corners=False, context=None, pretrained=None):
+    def __init__(
+        self,
+        *,
+        num_classes,
+        in_channels=3,
+        style="paper",
+        decoder_upsample="unpool",
+        encoder_only=False,
+        width=1.0,
+        native_output=False,
+        align_corners=False,
+        context=None,
+        pretrained=None,
+    ):
         super().__init__(
-            num_classes=num_classes, in_channels=in_channels, align_corners=align_corners, pretrained=pretrained,
+            num_classes=num_classes,
+            in_channels=in_channels,
+            align_corners=align_corners,
+            pretrained=pretrained,
             native_output=native_output,
         )
         if style not in STYLES:
@@ -71,7 +92,10 @@ class ENet(Segmentor):
             self.decoder, self.classifier = None, nn.Conv2D(self.deep_channels, num_classes, 1)
         else:
             self.decoder = ENetDecoder(
-                self.deep_channels, self.backbone.pooled_channels, num_classes, STYLES[style],
+                self.deep_channels,
+                self.backbone.pooled_channels,
+                num_classes,
+                STYLES[style],
                 unpool=decoder_upsample == "unpool",
             )
 
@@ -131,7 +155,12 @@ class ENetDecoder(nn.Layer):
         self.stage5 = Stage(Bottleneck(w0, w0, style, **regular))
         kernel = style.last_kernel
         self.fullconv = nn.Conv2DTranspose(
-            w0, num_classes, kernel, stride=2, padding=kernel // 3, output_padding=kernel // 3,
+            w0,
+            num_classes,
+            kernel,
+            stride=2,
+            padding=kernel // 3,
+            output_padding=kernel // 3,
             bias_attr=None if style.bias else False,
         )
 
@@ -145,6 +174,10 @@ class ENetDecoder(nn.Layer):
 def enet_course(*, num_classes, in_channels=3, width=1.0, context=None, pretrained=None):
     """The course's Keras ENet as it was meant: the paper's with nearest upsampling in the decoder."""
     return ENet(
-        num_classes=num_classes, in_channels=in_channels, decoder_upsample="nearest", width=width, context=context,
+        num_classes=num_classes,
+        in_channels=in_channels,
+        decoder_upsample="nearest",
+        width=width,
+        context=context,
         pretrained=pretrained,
     )

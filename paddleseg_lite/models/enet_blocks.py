@@ -38,8 +38,17 @@ class Style:
 
 
 _PYTORCH = Style(
-    epsilon=1e-5, bias=False, prelu_per_channel=False, initial_pool=3, squeeze_input=True, act_before_sum=True,
-    act_before_sum_up=True, asymmetric_norm=True, decoder_dropout=0.1, deconv_kernel=2, last_kernel=3,
+    epsilon=1e-5,
+    bias=False,
+    prelu_per_channel=False,
+    initial_pool=3,
+    squeeze_input=True,
+    act_before_sum=True,
+    act_before_sum_up=True,
+    asymmetric_norm=True,
+    decoder_dropout=0.1,
+    deconv_kernel=2,
+    last_kernel=3,
 )
 STYLES = {
     "paper": Style(),  # e-lab/ENet-training
@@ -78,8 +87,18 @@ class Bottleneck(nn.Layer):
         relu: ReLU everywhere (decoder).
     """
 
-    def __init__(self, in_channels, out_channels, style: Style, *, down=False, dilation=1, asymmetric=False,
-                 dropout=0.0, relu=False):
+    def __init__(
+        self,
+        in_channels,
+        out_channels,
+        style: Style,
+        *,
+        down=False,
+        dilation=1,
+        asymmetric=False,
+        dropout=0.0,
+        relu=False,
+    ):
         super().__init__()
         inner = max(1, (in_channels if style.squeeze_input else out_channels) // 4)
         act = (lambda c: nn.ReLU()) if relu else (lambda c: prelu(c, style))
@@ -100,7 +119,8 @@ class Bottleneck(nn.Layer):
                 inner, inner, 3, padding=dilation, dilation=dilation, bias_attr=None if style.bias else False
             )
         self.ext = nn.Sequential(
-            *squeeze, norm_act(conv, inner, act, style),
+            *squeeze,
+            norm_act(conv, inner, act, style),
             expand(inner, out_channels, act if style.act_before_sum else None, style, dropout),
         )
         self.act = act(out_channels)
@@ -128,7 +148,12 @@ class UpBottleneck(nn.Layer):
         self.main = ConvBNAct(in_channels, out_channels, 1, act=None, epsilon=style.epsilon)
         self.squeeze = norm_act(nn.Conv2D(in_channels, inner, 1, bias_attr=False), inner, act, style)
         self.deconv = nn.Conv2DTranspose(
-            inner, inner, kernel, stride=2, padding=kernel // 3, output_padding=kernel // 3,
+            inner,
+            inner,
+            kernel,
+            stride=2,
+            padding=kernel // 3,
+            output_padding=kernel // 3,
             bias_attr=None if style.bias else False,
         )
         self.bn = BatchNorm(inner, epsilon=style.epsilon)

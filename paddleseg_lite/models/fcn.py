@@ -51,8 +51,21 @@ class SkipFCN(Segmentor):
     skips: tuple[tuple[int, int], ...]  # (stride, crop offset with pad100) of each fused map
     last: tuple[int, int]  # (stride, crop offset) of the last upsampling
 
-    def __init__(self, *, num_classes, in_channels=3, backbone="VGG16", padding_mode="pad100", freeze_upsample=False,
-                 skip_scales=(1.0, 1.0), dropout=0.5, width=1.0, align_corners=False, context=None, pretrained=None):
+    def __init__(
+        self,
+        *,
+        num_classes,
+        in_channels=3,
+        backbone="VGG16",
+        padding_mode="pad100",
+        freeze_upsample=False,
+        skip_scales=(1.0, 1.0),
+        dropout=0.5,
+        width=1.0,
+        align_corners=False,
+        context=None,
+        pretrained=None,
+    ):
         super().__init__(
             num_classes=num_classes, in_channels=in_channels, align_corners=align_corners, pretrained=pretrained
         )
@@ -89,7 +102,12 @@ class SkipFCN(Segmentor):
         k = self.num_classes
         kernel = nn.initializer.Assign(bilinear_kernel(k, k, 2 * factor))
         layer = nn.Conv2DTranspose(
-            k, k, 2 * factor, stride=factor, padding=factor // 2 if self.same else 0, bias_attr=False,
+            k,
+            k,
+            2 * factor,
+            stride=factor,
+            padding=factor // 2 if self.same else 0,
+            bias_attr=False,
             weight_attr=paddle.ParamAttr(initializer=kernel),
         )
         layer.weight.stop_gradient = freeze
@@ -147,6 +165,11 @@ class FCN8s(SkipFCN):
 def course_fcn8s(*, num_classes=59, in_channels=3, padding_mode="pad100", width=1.0, context=None, pretrained=None):
     """The course's FCN-8s: VGG16 with BN, the 59 classes of PASCAL-Context."""
     return FCN8s(
-        num_classes=num_classes, in_channels=in_channels, backbone="VGG16BN", padding_mode=padding_mode, width=width,
-        context=context, pretrained=pretrained,
+        num_classes=num_classes,
+        in_channels=in_channels,
+        backbone="VGG16BN",
+        padding_mode=padding_mode,
+        width=width,
+        context=context,
+        pretrained=pretrained,
     )

@@ -22,12 +22,18 @@ from .base import Segmentor
 
 STYLES = {
     "torchvision": {
-        "backbone": "ResNet50", "first_block_dilation": "previous", "full_width": False,
-        "head": {"kernel_size": 3, "bias": False}, "dropout": 0.1,
+        "backbone": "ResNet50",
+        "first_block_dilation": "previous",
+        "full_width": False,
+        "head": {"kernel_size": 3, "bias": False},
+        "dropout": 0.1,
     },
     "paddleseg": {
-        "backbone": "ResNet50_vd", "first_block_dilation": "same", "full_width": True,
-        "head": {"kernel_size": 1, "bias": True}, "dropout": 0.0,
+        "backbone": "ResNet50_vd",
+        "first_block_dilation": "same",
+        "full_width": True,
+        "head": {"kernel_size": 1, "bias": True},
+        "dropout": 0.0,
     },
 }
 
@@ -46,8 +52,20 @@ class FCN(Segmentor):
         dropout: in both heads; the style's unless given.
     """
 
-    def __init__(self, *, num_classes, backbone=None, in_channels=3, style="torchvision", head_channels=None,
-                 aux=False, dropout=None, align_corners=False, context=None, pretrained=None):
+    def __init__(
+        self,
+        *,
+        num_classes,
+        backbone=None,
+        in_channels=3,
+        style="torchvision",
+        head_channels=None,
+        aux=False,
+        dropout=None,
+        align_corners=False,
+        context=None,
+        pretrained=None,
+    ):
         super().__init__(
             num_classes=num_classes, in_channels=in_channels, align_corners=align_corners, pretrained=pretrained
         )

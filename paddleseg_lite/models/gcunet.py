@@ -33,14 +33,30 @@ class GCUNet(UnitNetwork):
         dropout: before the classifier and in the auxiliary head.
     """
 
-    def __init__(self, *, num_classes, backbone="ResNet50", in_channels=3, reduce_channels=256, reduce_kernel=1,
-                 num_nodes=(2, 4, 8, 32), unit=None, aux=True, dropout=0.1, align_corners=False, context=None,
-                 pretrained=None):
+    def __init__(
+        self,
+        *,
+        num_classes,
+        backbone="ResNet50",
+        in_channels=3,
+        reduce_channels=256,
+        reduce_kernel=1,
+        num_nodes=(2, 4, 8, 32),
+        unit=None,
+        aux=True,
+        dropout=0.1,
+        align_corners=False,
+        context=None,
+        pretrained=None,
+    ):
         super().__init__(
             num_classes=num_classes, in_channels=in_channels, align_corners=align_corners, pretrained=pretrained
         )
         self.build_encoder(backbone, context, output_stride=8)
         self.build_head(
             {"type": "GCU", "num_nodes": num_nodes, **(unit or {})},
-            reduce_channels=reduce_channels, reduce_kernel=reduce_kernel, dropout=dropout, aux=aux,
+            reduce_channels=reduce_channels,
+            reduce_kernel=reduce_kernel,
+            dropout=dropout,
+            aux=aux,
         )

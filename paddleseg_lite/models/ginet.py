@@ -46,9 +46,28 @@ class GINet(UnitNetwork):
         dropout: before the classifier and in the auxiliary head.
     """
 
-    def __init__(self, *, num_classes, backbone=None, in_channels=3, style="paper", jpu=None, jpu_width=512,
-                 reduce_channels=512, num_state=256, num_nodes=84, class_embeddings=None, class_names=None,
-                 presence=True, unit=None, aux=True, dropout=0.1, align_corners=None, context=None, pretrained=None):
+    def __init__(
+        self,
+        *,
+        num_classes,
+        backbone=None,
+        in_channels=3,
+        style="paper",
+        jpu=None,
+        jpu_width=512,
+        reduce_channels=512,
+        num_state=256,
+        num_nodes=84,
+        class_embeddings=None,
+        class_names=None,
+        presence=True,
+        unit=None,
+        aux=True,
+        dropout=0.1,
+        align_corners=None,
+        context=None,
+        pretrained=None,
+    ):
         if style not in STYLES:
             raise ConfigError(f"GINet style '{style}' is unknown; one of {', '.join(STYLES)}.")
         s = STYLES[style]
@@ -61,12 +80,20 @@ class GINet(UnitNetwork):
         if s["jpu"] if jpu is None else jpu:
             self.jpu = JPU([*self.backbone.out_channels[-3:-1], self.deep_channels], width=jpu_width)
         arguments = {
-            "num_state": num_state, "num_nodes": num_nodes, "class_embeddings": class_embeddings,
-            "class_names": class_names, "presence": presence, "style": style,
+            "num_state": num_state,
+            "num_nodes": num_nodes,
+            "class_embeddings": class_embeddings,
+            "class_names": class_names,
+            "presence": presence,
+            "style": style,
         }
         self.build_head(
-            {"type": "GINet", **arguments, **(unit or {})}, channels=self.jpu and self.jpu.out_channels,
-            reduce_channels=reduce_channels, reduce_kernel=3, dropout=dropout, aux=aux,
+            {"type": "GINet", **arguments, **(unit or {})},
+            channels=self.jpu and self.jpu.out_channels,
+            reduce_channels=reduce_channels,
+            reduce_kernel=3,
+            dropout=dropout,
+            aux=aux,
         )
 
     def deep_map(self, features):

@@ -43,9 +43,24 @@ class GloRe(UnitNetwork):
         dropout: before the classifier and in the auxiliary head.
     """
 
-    def __init__(self, *, num_classes, backbone=None, in_channels=3, style="paper", reduce_channels=512,
-                 reduce_kernel=1, num_state=128, num_nodes=64, unit=None, aux=True, dropout=0.1, align_corners=False,
-                 context=None, pretrained=None):
+    def __init__(
+        self,
+        *,
+        num_classes,
+        backbone=None,
+        in_channels=3,
+        style="paper",
+        reduce_channels=512,
+        reduce_kernel=1,
+        num_state=128,
+        num_nodes=64,
+        unit=None,
+        aux=True,
+        dropout=0.1,
+        align_corners=False,
+        context=None,
+        pretrained=None,
+    ):
         super().__init__(
             num_classes=num_classes, in_channels=in_channels, align_corners=align_corners, pretrained=pretrained
         )
@@ -55,6 +70,9 @@ class GloRe(UnitNetwork):
         self.build_encoder(backbone or s["backbone"], context, output_stride=8)
         self.build_head(
             {"type": "GloRe", "num_state": num_state, "num_nodes": num_nodes, **s["unit"], **(unit or {})},
-            reduce_channels=reduce_channels, reduce_kernel=reduce_kernel, dropout=dropout, aux=aux,
+            reduce_channels=reduce_channels,
+            reduce_kernel=reduce_kernel,
+            dropout=dropout,
+            aux=aux,
             aux_bias=s["aux_bias"],
         )

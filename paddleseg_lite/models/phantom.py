@@ -71,8 +71,13 @@ def _conv2d(layer, x, *args):
 def _conv2d_transpose(layer, x, output_size=None):
     kernel = paddle.zeros([1, 1, *layer.weight.shape[2:]])
     y = F.conv2d_transpose(
-        x[:, :1], kernel, stride=layer._stride, padding=layer._padding, dilation=layer._dilation,
-        output_padding=layer.output_padding if output_size is None else 0, output_size=output_size,
+        x[:, :1],
+        kernel,
+        stride=layer._stride,
+        padding=layer._padding,
+        dilation=layer._dilation,
+        output_padding=layer.output_padding if output_size is None else 0,
+        output_size=output_size,
     )
     shape = [x.shape[0], layer.weight.shape[1] * layer._groups, *y.shape[2:]]
     return shape, prod(x.shape) * prod(layer.weight.shape[1:])

@@ -54,11 +54,20 @@ STYLES = {
     "paper": Style(),
     "semseg": Style(deep_stem=(64, 64, 128), align_corners=True),
     "paddleseg": Style(
-        backbone="ResNet50_vd", order="reversed", branch_share=None, conv_bias=True, head_channels=1024,
+        backbone="ResNet50_vd",
+        order="reversed",
+        branch_share=None,
+        conv_bias=True,
+        head_channels=1024,
         channelwise=False,
     ),
     "mobilenet": Style(
-        backbone="MobileNetV1", output_stride=32, branch_share=2, head_kernel=1, classifier_kernel=3, dropout=0.0,
+        backbone="MobileNetV1",
+        output_stride=32,
+        branch_share=2,
+        head_kernel=1,
+        classifier_kernel=3,
+        dropout=0.0,
         aux=False,
     ),
 }
@@ -81,24 +90,49 @@ class PSPNet(Segmentor):
         native_output: in train mode, leave the outputs at the head's resolution.
     """
 
-    def __init__(self, *, num_classes, backbone=None, in_channels=3, style="paper", bins=(1, 2, 3, 6),
-                 head_channels=None, dropout=None, aux=None, se=False, pool_type="avg", upsample=1,
-                 native_output=False, align_corners=None, context=None, pretrained=None):
+    def __init__(
+        self,
+        *,
+        num_classes,
+        backbone=None,
+        in_channels=3,
+        style="paper",
+        bins=(1, 2, 3, 6),
+        head_channels=None,
+        dropout=None,
+        aux=None,
+        se=False,
+        pool_type="avg",
+        upsample=1,
+        native_output=False,
+        align_corners=None,
+        context=None,
+        pretrained=None,
+    ):
         if style not in STYLES:
             raise ConfigError(f"PSPNet style '{style}' is unknown; one of {', '.join(STYLES)}.")
         s = STYLES[style]
         choose = lambda given, default: default if given is None else given  # noqa: E731
         align_corners, dropout = choose(align_corners, s.align_corners), choose(dropout, s.dropout)
         super().__init__(
-            num_classes=num_classes, in_channels=in_channels, align_corners=align_corners, pretrained=pretrained,
+            num_classes=num_classes,
+            in_channels=in_channels,
+            align_corners=align_corners,
+            pretrained=pretrained,
             native_output=native_output,
         )
         stem = {"deep_stem": s.deep_stem} if s.deep_stem else {}
         self.build_encoder(backbone or s.backbone, context, output_stride=s.output_stride, **stem)
         channels, width = self.deep_channels, head_channels or s.head_channels
         self.pyramid = PyramidPooling(
-            channels, branch_channels=max(1, channels // (s.branch_share or len(bins))), bins=bins, order=s.order,
-            conv_bias=s.conv_bias, pool_type=pool_type, se=se, align_corners=align_corners,
+            channels,
+            branch_channels=max(1, channels // (s.branch_share or len(bins))),
+            bins=bins,
+            order=s.order,
+            conv_bias=s.conv_bias,
+            pool_type=pool_type,
+            se=se,
+            align_corners=align_corners,
         )
         self.head = ConvBNAct(self.pyramid.out_channels, width, s.head_kernel, bias=s.conv_bias)
         self.dropout = make_dropout(dropout, s.channelwise)
@@ -107,7 +141,10 @@ class PSPNet(Segmentor):
         self.aux_head = None
         if choose(aux, s.aux):
             self.aux_head = FCNHead(
-                self.backbone.out_channels[-2], num_classes, bias=s.conv_bias, dropout=dropout,
+                self.backbone.out_channels[-2],
+                num_classes,
+                bias=s.conv_bias,
+                dropout=dropout,
                 channelwise=s.channelwise,
             )
 
@@ -122,11 +159,27 @@ class PSPNet(Segmentor):
 
 
 @MODELS.register
-def pspnet_mobilenet(*, num_classes, in_channels=3, alpha=1.0, se=False, native_output=False, align_corners=False,
-                     context=None, pretrained=None):
+def pspnet_mobilenet(
+    *,
+    num_classes,
+    in_channels=3,
+    alpha=1.0,
+    se=False,
+    native_output=False,
+    align_corners=False,
+    context=None,
+    pretrained=None,
+):
     """The course's Keras PSPNet on MobileNetV1; ``native_output`` trains on its own H/4 logits."""
     return PSPNet(
-        num_classes=num_classes, in_channels=in_channels, style="mobilenet", se=se,
-        backbone={"type": "MobileNetV1", "alpha": alpha}, upsample=8 if native_output else 1,
-        native_output=native_output, align_corners=align_corners, context=context, pretrained=pretrained,
+        num_classes=num_classes,
+        in_channels=in_channels,
+        style="mobilenet",
+        se=se,
+        backbone={"type": "MobileNetV1", "alpha": alpha},
+        upsample=8 if native_output else 1,
+        native_output=native_output,
+        align_corners=align_corners,
+        context=context,
+        pretrained=pretrained,
     )

@@ -38,16 +38,32 @@ class PSPNetProgressive(Segmentor):
         dropout: after the pyramid, and after each doubling.
     """
 
-    def __init__(self, *, num_classes, backbone="ResNet34", in_channels=3, bins=(1, 2, 3, 6), bottleneck_channels=1024,
-                 up_channels=(256, 64, 64), presence_channels=256, dropout=(0.3, 0.15), align_corners=False,
-                 context=None, pretrained=None):
+    def __init__(
+        self,
+        *,
+        num_classes,
+        backbone="ResNet34",
+        in_channels=3,
+        bins=(1, 2, 3, 6),
+        bottleneck_channels=1024,
+        up_channels=(256, 64, 64),
+        presence_channels=256,
+        dropout=(0.3, 0.15),
+        align_corners=False,
+        context=None,
+        pretrained=None,
+    ):
         super().__init__(
             num_classes=num_classes, in_channels=in_channels, align_corners=align_corners, pretrained=pretrained
         )
         self.build_encoder(backbone, context, output_stride=8)
         channels = self.deep_channels
         self.pyramid = PyramidPooling(
-            channels, branch_channels=channels, bins=bins, order="input_last", norm_act=False,
+            channels,
+            branch_channels=channels,
+            bins=bins,
+            order="input_last",
+            norm_act=False,
             align_corners=align_corners,
         )
         self.bottleneck = nn.Conv2D(self.pyramid.out_channels, bottleneck_channels, 1)

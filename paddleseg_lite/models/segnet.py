@@ -42,8 +42,18 @@ class SegNet(Segmentor):
         width: multiplies all widths.
     """
 
-    def __init__(self, *, num_classes, in_channels=3, variant="paper", conv_bias=True, width=1.0,
-                 align_corners=False, context=None, pretrained=None):
+    def __init__(
+        self,
+        *,
+        num_classes,
+        in_channels=3,
+        variant="paper",
+        conv_bias=True,
+        width=1.0,
+        align_corners=False,
+        context=None,
+        pretrained=None,
+    ):
         super().__init__(
             num_classes=num_classes, in_channels=in_channels, align_corners=align_corners, pretrained=pretrained
         )
@@ -62,9 +72,7 @@ class SegNet(Segmentor):
         for level in (4, 3, 2, 1, 0):
             below = scale_width(BLOCKS[max(level - 1, 0)][0], width)
             outs = [channels] * (counts[level] - 1) + [below]
-            stages.append(nn.Sequential(*[
-                ConvBNAct(i, o, 3, bias=conv_bias) for i, o in zip([channels, *outs], outs)
-            ]))
+            stages.append(nn.Sequential(*[ConvBNAct(i, o, 3, bias=conv_bias) for i, o in zip([channels, *outs], outs)]))
             channels = below
         self.decoder = nn.LayerList(stages)
         self.classifier = nn.Conv2D(channels, num_classes, 3, padding=1)

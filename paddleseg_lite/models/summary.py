@@ -79,8 +79,14 @@ class Summary:
         if rows:
             header = ("layer", "type", "output", "parameters", "MMACs", "RF")
             cells = [
-                (r.name, r.type + (f" x{r.calls}" if r.calls > 1 else ""), "x".join(map(str, r.output_shape)),
-                 f"{r.parameters:,}", f"{r.macs / 1e6:,.2f}", str(r.receptive_field or ""))
+                (
+                    r.name,
+                    r.type + (f" x{r.calls}" if r.calls > 1 else ""),
+                    "x".join(map(str, r.output_shape)),
+                    f"{r.parameters:,}",
+                    f"{r.macs / 1e6:,.2f}",
+                    str(r.receptive_field or ""),
+                )
                 for r in self.rows
             ]
             widths = [max(len(row[i]) for row in (header, *cells)) for i in range(6)]
@@ -132,10 +138,16 @@ def summarize(model: nn.Layer, input_shape: Sequence[int] = (1, 3, 512, 512)) ->
     frozen.update({id(b): int(b.size) for b in model.buffers()})
     rows = [row for row in book.rows.values() if row.calls]
     return Summary(
-        model=type(model).__name__, input_shape=shape, output_shape=list(out.shape),
-        parameters=sum(trainable.values()), eval_parameters=sum(trainable.values()) - book.unused_parameters(),
-        buffers=sum(frozen.values()), macs=sum(row.macs for row in rows),
-        output_stride=int(model.backbone.strides[-1]), receptive_field=round(book.fields.largest.size), rows=rows,
+        model=type(model).__name__,
+        input_shape=shape,
+        output_shape=list(out.shape),
+        parameters=sum(trainable.values()),
+        eval_parameters=sum(trainable.values()) - book.unused_parameters(),
+        buffers=sum(frozen.values()),
+        macs=sum(row.macs for row in rows),
+        output_stride=int(model.backbone.strides[-1]),
+        receptive_field=round(book.fields.largest.size),
+        rows=rows,
     )
 
 

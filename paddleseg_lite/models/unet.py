@@ -58,9 +58,7 @@ VARIANTS = {
     "bilinear": Variant(bilinear=True, halve_deep=True, align_corners=True),
     "course": Variant(conv_bias=True, ceil_pool=True, mid_kernel=1),
     "paddleseg": Variant(conv_bias=True, bilinear=True, halve_deep=True, skip_first=False, classifier_kernel=3),
-    "paddleseg_deconv": Variant(
-        conv_bias=True, halve_deep=True, skip_first=False, classifier_kernel=3, half_up=True
-    ),
+    "paddleseg_deconv": Variant(conv_bias=True, halve_deep=True, skip_first=False, classifier_kernel=3, half_up=True),
 }
 
 
@@ -78,8 +76,19 @@ class UNet(Segmentor):
         ValueError: ``original`` with an input size that valid convolutions cannot take.
     """
 
-    def __init__(self, *, num_classes, in_channels=3, variant="same", base_channels=64, mid_kernel=None, dropout=0.0,
-                 align_corners=False, context=None, pretrained=None):
+    def __init__(
+        self,
+        *,
+        num_classes,
+        in_channels=3,
+        variant="same",
+        base_channels=64,
+        mid_kernel=None,
+        dropout=0.0,
+        align_corners=False,
+        context=None,
+        pretrained=None,
+    ):
         super().__init__(
             num_classes=num_classes, in_channels=in_channels, align_corners=align_corners, pretrained=pretrained
         )
@@ -182,8 +191,10 @@ def double_conv(in_channels, out_channels, variant, *, middle=None, kernel=3):
         )
     he = paddle.ParamAttr(initializer=nn.initializer.KaimingNormal())  # N(0, sqrt(2 / N)), the paper's
     return nn.Sequential(
-        nn.Conv2D(in_channels, middle, kernel, padding=padding, weight_attr=he), nn.ReLU(),
-        nn.Conv2D(middle, out_channels, kernel, padding=padding, weight_attr=he), nn.ReLU(),
+        nn.Conv2D(in_channels, middle, kernel, padding=padding, weight_attr=he),
+        nn.ReLU(),
+        nn.Conv2D(middle, out_channels, kernel, padding=padding, weight_attr=he),
+        nn.ReLU(),
     )
 
 

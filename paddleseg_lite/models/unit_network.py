@@ -22,8 +22,17 @@ class UnitNetwork(Segmentor):
 
     unit: nn.Layer
 
-    def build_head(self, unit: Mapping[str, Any], *, channels: int | None = None, reduce_channels: int,
-                   reduce_kernel: int, dropout: float, aux: bool, aux_bias: bool = False) -> None:
+    def build_head(
+        self,
+        unit: Mapping[str, Any],
+        *,
+        channels: int | None = None,
+        reduce_channels: int,
+        reduce_kernel: int,
+        dropout: float,
+        aux: bool,
+        aux_bias: bool = False,
+    ) -> None:
         """Build everything behind the backbone.
 
         Args:

@@ -59,9 +59,19 @@ class DenseCRF:
 
     MIN_PROBABILITY = 1e-6  # bounds -log P at 13.8, so that certainty can be overruled
 
-    def __init__(self, *, bi_w: float = 4.0, bi_xy_std: float = 67.0, bi_rgb_std: float = 3.0, pos_w: float = 3.0,
-                 pos_xy_std: float = 1.0, iterations: int = 10, normalize: bool = True, exact: bool = False,
-                 threads: int | None = None):
+    def __init__(
+        self,
+        *,
+        bi_w: float = 4.0,
+        bi_xy_std: float = 67.0,
+        bi_rgb_std: float = 3.0,
+        pos_w: float = 3.0,
+        pos_xy_std: float = 1.0,
+        iterations: int = 10,
+        normalize: bool = True,
+        exact: bool = False,
+        threads: int | None = None,
+    ):
         for name, value in (("bi_xy_std", bi_xy_std), ("bi_rgb_std", bi_rgb_std), ("pos_xy_std", pos_xy_std)):
             if value <= 0:
                 raise ConfigError(f"crf: {name} is a standard deviation, above 0, got {value}.")

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .guard import Damaged, Refused
+from .reading import Damaged, Refused
 
 _DTYPE_CODE = re.compile(r"[<>|=]?[biufc][0-9]{1,2}")
 

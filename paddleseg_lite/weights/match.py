@@ -109,8 +109,15 @@ def load_pretrained(layer: Any, state: Mapping[str, Any], *, source: str, min_ma
             f"  likely cause: {guess_cause(layer, state, match)}"
         )
     fill(layer, state, match.matched)
-    logger.info("%s: filled %d of %d tensors (%.1f %%) of %s%s", source, len(match.matched), match.total,
-                100 * match.share, type(layer).__name__, "" if match.share == 1 else "\n" + match.lists())
+    logger.info(
+        "%s: filled %d of %d tensors (%.1f %%) of %s%s",
+        source,
+        len(match.matched),
+        match.total,
+        100 * match.share,
+        type(layer).__name__,
+        "" if match.share == 1 else "\n" + match.lists(),
+    )
     return match
 
 
@@ -138,8 +145,10 @@ def guess_cause(layer: Any, state: Mapping[str, Any], match: Match) -> str:
     if match.misshaped and not match.missing and not match.unexpected:
         classes = _other_classes(layer, match)
         if classes:
-            return (f"it was trained with num_classes {classes[0]}, the model has {classes[1]}. Build the model with "
-                    f"num_classes {classes[0]}, or use the file as `pretrained`.")
+            return (
+                f"it was trained with num_classes {classes[0]}, the model has {classes[1]}. Build the model with "
+                f"num_classes {classes[0]}, or use the file as `pretrained`."
+            )
     prefix = _prefix(own, state)
     if prefix:
         return prefix
@@ -174,12 +183,14 @@ def _prefix(own: Mapping[str, Any], state: Mapping[str, Any]) -> str | None:
     first = {name.split(".")[0] for name in state}
     if len(first) == 1:
         prefix = next(iter(first)) + "."
-        if sum(name[len(prefix):] in own for name in state) > 0.5 * len(own):
+        if sum(name[len(prefix) :] in own for name in state) > 0.5 * len(own):
             return f"all names in the file begin with '{prefix}': remove this prefix."
     for prefix in ("backbone.", "model."):
         if sum(prefix + name in own for name in state) > 0.5 * len(state):
-            return (f"the file holds the '{prefix}' part alone. For a backbone use it as `pretrained` in the model's "
-                    "config; val, infer, export and resume need the whole network.")
+            return (
+                f"the file holds the '{prefix}' part alone. For a backbone use it as `pretrained` in the model's "
+                "config; val, infer, export and resume need the whole network."
+            )
     return None
 
 

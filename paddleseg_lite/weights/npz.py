@@ -8,7 +8,7 @@ import zipfile
 import numpy as np
 
 from .arrays import element_count
-from .guard import Damaged, Refused, reading
+from .reading import Damaged, Refused, reading
 
 _MAX_RATIO = 100  # of declared content to file: weights compress by far less, a zip bomb by more
 
@@ -48,7 +48,7 @@ def _array(raw: bytes) -> np.ndarray:
         raise Refused("a pickled object array")
     if dtype.kind not in "biufc" or dtype.shape:
         raise Refused(f"an array of {str(dtype)[:40]} (arrays of numbers only)")
-    data = memoryview(raw)[stream.tell():]
+    data = memoryview(raw)[stream.tell() :]
     if element_count(shape) * dtype.itemsize != len(data):
         raise Damaged(f"an array of shape {list(shape)[:8]} in {len(data)} bytes")
     if not len(data):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .arrays import PendingArray, PendingDtype, array_from_bytes
-from .guard import Damaged, Refused
+from .reading import Damaged, Refused
 
 _KEY_TYPES = (str, int, float, bool, bytes, type(None))
 

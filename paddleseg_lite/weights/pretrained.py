@@ -84,13 +84,13 @@ def _name_of(part: Any, model: Any) -> str:
 
 def _without(prefix: str, state: Mapping[str, Any]) -> Mapping[str, Any]:
     """Entries under a prefix, without it; everything where there are none."""
-    inner = {name[len(prefix):]: array for name, array in state.items() if name.startswith(prefix)}
+    inner = {name[len(prefix) :]: array for name, array in state.items() if name.startswith(prefix)}
     return inner or state
 
 
 def _fetch(address: str) -> str:
     if _fetcher is not None:
         return _fetcher(address)
-    from ..interop.fetch import fetch  # needed by few, and it brings the network modules
+    from .fetch import fetch  # needed by few, and it brings the network modules
 
     return fetch(address)

@@ -61,7 +61,7 @@ def sniff(path: str | os.PathLike) -> str:
     if head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
         return "pickle"
     text = head.lstrip().lower()
-    if text.startswith((b"<!doctype", b"<html", b"<?xml", b"<head", b"{\"error", b"{\"message")):
+    if text.startswith((b"<!doctype", b"<html", b"<?xml", b"<head", b'{"error', b'{"message')):
         raise CheckpointError(
             f"{path}: is a web page or an error message of a server, not weights: the download went wrong. "
             "Open the address in a browser and save the file itself."
@@ -122,7 +122,7 @@ def read_weights(path: str | os.PathLike) -> dict[str, np.ndarray]:
     content = _READERS[form](path)
     arrays = _arrays(content, path, paddle=form == "pickle")
     if arrays and all(name.startswith("module.") for name in arrays):
-        arrays = {name[len("module."):]: array for name, array in arrays.items()}
+        arrays = {name[len("module.") :]: array for name, array in arrays.items()}
     return arrays
 
 

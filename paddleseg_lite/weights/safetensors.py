@@ -15,11 +15,23 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from .arrays import element_count, widen_bf16
-from .guard import Damaged, reading
+from .reading import Damaged, reading
 
 _TYPES = {
-    "F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "<i1",
-    "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "<u1", "BOOL": "|b1", "C64": "<c8",
+    "F64": "<f8",
+    "F32": "<f4",
+    "F16": "<f2",
+    "BF16": "<u2",
+    "I64": "<i8",
+    "I32": "<i4",
+    "I16": "<i2",
+    "I8": "<i1",
+    "U64": "<u8",
+    "U32": "<u4",
+    "U16": "<u2",
+    "U8": "<u1",
+    "BOOL": "|b1",
+    "C64": "<c8",
 }
 _NAMES = {np.dtype(code): name for name, code in _TYPES.items() if name != "BF16"}
 MAX_HEADER = 100 << 20

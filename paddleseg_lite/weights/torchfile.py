@@ -15,17 +15,45 @@ from typing import Any
 import numpy as np
 
 from .arrays import element_count, widen_bf16
-from .guard import Damaged, Refused, reading
 from .pickle_table import Symbol
 from .pickles import PickleReader, finished
+from .reading import Damaged, Refused, reading
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _STORAGES = {
-    "Double": "f8", "Float": "f4", "Half": "f2", "BFloat16": "bf16", "Long": "i8", "Int": "i4", "Short": "i2",
-    "Char": "i1", "Byte": "u1", "Bool": "?", "ComplexFloat": "c8", "ComplexDouble": "c16",
+    "Double": "f8",
+    "Float": "f4",
+    "Half": "f2",
+    "BFloat16": "bf16",
+    "Long": "i8",
+    "Int": "i4",
+    "Short": "i2",
+    "Char": "i1",
+    "Byte": "u1",
+    "Bool": "?",
+    "ComplexFloat": "c8",
+    "ComplexDouble": "c16",
 }
-_DTYPES = ("float64", "double", "float32", "float", "float16", "half", "bfloat16", "int64", "long", "int32", "int",
-           "int16", "short", "int8", "uint8", "bool", "complex64", "complex128")
+_DTYPES = (
+    "float64",
+    "double",
+    "float32",
+    "float",
+    "float16",
+    "half",
+    "bfloat16",
+    "int64",
+    "long",
+    "int32",
+    "int",
+    "int16",
+    "short",
+    "int8",
+    "uint8",
+    "bool",
+    "complex64",
+    "complex128",
+)
 
 
 class Storage:
@@ -67,7 +95,7 @@ class TensorRef:
         if self.count == 0:
             return np.zeros(self.size, np.float32 if self.storage.kind == "bf16" else row.dtype)
         strides = [s * row.itemsize for s in self.stride]
-        first = row[self.storage.start + self.offset:]
+        first = row[self.storage.start + self.offset :]
         view = np.lib.stride_tricks.as_strided(first, self.size, strides, writeable=False)
         return widen_bf16(view) if self.storage.kind == "bf16" else np.ascontiguousarray(view).reshape(self.size)
 
@@ -108,7 +136,7 @@ def _storage(identifier: Any) -> Storage:
         raise Refused("a persistent id that is not a tensor storage")
     _, symbol, key, _, count = identifier[:5]
     name = symbol.name if isinstance(symbol, Symbol) else ""
-    kind = _STORAGES.get(name[len("torch."):-len("Storage")]) if name.endswith("Storage") else None
+    kind = _STORAGES.get(name[len("torch.") : -len("Storage")]) if name.endswith("Storage") else None
     if kind is None:
         raise Refused(f"a storage of type {name or 'unknown'}")
     return Storage(kind, key, count, identifier[5] if len(identifier) == 6 else None)

@@ -31,9 +31,14 @@ def random_case(rng):
     size = [r + rng.randint(2, 16) for r in reach]
     extra = tuple(rng.randint(0, s - 1) for s in stride) if transposed else (0, 0)
     return {
-        "transposed": transposed, "x": [rng.choice([1, 2, 3]), cin, *size], "kernel": kernel, "cout": cout,
-        "bias": rng.random() < 0.5, "extra": extra,
-        "window": {"stride": stride, "dilation": dilation, "groups": groups}, "pads": tuple(pads),
+        "transposed": transposed,
+        "x": [rng.choice([1, 2, 3]), cin, *size],
+        "kernel": kernel,
+        "cout": cout,
+        "bias": rng.random() < 0.5,
+        "extra": extra,
+        "window": {"stride": stride, "dilation": dilation, "groups": groups},
+        "pads": tuple(pads),
     }
 
 
@@ -78,28 +83,70 @@ def test_random_convolutions_agree_with_paddle(seed, math):
         compare(random_case(rng), math)
 
 
-@pytest.mark.parametrize("name", ["stem", "shortcut", "aspp", "beyond the map", "depthwise", "asymmetric", "up", "1x1",
-                                  "depthwise aspp", "depthwise beyond", "depthwise valid"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "stem",
+        "shortcut",
+        "aspp",
+        "beyond the map",
+        "depthwise",
+        "asymmetric",
+        "up",
+        "1x1",
+        "depthwise aspp",
+        "depthwise beyond",
+        "depthwise valid",
+    ],
+)
 def test_the_convolutions_of_segmentation_networks(name, math):
     one = {"stride": (1, 1), "dilation": (1, 1), "groups": 1}
-    case = {"transposed": False, "x": [2, 16, 12, 14], "kernel": (3, 3), "cout": 24, "bias": True, "extra": (0, 0),
-            "window": one, "pads": (1, 1, 1, 1)}
-    case.update({
-        "stem": {"x": [2, 3, 31, 33], "kernel": (7, 7), "window": {**one, "stride": (2, 2)}, "pads": (3,) * 4},
-        "shortcut": {"kernel": (1, 1), "window": {**one, "stride": (2, 2)}, "pads": (0,) * 4},
-        "aspp": {"x": [2, 256, 12, 14], "cout": 256, "window": {**one, "dilation": (4, 4)}, "pads": (4,) * 4},
-        "beyond the map": {"x": [1, 256, 6, 7], "cout": 256, "window": {**one, "dilation": (9, 9)}, "pads": (9,) * 4},
-        "depthwise": {"x": [2, 32, 12, 14], "cout": 32, "window": {**one, "groups": 32}},
-        "depthwise aspp": {"x": [2, 32, 12, 14], "cout": 32, "pads": (6,) * 4,
-                           "window": {**one, "groups": 32, "dilation": (6, 6)}},
-        "depthwise beyond": {"x": [1, 16, 6, 7], "cout": 16, "pads": (9,) * 4,
-                             "window": {**one, "groups": 16, "dilation": (9, 9)}},
-        "depthwise valid": {"x": [2, 16, 13, 20], "cout": 16, "kernel": (3, 5), "pads": (0, 2, 0, 3),
-                            "window": {**one, "groups": 16, "dilation": (2, 3)}},
-        "asymmetric": {"kernel": (3, 3), "window": {**one, "stride": (2, 2)}, "pads": (0, 1, 0, 1)},
-        "up": {"transposed": True, "kernel": (2, 2), "window": {**one, "stride": (2, 2)}, "pads": (0,) * 4},
-        "1x1": {"kernel": (1, 1), "pads": (0,) * 4},
-    }[name])
+    case = {
+        "transposed": False,
+        "x": [2, 16, 12, 14],
+        "kernel": (3, 3),
+        "cout": 24,
+        "bias": True,
+        "extra": (0, 0),
+        "window": one,
+        "pads": (1, 1, 1, 1),
+    }
+    case.update(
+        {
+            "stem": {"x": [2, 3, 31, 33], "kernel": (7, 7), "window": {**one, "stride": (2, 2)}, "pads": (3,) * 4},
+            "shortcut": {"kernel": (1, 1), "window": {**one, "stride": (2, 2)}, "pads": (0,) * 4},
+            "aspp": {"x": [2, 256, 12, 14], "cout": 256, "window": {**one, "dilation": (4, 4)}, "pads": (4,) * 4},
+            "beyond the map": {
+                "x": [1, 256, 6, 7],
+                "cout": 256,
+                "window": {**one, "dilation": (9, 9)},
+                "pads": (9,) * 4,
+            },
+            "depthwise": {"x": [2, 32, 12, 14], "cout": 32, "window": {**one, "groups": 32}},
+            "depthwise aspp": {
+                "x": [2, 32, 12, 14],
+                "cout": 32,
+                "pads": (6,) * 4,
+                "window": {**one, "groups": 32, "dilation": (6, 6)},
+            },
+            "depthwise beyond": {
+                "x": [1, 16, 6, 7],
+                "cout": 16,
+                "pads": (9,) * 4,
+                "window": {**one, "groups": 16, "dilation": (9, 9)},
+            },
+            "depthwise valid": {
+                "x": [2, 16, 13, 20],
+                "cout": 16,
+                "kernel": (3, 5),
+                "pads": (0, 2, 0, 3),
+                "window": {**one, "groups": 16, "dilation": (2, 3)},
+            },
+            "asymmetric": {"kernel": (3, 3), "window": {**one, "stride": (2, 2)}, "pads": (0, 1, 0, 1)},
+            "up": {"transposed": True, "kernel": (2, 2), "window": {**one, "stride": (2, 2)}, "pads": (0,) * 4},
+            "1x1": {"kernel": (1, 1), "pads": (0,) * 4},
+        }[name]
+    )
     compare(case, math)
 
 
@@ -117,8 +164,16 @@ def test_taps_of_a_convolution_without_dilation(monkeypatch):
     """The way of very wide layers, on a small one."""
     monkeypatch.setattr(taps, "HUGE", 1)
     window = {"stride": (1, 1), "dilation": (1, 1), "groups": 1}
-    case = {"transposed": False, "x": [2, 7, 9, 11], "kernel": (3, 3), "cout": 5, "bias": True, "extra": (0, 0),
-            "window": window, "pads": (1, 1, 1, 1)}
+    case = {
+        "transposed": False,
+        "x": [2, 7, 9, 11],
+        "kernel": (3, 3),
+        "cout": 5,
+        "bias": True,
+        "extra": (0, 0),
+        "window": window,
+        "pads": (1, 1, 1, 1),
+    }
     g = build(case)[2]
     assert taps.suits(g) and not taps.suits(g, "bf16")
     compare(case, "fp32")
@@ -172,13 +227,26 @@ def test_every_result_is_written(monkeypatch):
         return y
 
     monkeypatch.setattr(conv, "empty_last", dirty)
-    one = {"transposed": False, "x": [2, 16, 9, 10], "kernel": (1, 1), "cout": 32, "bias": False, "extra": (0, 0),
-           "window": {"stride": (3, 2), "dilation": (1, 1), "groups": 1}, "pads": (0, 0, 0, 0)}
+    one = {
+        "transposed": False,
+        "x": [2, 16, 9, 10],
+        "kernel": (1, 1),
+        "cout": 32,
+        "bias": False,
+        "extra": (0, 0),
+        "window": {"stride": (3, 2), "dilation": (1, 1), "groups": 1},
+        "pads": (0, 0, 0, 0),
+    }
     for transposed in (False, True):
         for kernel in ((1, 1), (2, 1), (2, 2)):
             for groups in (1, 16):
-                case = {**one, "transposed": transposed, "kernel": kernel,
-                        "window": {**one["window"], "groups": groups}, "extra": (2, 1) if transposed else (0, 0)}
+                case = {
+                    **one,
+                    "transposed": transposed,
+                    "kernel": kernel,
+                    "window": {**one["window"], "groups": groups},
+                    "extra": (2, 1) if transposed else (0, 0),
+                }
                 compare(case, "fp32")
 
 

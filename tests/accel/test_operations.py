@@ -47,8 +47,16 @@ def test_batch_norm(shape, fixed, affine, relu):
     y = theirs(x * 3 + 1)
     y = F.relu(y) if relu else y
     z = norm.batch_norm(
-        x * 3 + 1, ours.weight, ours.bias, ours._mean, ours._variance, momentum=0.8, epsilon=ours._epsilon,
-        training=True, use_global_stats=fixed, relu=relu,
+        x * 3 + 1,
+        ours.weight,
+        ours.bias,
+        ours._mean,
+        ours._variance,
+        momentum=0.8,
+        epsilon=ours._epsilon,
+        training=True,
+        use_global_stats=fixed,
+        relu=relu,
     )
     dy = paddle.randn(shape)
     own = [[layer.weight, layer.bias] if affine else [] for layer in layers]
@@ -99,8 +107,11 @@ def test_max_unpool_is_paddles(shape):
     if not hasattr(mask, "_accel_winners"):
         pytest.skip("tensors of this Paddle take no attributes")
     v = last(y.shape)
-    same(lambda v: unpool.max_unpool(v, mask._accel_winners),
-         lambda v: F.max_unpool2d(v, mask, 2, 2, output_size=list(shape)), [v])
+    same(
+        lambda v: unpool.max_unpool(v, mask._accel_winners),
+        lambda v: F.max_unpool2d(v, mask, 2, 2, output_size=list(shape)),
+        [v],
+    )
     with pytest.raises(dnnl.Unimplemented):
         unpool.max_unpool(last((1, 2, 3, 4)), mask._accel_winners)
 
@@ -111,8 +122,11 @@ def test_bilinear_resize():
         shape = (rng.choice([1, 2]), rng.choice([1, 3, 16, 19]), rng.randint(1, 20), rng.randint(1, 20))
         size, aligned = [rng.randint(2, 40), rng.randint(2, 40)], rng.random() < 0.5
         x = last(shape)
-        same(partial(resize.bilinear, size=size, align_corners=aligned),
-             partial(F.interpolate, size=size, mode="bilinear", align_corners=aligned, align_mode=0), [x])
+        same(
+            partial(resize.bilinear, size=size, align_corners=aligned),
+            partial(F.interpolate, size=size, mode="bilinear", align_corners=aligned, align_mode=0),
+            [x],
+        )
     with pytest.raises(dnnl.Unimplemented):
         resize.bilinear(last((1, 3, 8, 8)), (1, 5))
 

@@ -7,21 +7,36 @@ import pytest
 
 from paddleseg_lite import accel
 from paddleseg_lite.accel import choose
+from paddleseg_lite.checkpoint.folder import load_checkpoint
 from paddleseg_lite.config import parse_config
-from paddleseg_lite.engine.callbacks import Callback
-from paddleseg_lite.engine.checkpoint import load_checkpoint
-from paddleseg_lite.engine.trainer import train
+from paddleseg_lite.training.callbacks import Callback
+from paddleseg_lite.training.trainer import train
 
-SCENES = {"type": "Scenes", "num_samples": 6, "size": [32, 32], "num_classes": 6, "mode": "train",
-          "transforms": [{"type": "RandomHorizontalFlip"}, {"type": "Normalize"}]}
+SCENES = {
+    "type": "Scenes",
+    "num_samples": 6,
+    "size": [32, 32],
+    "num_classes": 6,
+    "mode": "train",
+    "transforms": [{"type": "RandomHorizontalFlip"}, {"type": "Normalize"}],
+}
 
 
 def recipe(**changes):
-    return parse_config({
-        "model": {"type": "UNet", "base_channels": 4}, "train_dataset": SCENES, "do_eval": False,
-        "optimizer": {"type": "Momentum"}, "lr_scheduler": {"type": "Constant", "learning_rate": 0.05},
-        "loss": {"out": {"type": "CrossEntropyLoss"}}, "batch_size": 2, "iters": 4, "save_interval": 4, **changes,
-    })
+    return parse_config(
+        {
+            "model": {"type": "UNet", "base_channels": 4},
+            "train_dataset": SCENES,
+            "do_eval": False,
+            "optimizer": {"type": "Momentum"},
+            "lr_scheduler": {"type": "Constant", "learning_rate": 0.05},
+            "loss": {"out": {"type": "CrossEntropyLoss"}},
+            "batch_size": 2,
+            "iters": 4,
+            "save_interval": 4,
+            **changes,
+        }
+    )
 
 
 class StopAt2(Callback):

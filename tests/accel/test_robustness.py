@@ -29,20 +29,28 @@ print(report.mode, net.weight.grad is not None, accel.has_bf16())
 @pytest.mark.parametrize("library, reason", [("off", "switched off"), ("/nowhere/libdnnl.so", "/nowhere/libdnnl.so")])
 def test_without_the_library_it_steps_aside_with_one_line(root, library, reason):
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", PROGRAM], cwd=root, capture_output=True, text=True,
-        env={**os.environ, "PADDLESEG_LITE_ONEDNN": library}, check=True,
+        [sys.executable, "-W", "ignore", "-c", PROGRAM],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PADDLESEG_LITE_ONEDNN": library},
+        check=True,
     )
     assert done.stdout.strip().endswith("off True False")
     lines = [line for line in done.stderr.splitlines() if "cpu_accel" in line]
     assert len(lines) == 1 and reason in lines[0] and "Paddle's own kernels" in lines[0]
 
 
-@pytest.mark.parametrize("break_it, reason", [
-    (lambda patch: patch.setattr(dnnl, "MIN_VERSION", (3, 99)), "3.2 or later"),
-    (lambda patch: patch.setattr(dnnl, "SRC", dnnl.WEIGHTS), "test convolution"),
-    (lambda patch: patch.setitem(dnnl._PROTOTYPES, "no_such_function", ()), "no_such_function"),
-    (lambda patch: patch.setattr(dnnl.platform, "system", lambda: "Darwin"), "Linux only"),
-], ids=["old", "other constants", "symbol missing", "platform"])
+@pytest.mark.parametrize(
+    "break_it, reason",
+    [
+        (lambda patch: patch.setattr(dnnl, "MIN_VERSION", (3, 99)), "3.2 or later"),
+        (lambda patch: patch.setattr(dnnl, "SRC", dnnl.WEIGHTS), "test convolution"),
+        (lambda patch: patch.setitem(dnnl._PROTOTYPES, "no_such_function", ()), "no_such_function"),
+        (lambda patch: patch.setattr(dnnl.platform, "system", lambda: "Darwin"), "Linux only"),
+    ],
+    ids=["old", "other constants", "symbol missing", "platform"],
+)
 def test_a_library_that_is_not_what_we_know_is_refused(monkeypatch, caplog, break_it, reason):
     dnnl._forget()
     break_it(monkeypatch)
@@ -127,8 +135,7 @@ def test_the_cache_is_bounded(monkeypatch):
     w = paddle.randn([4, 3, 3, 3])
     for side in range(8, 40):
         x = paddle.randn([1, 3, side, side])
-        conv.convolve(x, w, None, conv.convolution(
-            x, w, stride=(1, 1), pads=(0,) * 4, dilation=(1, 1), groups=1))
+        conv.convolve(x, w, None, conv.convolution(x, w, stride=(1, 1), pads=(0,) * 4, dilation=(1, 1), groups=1))
         assert primitive.size() <= 20
     primitive.clear()
 

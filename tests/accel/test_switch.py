@@ -127,13 +127,24 @@ def test_a_forward_of_ones_own_is_left_alone():
     assert "Doubled" not in report.layers and relative(layer(x), expected) == 0.0
 
 
-@pytest.mark.parametrize("layer", [
-    nn.Conv2D(4, 4, 3, padding="SAME", stride=2), nn.Conv2D(4, 4, 3, padding="VALID"),
-    nn.Conv2D(4, 4, 3, padding=[1, 0, 2, 1]), nn.Conv2D(4, 4, 3, padding=[[0, 0], [0, 0], [1, 0], [2, 1]]),
-    nn.Conv2D(4, 4, 3, padding=1, padding_mode="reflect"), nn.Conv2DTranspose(4, 6, 3, stride=2, output_padding=1),
-    nn.Conv2DTranspose(4, 6, (3, 2), padding=[1, 0, 1, 0]), nn.Conv2DTranspose(4, 6, 3, padding="SAME"),
-    nn.MaxPool2D(3, 2, padding=1, ceil_mode=True), nn.MaxPool2D(2, padding="VALID"), nn.PReLU(4), nn.ReLU(),
-], ids=repr)
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.Conv2D(4, 4, 3, padding="SAME", stride=2),
+        nn.Conv2D(4, 4, 3, padding="VALID"),
+        nn.Conv2D(4, 4, 3, padding=[1, 0, 2, 1]),
+        nn.Conv2D(4, 4, 3, padding=[[0, 0], [0, 0], [1, 0], [2, 1]]),
+        nn.Conv2D(4, 4, 3, padding=1, padding_mode="reflect"),
+        nn.Conv2DTranspose(4, 6, 3, stride=2, output_padding=1),
+        nn.Conv2DTranspose(4, 6, (3, 2), padding=[1, 0, 1, 0]),
+        nn.Conv2DTranspose(4, 6, 3, padding="SAME"),
+        nn.MaxPool2D(3, 2, padding=1, ceil_mode=True),
+        nn.MaxPool2D(2, padding="VALID"),
+        nn.PReLU(4),
+        nn.ReLU(),
+    ],
+    ids=repr,
+)
 def test_layer_arguments_mean_what_they_mean_to_paddle(layer):
     x = layout.to_last(paddle.randn([2, 4, 9, 10]))
     x.stop_gradient = False

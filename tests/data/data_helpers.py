@@ -62,8 +62,9 @@ def write_image(path: Path, image: np.ndarray) -> Path:
     return path
 
 
-def png_bytes(samples: np.ndarray, depth: int, colour: int, *, filters=(0,), interlace=False, palette=None,
-              extra=()) -> bytes:
+def png_bytes(
+    samples: np.ndarray, depth: int, colour: int, *, filters=(0,), interlace=False, palette=None, extra=()
+) -> bytes:
     """Encode a one-channel PNG by the book: any depth, every filter, Adam7."""
     h, w = samples.shape
     passes = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)]

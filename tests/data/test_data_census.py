@@ -13,8 +13,14 @@ from paddleseg_lite.errors import ConfigError, DataError
 def census(pixels, images=None, of_images=None):
     pixels = np.array(pixels, np.int64)
     total = np.full(len(pixels), pixels.sum())
-    return Census([str(i) for i in range(len(pixels))], 1, pixels, (pixels > 0).astype(np.int64) if images is None
-                  else images, total if of_images is None else np.array(of_images, np.int64), 0)
+    return Census(
+        [str(i) for i in range(len(pixels))],
+        1,
+        pixels,
+        (pixels > 0).astype(np.int64) if images is None else images,
+        total if of_images is None else np.array(of_images, np.int64),
+        0,
+    )
 
 
 def test_counts_by_hand(tmp_path):
@@ -32,7 +38,12 @@ def test_counts_by_hand(tmp_path):
     np.testing.assert_allclose(result.weights("median_frequency"), [(0.625 + 0.6) / 2 / 0.625, 0.6125 / 0.6, 0])
     np.testing.assert_allclose(result.weights("enet"), 1 / np.log(1.02 + result.share), rtol=1e-6)
     assert json.loads(json.dumps(result.to_dict()))["classes"][1] == {
-        "id": 1, "name": "class_1", "pixels": 3, "share": 0.375, "images": 1}
+        "id": 1,
+        "name": "class_1",
+        "pixels": 3,
+        "share": 0.375,
+        "images": 1,
+    }
     # loading is stricter than counting
     with pytest.raises(DataError, match=r"l1\.png holds ids that are no class: 7 \(2 px\)"):
         dataset.load(1)

@@ -13,8 +13,9 @@ from paddleseg_lite.registry import DATASETS
 
 
 def build(root, **kwargs):
-    return DATASETS.build({"type": "Dataset", "dataset_root": str(root), "num_classes": 3, "train_path": "train.txt",
-                           **kwargs})
+    return DATASETS.build(
+        {"type": "Dataset", "dataset_root": str(root), "num_classes": 3, "train_path": "train.txt", **kwargs}
+    )
 
 
 def pair(root, image, label, size=(6, 8), value=0):
@@ -23,6 +24,7 @@ def pair(root, image, label, size=(6, 8), value=0):
 
 
 # --- lists
+
 
 @pytest.mark.parametrize("separator", [" ", "\t", ",", "   ", " ,  "])
 @pytest.mark.parametrize("ending, encoding", [("\n", "utf-8"), ("\r\n", "utf-8-sig"), ("\n\n", "utf-8")])
@@ -34,8 +36,13 @@ def test_list_formats(tmp_path, separator, ending, encoding):
     assert len(dataset) == 4 and dataset.items[3] == (str(tmp_path / "images/3.png"), str(tmp_path / "labels/3.png"))
     sample = dataset.load(2)
     assert (sample["image"] == code(sample["label"])).all()
-    assert sample["meta"] == {"path": str(tmp_path / "images/2.png"), "label_path": str(tmp_path / "labels/2.png"),
-                              "index": 2, "size": (24, 32), "trans_info": []}
+    assert sample["meta"] == {
+        "path": str(tmp_path / "images/2.png"),
+        "label_path": str(tmp_path / "labels/2.png"),
+        "index": 2,
+        "size": (24, 32),
+        "trans_info": [],
+    }
 
 
 def test_names_with_spaces_and_other_scripts(tmp_path):
@@ -76,8 +83,12 @@ def test_modes(tmp_path):
 def test_random_transforms_are_refused_for_validation(tmp_path):
     list_dataset(tmp_path)
     with pytest.raises(ConfigError, match="val mode: RandomDistort, Resize change images at random"):
-        build(tmp_path, mode="val", val_path="train.txt", transforms=[
-            {"type": "RandomDistort"}, {"type": "Resize", "interp": "RANDOM"}, {"type": "Normalize"}])
+        build(
+            tmp_path,
+            mode="val",
+            val_path="train.txt",
+            transforms=[{"type": "RandomDistort"}, {"type": "Resize", "interp": "RANDOM"}, {"type": "Normalize"}],
+        )
 
 
 def test_get_depends_on_the_generator_alone(tmp_path):
@@ -107,6 +118,7 @@ def test_class_names(tmp_path):
 
 
 # --- bad input
+
 
 def test_missing_list_and_root(tmp_path):
     list_dataset(tmp_path)
@@ -181,8 +193,9 @@ def test_ids_out_of_range(tmp_path):
 @pytest.mark.parametrize("ignore", [0, 2, 77, 255, 300, -1])
 def test_ignore_index_of_any_value(tmp_path, ignore):
     list_dataset(tmp_path)
-    dataset = build(tmp_path, ignore_index=ignore, label_map={1: ignore},
-                    transforms=[{"type": "Padding", "target_size": [40, 30]}])
+    dataset = build(
+        tmp_path, ignore_index=ignore, label_map={1: ignore}, transforms=[{"type": "Padding", "target_size": [40, 30]}]
+    )
     sample = dataset.get(0, np.random.default_rng(0))
     raw = dataset.raw_label(0)[0].astype(int)
     assert (sample["label"][:24, :32] == np.where(raw == 1, ignore, raw)).all()
@@ -218,6 +231,7 @@ def test_grey_and_many_channels(tmp_path):
 
 
 # --- published datasets
+
 
 def test_voc(tmp_path):
     root = tmp_path / "VOCdevkit" / "VOC2012"
@@ -279,8 +293,12 @@ def test_ade20k(tmp_path):
 
 def test_cityscapes(tmp_path):
     for i, stored in enumerate([7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33, 0, 6, 30]):
-        pair(tmp_path, f"leftImg8bit/train/ulm/ulm_{i:02}_leftImg8bit.png",
-             f"gtFine/train/ulm/ulm_{i:02}_gtFine_labelIds.png", value=stored)
+        pair(
+            tmp_path,
+            f"leftImg8bit/train/ulm/ulm_{i:02}_leftImg8bit.png",
+            f"gtFine/train/ulm/ulm_{i:02}_gtFine_labelIds.png",
+            value=stored,
+        )
     dataset = Cityscapes(dataset_root=str(tmp_path))
     assert [int(dataset.load(i)["label"][0, 0]) for i in range(22)] == [*range(19), 255, 255, 255]
     assert dataset.class_names[13] == "car" and tuple(dataset.palette[0]) == (128, 64, 128)
@@ -306,13 +324,22 @@ def test_camvid(camvid):
             ids |= set(np.unique(sample["label"]).tolist())
             assert ((dataset.raw_label(i)[0] == 11) == (sample["label"] == 255)).all()
         assert ids <= {*range(11), 255} and 255 in ids
-    listed = DATASETS.build({"type": "Dataset", "dataset_root": str(camvid), "num_classes": 11, "mode": "val",
-                             "val_path": str(camvid / "val.txt"), "label_map": {11: 255}})
+    listed = DATASETS.build(
+        {
+            "type": "Dataset",
+            "dataset_root": str(camvid),
+            "num_classes": 11,
+            "mode": "val",
+            "val_path": str(camvid / "val.txt"),
+            "label_map": {11: 255},
+        }
+    )
     assert listed.class_names == val.class_names  # labels.txt
     assert (listed.load(5)["label"] == val.load(5)["label"]).all()
     with pytest.raises(DataError, match=r"holds ids that are no class: 11 .*label_map: \{11: 255\}"):
-        DATASETS.build({"type": "Dataset", "dataset_root": str(camvid), "num_classes": 11, "mode": "val",
-                        "val_path": "val.txt"}).load(0)
+        DATASETS.build(
+            {"type": "Dataset", "dataset_root": str(camvid), "num_classes": 11, "mode": "val", "val_path": "val.txt"}
+        ).load(0)
     with pytest.raises(ConfigError, match="CamVid has 11 classes, but num_classes is 12"):
         CamVid(dataset_root=str(camvid), num_classes=12)
     assert CamVid(dataset_root=str(camvid), label_map={8: 255}).load(0)["label"].max() == 255
@@ -337,9 +364,16 @@ def test_a_dataset_of_ones_own():
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.one_of(st.binary(max_size=80), st.text(max_size=40).map(lambda t: t.encode("utf-8", "surrogatepass")),
-                 st.lists(st.sampled_from(["images/0.png", "labels/0.png", " ", "\t", ",", "\n", "..", "\0", "/"]),
-                          max_size=9).map(lambda p: "".join(p).encode())), st.sampled_from(["train", "test"]))
+@given(
+    st.one_of(
+        st.binary(max_size=80),
+        st.text(max_size=40).map(lambda t: t.encode("utf-8", "surrogatepass")),
+        st.lists(
+            st.sampled_from(["images/0.png", "labels/0.png", " ", "\t", ",", "\n", "..", "\0", "/"]), max_size=9
+        ).map(lambda p: "".join(p).encode()),
+    ),
+    st.sampled_from(["train", "test"]),
+)
 def test_any_bytes_as_a_list(tmp_path_factory, data, mode):
     root = tmp_path_factory.getbasetemp() / "any-list"
     if not (root / "train.txt").exists():

@@ -57,8 +57,15 @@ def test_arrays(tmp_path):
 @pytest.mark.parametrize("interlace", [False, True])
 def test_palette_gives_ids(tmp_path, depth, interlace):
     ids = RNG.integers(0, 2**depth, (21, 19))
-    data = png_bytes(ids, depth, png.PALETTE, filters=(0, 1, 2, 3, 4), interlace=interlace,
-                     palette=voc_palette(2**depth), extra=[(b"tRNS", bytes(2**depth))])
+    data = png_bytes(
+        ids,
+        depth,
+        png.PALETTE,
+        filters=(0, 1, 2, 3, 4),
+        interlace=interlace,
+        palette=voc_palette(2**depth),
+        extra=[(b"tRNS", bytes(2**depth))],
+    )
     (tmp_path / "p.png").write_bytes(data)
     label = io.read_label(tmp_path / "p.png")
     assert label.dtype == np.uint8 and (label == ids).all()

@@ -161,8 +161,13 @@ def test_evaluation_keeps_order_and_label_sizes(tmp_path, workers):
         write_image(tmp_path / f"l{i}.png", label)
         lines.append(f"{i}.png l{i}.png")
     (tmp_path / "val.txt").write_text("\n".join(lines))
-    dataset = Dataset(dataset_root=str(tmp_path), num_classes=3, mode="val", val_path="val.txt",
-                      transforms=[{"type": "ResizeByShort", "short_size": 48}, {"type": "Normalize"}])
+    dataset = Dataset(
+        dataset_root=str(tmp_path),
+        num_classes=3,
+        mode="val",
+        val_path="val.txt",
+        transforms=[{"type": "ResizeByShort", "short_size": 48}, {"type": "Normalize"}],
+    )
     batches = list(eval_batches(dataset, batch_size=2, num_workers=workers))
     assert [len(b["meta"]) for b in batches] == [2, 1, 2, 1]
     assert [m["index"] for b in batches for m in b["meta"]] == list(range(6))
@@ -178,15 +183,26 @@ def test_evaluation_keeps_order_and_label_sizes(tmp_path, workers):
 
 def test_evaluation_in_shards_and_without_labels():
     dataset = scenes(mode="val", num_samples=7, transforms=[])
-    parts = [[m["index"] for b in eval_batches(dataset, batch_size=2, rank=r, world_size=3) for m in b["meta"]]
-             for r in range(3)]
+    parts = [
+        [m["index"] for b in eval_batches(dataset, batch_size=2, rank=r, world_size=3) for m in b["meta"]]
+        for r in range(3)
+    ]
     assert parts == [[0, 3, 6], [1, 4], [2, 5]]
     assert all("label" not in b for b in eval_batches(scenes(mode="test", num_samples=2, transforms=[])))
 
 
 def test_camvid_batches(camvid):
-    dataset = DATASETS.build({"type": "CamVid", "dataset_root": str(camvid), "transforms": [
-        {"type": "RandomPaddingCrop", "crop_size": [240, 180]}, {"type": "RandomDistort"}, {"type": "Normalize"}]})
+    dataset = DATASETS.build(
+        {
+            "type": "CamVid",
+            "dataset_root": str(camvid),
+            "transforms": [
+                {"type": "RandomPaddingCrop", "crop_size": [240, 180]},
+                {"type": "RandomDistort"},
+                {"type": "Normalize"},
+            ],
+        }
+    )
     schedule = BatchSchedule(len(dataset), 4, seed=0)
     here, there = (train_batches(dataset, schedule, seed=0, stop_iter=2, num_workers=w) for w in (0, WORKERS[-1]))
     equal(arrays(here), arrays(there))

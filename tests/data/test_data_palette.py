@@ -9,8 +9,16 @@ from paddleseg_lite.errors import ConfigError
 
 def test_voc_colours():
     palette = voc_palette()
-    known = {0: (0, 0, 0), 1: (128, 0, 0), 2: (0, 128, 0), 5: (128, 0, 128), 8: (64, 0, 0), 15: (192, 128, 128),
-             20: (0, 64, 128), 255: (224, 224, 192)}
+    known = {
+        0: (0, 0, 0),
+        1: (128, 0, 0),
+        2: (0, 128, 0),
+        5: (128, 0, 128),
+        8: (64, 0, 0),
+        15: (192, 128, 128),
+        20: (0, 64, 128),
+        255: (224, 224, 192),
+    }
     for i, colour in known.items():
         assert tuple(palette[i]) == colour
     assert len(np.unique(palette, axis=0)) == 256

@@ -66,12 +66,15 @@ def test_thin_things_are_three_pixels():
 
 
 def test_hiding_and_noise():
-    clean, noisy = (np.stack([render_scene(0, "train", i, noise=n)[0] for i in range(8)]).astype(float)
-                    for n in (0.0, 0.08))
+    clean, noisy = (
+        np.stack([render_scene(0, "train", i, noise=n)[0] for i in range(8)]).astype(float) for n in (0.0, 0.08)
+    )
     inner = (clean > 70) & (clean < 190)  # not clipped
     assert 0.07 * 255 < (noisy - clean)[inner].std() < 0.09 * 255
-    easy, hard = (np.stack([render_scene(0, "train", i, difficulty=d, noise=0)[0].mean() for i in range(40)]).std()
-                  for d in (0.0, 1.0))
+    easy, hard = (
+        np.stack([render_scene(0, "train", i, difficulty=d, noise=0)[0].mean() for i in range(40)]).std()
+        for d in (0.0, 1.0)
+    )
     assert hard > 1.5 * easy
 
 
@@ -88,15 +91,18 @@ def test_test_mode_has_no_labels():
     assert "label" not in Scenes(num_samples=2, mode="test").load(0)
 
 
-@pytest.mark.parametrize("bad, message", [
-    ({"num_classes": 5}, "num_classes is 6 to 10"),
-    ({"size": 96}, "size is .height, width."),
-    ({"size": (16, 96)}, "at least 32"),
-    ({"num_samples": 0}, "num_samples is a positive integer"),
-    ({"noise": 2}, "noise in 0..0.5"),
-    ({"mode": "trainval"}, "mode is one of train, val, test"),
-    ({"img_channels": 1}, "leave img_channels at 3"),
-])
+@pytest.mark.parametrize(
+    "bad, message",
+    [
+        ({"num_classes": 5}, "num_classes is 6 to 10"),
+        ({"size": 96}, "size is .height, width."),
+        ({"size": (16, 96)}, "at least 32"),
+        ({"num_samples": 0}, "num_samples is a positive integer"),
+        ({"noise": 2}, "noise in 0..0.5"),
+        ({"mode": "trainval"}, "mode is one of train, val, test"),
+        ({"img_channels": 1}, "leave img_channels at 3"),
+    ],
+)
 def test_bad_arguments(bad, message):
     with pytest.raises(ConfigError, match=message):
         Scenes(**bad)

@@ -40,8 +40,12 @@ def run(name, sample, seed=0, **arguments):
 
 @pytest.mark.parametrize("name", GEOMETRIC)
 @settings(max_examples=25, deadline=None)
-@given(seed=st.integers(0, 10**6), size=st.tuples(st.integers(40, 90), st.integers(40, 90)),
-       channels=st.sampled_from([1, 3, 4, 6]), dtype=st.sampled_from([np.uint8, np.int32]))
+@given(
+    seed=st.integers(0, 10**6),
+    size=st.tuples(st.integers(40, 90), st.integers(40, 90)),
+    channels=st.sampled_from([1, 3, 4, 6]),
+    dtype=st.sampled_from([np.uint8, np.int32]),
+)
 def test_image_and_label_stay_aligned(name, seed, size, channels, dtype):
     sample = coded_sample(seed, size, channels, dtype)
     if name == "Padding" and (size[0] > 70 or size[1] > 90):
@@ -212,8 +216,12 @@ def test_distort_agrees_with_pillow(factor):
     image = pytest.importorskip("PIL.Image")
     enhance = pytest.importorskip("PIL.ImageEnhance")
     picture = image.fromarray(RGB)
-    pairs = [(photometric.brightness, enhance.Brightness), (photometric.contrast, enhance.Contrast),
-             (photometric.saturation, enhance.Color), (photometric.sharpness, enhance.Sharpness)]
+    pairs = [
+        (photometric.brightness, enhance.Brightness),
+        (photometric.contrast, enhance.Contrast),
+        (photometric.saturation, enhance.Color),
+        (photometric.sharpness, enhance.Sharpness),
+    ]
     for ours, theirs in pairs:
         expected = np.asarray(theirs(picture).enhance(factor)).astype(int)
         assert np.abs(ours(RGB, factor).astype(int) - expected).max() <= (2 if ours is photometric.sharpness else 1)
@@ -287,12 +295,15 @@ def test_elastic_strength():
     assert (out["label"] == 255).any()
 
 
-@pytest.mark.parametrize("chain", [
-    [("Resize", {"target_size": (33, 47)})],
-    [("ResizeByShort", {"short_size": 90}), ("Padding", {"target_size": (160, 128)})],
-    [("Padding", {"target_size": (96, 64)}), ("Resize", {"target_size": (48, 32)})],
-    [("LimitLong", {"max_long": 50}), ("Padding", {"target_size": (64, 64)}), ("ResizeByLong", {"long_size": 96})],
-])
+@pytest.mark.parametrize(
+    "chain",
+    [
+        [("Resize", {"target_size": (33, 47)})],
+        [("ResizeByShort", {"short_size": 90}), ("Padding", {"target_size": (160, 128)})],
+        [("Padding", {"target_size": (96, 64)}), ("Resize", {"target_size": (48, 32)})],
+        [("LimitLong", {"max_long": 50}), ("Padding", {"target_size": (64, 64)}), ("ResizeByLong", {"long_size": 96})],
+    ],
+)
 def test_restore_undoes_them(chain):
     import paddle
 
@@ -302,7 +313,7 @@ def test_restore_undoes_them(chain):
     )
     info = out["meta"]["trans_info"]
     assert len(info) == len(chain)
-    one_hot = (out["image"][..., 0][None] == np.array([31 * i % 256 for i in range(6)])[:, None, None])
+    one_hot = out["image"][..., 0][None] == np.array([31 * i % 256 for i in range(6)])[:, None, None]
     logits = one_hot[None].astype(np.float32)
     back = T.restore(logits, info)
     tensor = T.restore(paddle.to_tensor(logits), info)
@@ -338,31 +349,34 @@ def test_compose_from_specs():
     assert explicit(coded_sample(size=(5, 5)), None)["label"][-1, -1] == 3
 
 
-@pytest.mark.parametrize("spec, message", [
-    ({"type": "RandomFlip"}, r"transforms\[0\]: unknown transform type 'RandomFlip'"),
-    ({"type": "Resize", "size": [1, 2]}, r"transforms\[0\]: transform Resize has no argument 'size'"),
-    ({"type": "ResizeByLong"}, "needs the argument long_size"),
-    ({"type": "Resize", "target_size": [512]}, "target_size is two positive integers, .width, height."),
-    ({"type": "Resize", "target_size": [512, 0.5]}, "two positive integers"),
-    ({"type": "Resize", "interp": "BILINEAR"}, "interp is one of NEAREST, LINEAR"),
-    ({"type": "Resize", "size_divisor": 0}, "size_divisor is a positive integer"),
-    ({"type": "ResizeByShort", "short_size": -3}, "short_size is a positive integer"),
-    ({"type": "LimitLong", "max_long": 3, "min_long": 4}, "min_long 4 is above max_long 3"),
-    ({"type": "ResizeStepScaling", "min_scale_factor": 2}, "0 < min_scale_factor <= max_scale_factor"),
-    ({"type": "RandomPaddingCrop", "crop_size": "512"}, "crop_size is two positive integers"),
-    ({"type": "RandomPaddingCrop", "category_max_ratio": 0}, "category_max_ratio > 0"),
-    ({"type": "RandomHorizontalFlip", "prob": 1.5}, "prob is a probability from 0 to 1"),
-    ({"type": "RandomRotation", "max_rotation": -1}, "max_rotation is in degrees, 0 or more"),
-    ({"type": "RandomScaleAspect", "min_scale": 3}, "lie in 0..1"),
-    ({"type": "RandomDistort", "hue_prob": 3}, "hue_prob is a probability"),
-    ({"type": "RandomDistort", "hue_range": -3}, "hue_range is a number, 0 or more"),
-    ({"type": "RandomBlur", "blur_type": "motion"}, "blur_type is gaussian, median, blur or random"),
-    ({"type": "ElasticDeformation", "grid_size": 1}, "grid_size of 2 or more"),
-    ({"type": "ElasticDeformation", "border": "wrap"}, "border is reflect or constant"),
-    ({"type": "Normalize", "std": [0.5, 0.5, 0]}, "std must not be 0"),
-    ({"type": "Normalize", "mean": "imagenet"}, "mean is a list of numbers"),
-    ({"type": "Normalize", "mean": []}, "mean is a list of numbers"),
-])
+@pytest.mark.parametrize(
+    "spec, message",
+    [
+        ({"type": "RandomFlip"}, r"transforms\[0\]: unknown transform type 'RandomFlip'"),
+        ({"type": "Resize", "size": [1, 2]}, r"transforms\[0\]: transform Resize has no argument 'size'"),
+        ({"type": "ResizeByLong"}, "needs the argument long_size"),
+        ({"type": "Resize", "target_size": [512]}, "target_size is two positive integers, .width, height."),
+        ({"type": "Resize", "target_size": [512, 0.5]}, "two positive integers"),
+        ({"type": "Resize", "interp": "BILINEAR"}, "interp is one of NEAREST, LINEAR"),
+        ({"type": "Resize", "size_divisor": 0}, "size_divisor is a positive integer"),
+        ({"type": "ResizeByShort", "short_size": -3}, "short_size is a positive integer"),
+        ({"type": "LimitLong", "max_long": 3, "min_long": 4}, "min_long 4 is above max_long 3"),
+        ({"type": "ResizeStepScaling", "min_scale_factor": 2}, "0 < min_scale_factor <= max_scale_factor"),
+        ({"type": "RandomPaddingCrop", "crop_size": "512"}, "crop_size is two positive integers"),
+        ({"type": "RandomPaddingCrop", "category_max_ratio": 0}, "category_max_ratio > 0"),
+        ({"type": "RandomHorizontalFlip", "prob": 1.5}, "prob is a probability from 0 to 1"),
+        ({"type": "RandomRotation", "max_rotation": -1}, "max_rotation is in degrees, 0 or more"),
+        ({"type": "RandomScaleAspect", "min_scale": 3}, "lie in 0..1"),
+        ({"type": "RandomDistort", "hue_prob": 3}, "hue_prob is a probability"),
+        ({"type": "RandomDistort", "hue_range": -3}, "hue_range is a number, 0 or more"),
+        ({"type": "RandomBlur", "blur_type": "motion"}, "blur_type is gaussian, median, blur or random"),
+        ({"type": "ElasticDeformation", "grid_size": 1}, "grid_size of 2 or more"),
+        ({"type": "ElasticDeformation", "border": "wrap"}, "border is reflect or constant"),
+        ({"type": "Normalize", "std": [0.5, 0.5, 0]}, "std must not be 0"),
+        ({"type": "Normalize", "mean": "imagenet"}, "mean is a list of numbers"),
+        ({"type": "Normalize", "mean": []}, "mean is a list of numbers"),
+    ],
+)
 def test_bad_arguments(spec, message):
     with pytest.raises(ConfigError, match=message):
         T.Compose([spec])

@@ -58,7 +58,7 @@ def test_golden_gap():
     label[0, [1, 2, 6, 7]] = 1
     weight = unet_border_weight(label)
     assert weight[0, 4] == pytest.approx(1 + 10 * np.exp(-0.32), rel=1e-5)
-    assert weight[0, 1] == 1 and weight[0, 0] == pytest.approx(1 + 10 * np.exp(-(1 + 6) ** 2 / 50), rel=1e-5)
+    assert weight[0, 1] == 1 and weight[0, 0] == pytest.approx(1 + 10 * np.exp(-((1 + 6) ** 2) / 50), rel=1e-5)
 
 
 def test_one_object_has_no_border_term():

@@ -74,7 +74,7 @@ TREATMENT = [
     (r"^python -m pytest", ("skip", "this test suite")),
     (r"^ruff check", ("skip", "the linter, a step of its own")),
     (r"^visualdl ", ("skip", "a server")),
-    (r"paddle\.distributed\.launch", ("skip", "two processes: tests/engine/test_distributed.py")),
+    (r"paddle\.distributed\.launch", ("skip", "two processes: tests/training/test_distributed.py")),
     (r"--device gpu", ("flags", "needs a GPU")),
     (ABSENT, ("flags", "needs data or weights")),
     (r"^python docs/course/scripts/train_basic\.py", ("run", "--num_samples 8 --size 32")),

@@ -149,11 +149,16 @@ def test_every_network_of_the_basic_script_trains(script):
         model = build_model(spec, num_classes=8)
         outputs = model(image)
         assert set(outputs) <= set(basic.LOSS_WEIGHTS), net
-        values = [(losses.PresenceLoss() if name == "presence" else losses.CrossEntropyLoss())(value, label)
-                  for name, value in outputs.items()]
+        values = [
+            (losses.PresenceLoss() if name == "presence" else losses.CrossEntropyLoss())(value, label)
+            for name, value in outputs.items()
+        ]
         sum(values).backward()
-        bad = [n for n, p in model.named_parameters()
-               if not p.stop_gradient and (p.grad is None or not bool(paddle.isfinite(p.grad).all()))]
+        bad = [
+            n
+            for n, p in model.named_parameters()
+            if not p.stop_gradient and (p.grad is None or not bool(paddle.isfinite(p.grad).all()))
+        ]
         assert not bad, (net, bad)
 
 

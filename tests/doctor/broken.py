@@ -74,7 +74,10 @@ def recipe(folder: Path, num_classes: int, *, crop=(32, 32), **changes) -> Confi
         "model": {"type": "UNet", "base_channels": 4},
         "train_dataset": {**common, "train_path": "train.txt", "transforms": fit},
         "val_dataset": {**common, "val_path": "val.txt", "mode": "val", "transforms": fit},
-        "batch_size": 2, "iters": 2, "cpu_accel": "off", **changes,
+        "batch_size": 2,
+        "iters": 2,
+        "cpu_accel": "off",
+        **changes,
     }
     return parse_config(tree)
 

@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from paddleseg_lite.config import parse_config
+from paddleseg_lite.data.building import build_dataset
 from paddleseg_lite.data.datasets import CamVid
 from paddleseg_lite.doctor import diagnose, machine, rehearsal
-from paddleseg_lite.engine.builder import build_dataset
 
 SCENES = {"type": "Scenes", "num_samples": 11, "size": [64, 48], "num_classes": 8, "mode": "val"}
 
@@ -73,8 +73,12 @@ def test_each_planted_fault_is_found(copy):
 def test_camvid_itself_is_ready(camvid):
     tree = yaml.safe_load("{model: {type: UNet, base_channels: 4}, batch_size: 2, iters: 2, cpu_accel: 'off'}")
     for name in ("train", "val"):
-        tree[f"{name}_dataset"] = {"type": "CamVid", "dataset_root": str(camvid), "mode": name, "transforms": [
-            {"type": "Resize", "target_size": [64, 48]}, {"type": "Normalize"}]}
+        tree[f"{name}_dataset"] = {
+            "type": "CamVid",
+            "dataset_root": str(camvid),
+            "mode": name,
+            "transforms": [{"type": "Resize", "target_size": [64, 48]}, {"type": "Normalize"}],
+        }
     diagnosis = diagnose(parse_config(tree), speed=False)
     assert diagnosis.ok, diagnosis.text()
     assert (diagnosis.facts["train_images"], diagnosis.facts["val_images"]) == (367, 101)
@@ -84,10 +88,17 @@ def test_camvid_itself_is_ready(camvid):
 
 def scenes(**changes):
     split = {**SCENES, "size": [32, 32], "transforms": [{"type": "Normalize"}]}
-    return parse_config({
-        "model": {"type": "UNet", "base_channels": 4}, "train_dataset": {**split, "mode": "train"},
-        "val_dataset": split, "batch_size": 4, "iters": 2, "cpu_accel": "off", **changes,
-    })
+    return parse_config(
+        {
+            "model": {"type": "UNet", "base_channels": 4},
+            "train_dataset": {**split, "mode": "train"},
+            "val_dataset": split,
+            "batch_size": 4,
+            "iters": 2,
+            "cpu_accel": "off",
+            **changes,
+        }
+    )
 
 
 def test_little_memory_ends_it_before_the_whole_batch(monkeypatch):
@@ -112,7 +123,8 @@ def test_the_estimate_is_near_the_truth():
     import paddle
 
     from paddleseg_lite.data import BatchSchedule, train_batches
-    from paddleseg_lite.engine.builder import build_datasets, build_loss, build_network
+    from paddleseg_lite.data.building import build_datasets
+    from paddleseg_lite.training.building import build_loss, build_network
 
     config = scenes(batch_size=8, model={"type": "UNet", "base_channels": 16})
     estimate = diagnose(config, speed=False).facts["step_memory_mb"]
@@ -155,8 +167,10 @@ def test_a_slow_loader_gets_advice(monkeypatch):
     assert diagnosis.facts["suggested_num_workers"] >= 1 and diagnosis.facts["loader_seconds_per_batch"] > 0.15
 
 
-@pytest.mark.parametrize("batch, step, cores, workers", [(0.01, 1.0, 8, 0), (0.5, 1.0, 8, 1), (3.0, 1.0, 8, 3),
-                                                         (99, 1.0, 4, 3), (99, 1.0, 64, 8), (5, 1, 1, 1)])
+@pytest.mark.parametrize(
+    "batch, step, cores, workers",
+    [(0.01, 1.0, 8, 0), (0.5, 1.0, 8, 1), (3.0, 1.0, 8, 3), (99, 1.0, 4, 3), (99, 1.0, 64, 8), (5, 1, 1, 1)],
+)
 def test_suggested_workers(monkeypatch, batch, step, cores, workers):
     monkeypatch.setattr(rehearsal.os, "cpu_count", lambda: cores)
     assert rehearsal.suggested_workers(batch, step) == workers

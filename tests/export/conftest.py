@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from paddleseg_lite.export.engines import available
+from paddleseg_lite.export.backends import available
 from paddleseg_lite.models import build_model
 from tests.models.checks import awake
 from tests.models.test_all import SPECS

@@ -8,8 +8,9 @@ import pytest
 
 from paddleseg_lite import accel
 from paddleseg_lite.errors import ConfigError, EnvironmentProblem
-from paddleseg_lite.export import auto, choose_engine, engines, load_engine
-from paddleseg_lite.export.engines import DygraphEngine
+from paddleseg_lite.export import auto, choose_engine, load_engine
+from paddleseg_lite.export import backends as engines
+from paddleseg_lite.export.backends import DygraphEngine
 from tests.export.conftest import RUNTIMES, needs_runtime, noise, small
 
 X = noise(1, 3, 40, 56)

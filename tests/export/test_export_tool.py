@@ -6,23 +6,35 @@ import yaml
 
 from paddleseg_lite.config import parse_config
 from paddleseg_lite.data import restore, write_png
-from paddleseg_lite.engine.predictor import load
-from paddleseg_lite.engine.trainer import Trainer
 from paddleseg_lite.errors import CheckpointError, ConfigError
 from paddleseg_lite.export import Deployment, Normalisation, load_engine, to_onnx
+from paddleseg_lite.inference.predictor import load
+from paddleseg_lite.training.trainer import Trainer
 from tests.export.conftest import RUNTIMES, needs_runtime, noise, small
 
-SCENES = {"type": "Scenes", "num_samples": 4, "size": [48, 40], "num_classes": 6, "transforms": [
-    {"type": "Resize", "target_size": [32, 32]}, {"type": "Normalize"}]}
+SCENES = {
+    "type": "Scenes",
+    "num_samples": 4,
+    "size": [48, 40],
+    "num_classes": 6,
+    "transforms": [{"type": "Resize", "target_size": [32, 32]}, {"type": "Normalize"}],
+}
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("exported") / "run"
-    config = parse_config({
-        "model": {"type": "UNet", "base_channels": 4}, "train_dataset": SCENES, "batch_size": 2, "iters": 2,
-        "val_dataset": {**SCENES, "num_samples": 2}, "save_interval": 2, "loss": {"out": {"type": "CrossEntropyLoss"}},
-    })
+    config = parse_config(
+        {
+            "model": {"type": "UNet", "base_channels": 4},
+            "train_dataset": SCENES,
+            "batch_size": 2,
+            "iters": 2,
+            "val_dataset": {**SCENES, "num_samples": 2},
+            "save_interval": 2,
+            "loss": {"out": {"type": "CrossEntropyLoss"}},
+        }
+    )
     Trainer(config, folder).run()
     return folder
 
@@ -41,8 +53,15 @@ def export(tool, run, folder, *more):
 
 
 @needs_runtime
-@pytest.mark.parametrize("more", [[], ["--normalize", "--output_op", "argmax"], ["--normalize"],
-                                  ["--input_shape", "1", "3", "32", "32", "--output_op", "argmax"]])
+@pytest.mark.parametrize(
+    "more",
+    [
+        [],
+        ["--normalize", "--output_op", "argmax"],
+        ["--normalize"],
+        ["--input_shape", "1", "3", "32", "32", "--output_op", "argmax"],
+    ],
+)
 def test_onnx_predicts_what_the_network_does(run, tool, tmp_path, picture, more):
     path, image = picture
     about, out = export(tool, run, tmp_path / "e", *more)
@@ -92,8 +111,16 @@ def test_an_export_for_one_size_refuses_others_and_other_engines(run, tool, tmp_
 
 
 def test_normalising_inside_needs_a_normalize(run, tool, tmp_path):
-    status, _, err = tool("export", "--model_path", run, "--save_dir", tmp_path / "e", "--normalize", "--opts",
-                          "val_dataset.transforms=[{type: Resize, target_size: [32, 32]}]")
+    status, _, err = tool(
+        "export",
+        "--model_path",
+        run,
+        "--save_dir",
+        tmp_path / "e",
+        "--normalize",
+        "--opts",
+        "val_dataset.transforms=[{type: Resize, target_size: [32, 32]}]",
+    )
     assert status == 2 and "last transform is Normalize" in err
 
 
@@ -111,7 +138,7 @@ def test_the_file_says_operator_set_17_and_names_its_ends():
 @needs_runtime
 @pytest.mark.parametrize("kind", RUNTIMES)
 def test_more_than_256_classes_give_int32(kind, tmp_path):
-    from paddleseg_lite.export.engines import OnnxEngine, _onnxruntime, _openvino
+    from paddleseg_lite.export.backends import OnnxEngine, _onnxruntime, _openvino
     from paddleseg_lite.export.source import FileSource, ModelFile
     from paddleseg_lite.models import build_model
 

@@ -10,19 +10,26 @@ import numpy as np
 import paddle
 import pytest
 
-from paddleseg_lite.export.engines import load_engine
-from paddleseg_lite.export.verify import verify
+from paddleseg_lite.export.agreement import verify
+from paddleseg_lite.export.backends import load_engine
 from paddleseg_lite.registry import CONTEXTS
 from tests.export.conftest import RUNTIMES, needs_runtime, noise, small
 from tests.models.test_all import SPECS
 
 UNITS = {
-    "GCU": {"num_nodes": [2, 4]}, "GloRe": {"num_state": 8, "num_nodes": 4}, "GINet": {"num_state": 8, "num_nodes": 4},
+    "GCU": {"num_nodes": [2, 4]},
+    "GloRe": {"num_state": 8, "num_nodes": 4},
+    "GINet": {"num_state": 8, "num_nodes": 4},
 }
 MATCHED = {"match": {"type": "GloRe", "num_state": 8, "num_nodes": 4}}
 OTHERS = {"MatchedConv": MATCHED, "IdentityGraph": MATCHED, "ShuffledAssignment": MATCHED}
 ANY_SIZE = {  # what the sides must be a multiple of, for one model to serve them; 1 for the others
-    "ENet": 8, "enet_course": 8, "SegNet": 32, "UNet": 16, "FCN32s": 32, "course_fcn8s": 32,
+    "ENet": 8,
+    "enet_course": 8,
+    "SegNet": 32,
+    "UNet": 16,
+    "FCN32s": 32,
+    "course_fcn8s": 32,
 }
 LONG = {"ENet", "enet_course", "PSPNet paddleseg"}  # half a minute each where they are written for all sizes
 

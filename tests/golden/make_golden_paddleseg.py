@@ -22,9 +22,11 @@ GRID = {**R18, "multi_grid": [1, 2, 4]}
 EVEN, ODD = [2, 3, 64, 96], [2, 3, 65, 97]
 # the last batch norm of a residual unit, classifiers, and what a sum over pixels feeds: kept small
 GAINS = {
-    r"bb_\d_\d\.conv[12]\._batch_norm\.weight": 0.4, r"ext_conv[23]\.1\.weight": 0.3,
+    r"bb_\d_\d\.conv[12]\._batch_norm\.weight": 0.4,
+    r"ext_conv[23]\.1\.weight": 0.3,
     r"(head\.cls|head\.conv|conv6\.1|head\.classifier|head\.decoder\.conv|auxlayer\.conv)\.weight$": 0.3,
-    r"(reduction_dim|projection_mat|conv_theta|conv_phi)\.": 0.1, r"(extend_bn|gloru\.bn)\.weight": 0.1,
+    r"(reduction_dim|projection_mat|conv_theta|conv_phi)\.": 0.1,
+    r"(extend_bn|gloru\.bn)\.weight": 0.1,
     r"gamma_(vis|word)$": 0.5,
 }
 CASES = {
@@ -55,9 +57,7 @@ def main() -> None:
         model.fill(filled(shapes))
         x = formula_image(*image)
         outputs = {"eval": model.outputs(x, "eval")[:1], "heads": model.outputs(x, "heads")}
-        samples.add(
-            name, outputs, network=network, image=image, trainable=model.counts["trainable"], shapes=shapes,
-        )
+        samples.add(name, outputs, network=network, image=image, trainable=model.counts["trainable"], shapes=shapes)
     samples.save("paddleseg.npz")
 
 

@@ -158,16 +158,23 @@ SEMSEG = {"type": "PSPNet", "style": "semseg", "backbone": {"type": "ResNet50", 
 CASES = {
     **{
         f"fcn_resnet{depth}": (
-            from_torchvision, {"type": "FCN", "backbone": f"ResNet{depth}", "aux": True}, 21, [1, 3, 65, 65],
-            {"builder": f"fcn_resnet{depth}", "rename": RENAME_FCN}, gains,
+            from_torchvision,
+            {"type": "FCN", "backbone": f"ResNet{depth}", "aux": True},
+            21,
+            [1, 3, 65, 65],
+            {"builder": f"fcn_resnet{depth}", "rename": RENAME_FCN},
+            gains,
         )
         for depth, gains in ((50, UNITS), (101, DEEP_UNITS))
     },
     **{
         f"deeplabv3_resnet{depth}": (
             from_torchvision,
-            {"type": "DeepLabV3", "style": "torchvision", "backbone": f"ResNet{depth}", "aux": True}, 21,
-            [1, 3, 65, 65], {"builder": f"deeplabv3_resnet{depth}", "rename": RENAME_V3}, gains,
+            {"type": "DeepLabV3", "style": "torchvision", "backbone": f"ResNet{depth}", "aux": True},
+            21,
+            [1, 3, 65, 65],
+            {"builder": f"deeplabv3_resnet{depth}", "rename": RENAME_V3},
+            gains,
         )
         for depth, gains in ((50, UNITS), (101, DEEP_UNITS))
     },
@@ -175,7 +182,12 @@ CASES = {
     "unet_bilinear": (unet, {"type": "UNet", "variant": "bilinear"}, 5, [1, 3, 45, 67], {"bilinear": True}, {}),
     "pspnet": (pspnet, SEMSEG, 21, [1, 3, 89, 105], {"align_corners": True, "width": 0.5}, UNITS),
     "pspnet_half_pixel": (
-        pspnet, {**SEMSEG, "align_corners": False}, 21, [2, 3, 65, 98], {"align_corners": False, "width": 0.5}, UNITS,
+        pspnet,
+        {**SEMSEG, "align_corners": False},
+        21,
+        [2, 3, 65, 98],
+        {"align_corners": False, "width": 0.5},
+        UNITS,
     ),
 }
 
@@ -194,7 +206,11 @@ def main() -> None:
             arrays[f"{name}.{key}"] = value.reshape(-1)[:: steps[key]]
             print(f"{name:22s} {key:4s} mean {value.mean():8.3f} std {value.std():8.3f}")
         index[name] = {
-            "spec": spec, "num_classes": classes, "image": image, "gains": gains, "steps": steps,
+            "spec": spec,
+            "num_classes": classes,
+            "image": image,
+            "gains": gains,
+            "steps": steps,
             "shapes": shapes_digest(net.shapes),
         }
     path = Path(__file__).with_name("resnet_family.npz")

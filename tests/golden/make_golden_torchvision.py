@@ -45,9 +45,7 @@ def main() -> None:
         model.fill({k: state.get(k, v) for k, v in model.state().items()})
         x = formula_image(*IMAGE)
         outputs = {"eval": model.outputs(x, "eval")[:1], "heads": model.outputs(x, "heads")}
-        samples.add(
-            name, outputs, network=network, image=IMAGE, trainable=model.counts["trainable"], shapes=shapes,
-        )
+        samples.add(name, outputs, network=network, image=IMAGE, trainable=model.counts["trainable"], shapes=shapes)
     samples.save("torchvision.npz")
 
 

@@ -252,7 +252,11 @@ RESIDUAL = {r"\.ext\..*\.1\.weight$": 0.6}
 CASES = {
     "fcn8s": (fcn8s, {"type": "FCN8s", "width": 0.125}, 21, [1, 3, 65, 97], {"width": 0.125}, {"^score": 0.4}),
     "segnet": (
-        segnet, {"type": "SegNet", "width": 0.5}, 11, [1, 3, 45, 70], {"width": 0.5},
+        segnet,
+        {"type": "SegNet", "width": 0.5},
+        11,
+        [1, 3, 45, 70],
+        {"width": 0.5},
         {r"decoder\.\d\.0\.conv\.weight": 1.6},  # unpooling leaves three quarters at zero
     ),
     "enet_paper": (enet, {"type": "ENet"}, 19, [2, 3, 64, 96], {"paper": True}, RESIDUAL),
@@ -260,17 +264,28 @@ CASES = {
     "enet_pytorch": (enet, {"type": "ENet", "style": "pytorch"}, 19, [2, 3, 64, 96], {"paper": False}, RESIDUAL),
     "enet_pytorch_odd": (enet, {"type": "ENet", "style": "pytorch"}, 19, [1, 3, 45, 67], {"paper": False}, RESIDUAL),
     "deeplab_v1_msc": (
-        deeplab_v1_msc, {"type": "DeepLabV1", "msc": True, "width": 0.25}, 21, [1, 3, 65, 97], {"width": 0.25},
+        deeplab_v1_msc,
+        {"type": "DeepLabV1", "msc": True, "width": 0.25},
+        21,
+        [1, 3, 65, 97],
+        {"width": 0.25},
         {"^scores": 0.15},
     ),
     "deeplab_v2_vgg": (
-        deeplab_v2_vgg, {"type": "DeepLabV2", "backbone": "VGG16", "width": 0.25}, 21, [1, 3, 65, 97],
-        {"width": 0.25}, {r"\.scores\.": 0.4},
+        deeplab_v2_vgg,
+        {"type": "DeepLabV2", "backbone": "VGG16", "width": 0.25},
+        21,
+        [1, 3, 65, 97],
+        {"width": 0.25},
+        {r"\.scores\.": 0.4},
     ),
     "deeplab_v2_resnet50_msc": (
         deeplab_v2_resnet,
         {"type": "DeepLabV2", "backbone": "ResNet50", "msc_scales": [0.75, 0.5], "width": 0.5},
-        21, [1, 3, 65, 97], {"width": 0.5}, {r"\.conv3\.bn\.weight": 0.3, r"\.branches\.": 0.2},
+        21,
+        [1, 3, 65, 97],
+        {"width": 0.5},
+        {r"\.conv3\.bn\.weight": 0.3, r"\.branches\.": 0.2},
     ),
 }
 
@@ -290,7 +305,11 @@ def main() -> None:
         step = max(1, out.size // SAMPLES)
         arrays[name] = out.reshape(-1)[::step]
         index[name] = {
-            "spec": spec, "num_classes": classes, "image": image, "gains": gains, "step": step,
+            "spec": spec,
+            "num_classes": classes,
+            "image": image,
+            "gains": gains,
+            "step": step,
             "shapes": shapes_digest(net.shapes),
         }
         print(f"{name:26s} mean {out.mean():8.3f} std {out.std():8.3f} parameters {len(net.shapes)}")

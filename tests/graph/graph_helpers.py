@@ -27,7 +27,14 @@ SPECS = {
 }
 # Units that leave x exactly as it is until they have learned something.
 IDENTITY_AT_INIT = [
-    "GloRe", "GCU-residual", "GINet", "NonLocal", "NonLocal-pool", "MatchedConv", "GlobalPool", "IdentityGraph",
+    "GloRe",
+    "GCU-residual",
+    "GINet",
+    "NonLocal",
+    "NonLocal-pool",
+    "MatchedConv",
+    "GlobalPool",
+    "IdentityGraph",
     "ShuffledAssignment",
 ]
 

@@ -12,9 +12,15 @@ from tests.models.test_all import SMALL
 
 GLORE = {"type": "GloRe", "num_state": 4, "num_nodes": 3}
 UNITS = {
-    "GCU": {"num_nodes": [2, 3]}, "GloRe": {"num_state": 4, "num_nodes": 3}, "GINet": {"num_state": 4, "num_nodes": 3},
-    "NonLocal": {}, "PPM": {}, "ASPP": {"rates": [2]},
-    "MatchedConv": {"match": "GloRe"}, "GlobalPool": {"match": "GloRe"}, "IdentityGraph": {"match": GLORE},
+    "GCU": {"num_nodes": [2, 3]},
+    "GloRe": {"num_state": 4, "num_nodes": 3},
+    "GINet": {"num_state": 4, "num_nodes": 3},
+    "NonLocal": {},
+    "PPM": {},
+    "ASPP": {"rates": [2]},
+    "MatchedConv": {"match": "GloRe"},
+    "GlobalPool": {"match": "GloRe"},
+    "IdentityGraph": {"match": GLORE},
     "ShuffledAssignment": {"match": GLORE, "grid": 4},
 }
 

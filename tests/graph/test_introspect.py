@@ -9,15 +9,14 @@ from graph_helpers import C, build, features, randomise
 
 from paddleseg_lite.errors import ConfigError
 from paddleseg_lite.graph import Explanation
-from paddleseg_lite.graph.introspect import explain_model, find_unit, render, report
+from paddleseg_lite.graph.introspect import explain_model, find_unit, report
+from paddleseg_lite.visualize.node_maps import render
 
 
 def explanation(maps, groups=None):
     maps = np.asarray(maps, "float32")[None]
     v = maps.shape[1]
-    return Explanation(
-        paddle.to_tensor(maps), paddle.zeros([1, v, 2]), paddle.eye(v), groups or (v,)
-    )
+    return Explanation(paddle.to_tensor(maps), paddle.zeros([1, v, 2]), paddle.eye(v), groups or (v,))
 
 
 def stripes(v, size=12):

@@ -38,7 +38,7 @@ def test_counting_the_match_leaves_the_random_state():
     paddle.seed(5)
     expected = paddle.randn([3]).numpy()
     paddle.seed(5)
-    from paddleseg_lite.graph.controls import matched_target
+    from paddleseg_lite.graph.matching import matched_target
 
     matched_target(GLORE, C, 4)
     assert np.array_equal(paddle.randn([3]).numpy(), expected)

@@ -11,8 +11,18 @@ from paddleseg_lite.registry import CONTEXTS
 
 
 def test_all_units_are_registered():
-    expected = {"GCU", "GloRe", "GINet", "NonLocal", "PPM", "ASPP", "MatchedConv", "GlobalPool", "IdentityGraph",
-                "ShuffledAssignment"}
+    expected = {
+        "GCU",
+        "GloRe",
+        "GINet",
+        "NonLocal",
+        "PPM",
+        "ASPP",
+        "MatchedConv",
+        "GlobalPool",
+        "IdentityGraph",
+        "ShuffledAssignment",
+    }
     assert expected <= set(CONTEXTS.names())
 
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from paddleseg_lite import build_model
-from paddleseg_lite.commands.convert import VERIFY_SHAPE
+from paddleseg_lite.cli.jobs.convert import VERIFY_SHAPE
 from paddleseg_lite.errors import EnvironmentProblem
-from paddleseg_lite.interop.verify import our_outputs, run_origin
+from paddleseg_lite.interop.origin_parity import our_outputs, run_origin
 from paddleseg_lite.weights import load_strict, read_weights, write_pdparams
 from tests.interop.goldens import Golden
 
@@ -25,7 +25,8 @@ def theirs(tmp_path):
     (tmp_path / "enet.yml").write_text(
         "iters: 1\nmodel: {type: ENet, num_classes: 5, pretrained: Null}\n"
         "lr_scheduler: {type: PolynomialDecay, learning_rate: 0.1}\n"
-        "loss: {types: [{type: CrossEntropyLoss}], coef: [1]}\n", encoding="utf-8",
+        "loss: {types: [{type: CrossEntropyLoss}], coef: [1]}\n",
+        encoding="utf-8",
     )
     return tmp_path
 
@@ -34,7 +35,7 @@ def test_whole_network_with_either_config(theirs, tool):
     (theirs / "ours.yml").write_text("model: {type: ENet, style: paddleseg}\n", encoding="utf-8")
     for config, target in (("enet.yml", "a.pdparams"), ("ours.yml", "b.safetensors")):
         status, out, err = tool(
-            "convert", "--config", theirs / config, "--input", theirs / "enet.pdparams", "--output", theirs / target,
+            "convert", "--config", theirs / config, "--input", theirs / "enet.pdparams", "--output", theirs / target
         )
         assert status == 0, err
         assert "534 of 534 tensors, the whole ENet" in out and "not used" not in out
@@ -83,13 +84,16 @@ def test_verify_runs_the_origin(theirs, tool):
     for status, change in ((0, 0.0), (1, 0.01)):
         np.savez(theirs / "answers.npz", trainable=1, total=1, **{k: v + change for k, v in answers.items()})
         player = theirs / "python"
-        player.write_text(textwrap.dedent(f"""\
+        player.write_text(
+            textwrap.dedent(f"""\
             #!{sys.executable}
             import json, shutil, sys
             job = json.load(open(sys.argv[2]))
             json.dump(job, open({str(theirs / "job.json")!r}, "w"))
             shutil.copy({str(theirs / "answers.npz")!r}, job["output"])
-        """), encoding="utf-8")
+        """),
+            encoding="utf-8",
+        )
         player.chmod(0o755)
         found, out, err = tool("convert", *arguments, "--verify", "--origin_python", player)
         assert found == status, err

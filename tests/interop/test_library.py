@@ -12,7 +12,7 @@ import yaml
 import paddleseg_lite
 from paddleseg_lite import build_model, load, predict
 from paddleseg_lite.data import write_png
-from paddleseg_lite.engine.pictures import overlay
+from paddleseg_lite.visualize.overlays import overlay
 
 TINY = {"type": "UNet", "variant": "bilinear", "base_channels": 4}
 
@@ -40,8 +40,14 @@ def data(tmp_path):
         write_png(tmp_path / f"{i}_id.png", rng.integers(0, 3, [32, 48], dtype=np.uint8))
         lines.append(f"{i}.png\t{i}_id.png\n")
     (tmp_path / "list.txt").write_text("".join(lines), encoding="utf-8")
-    spec = {"type": "Dataset", "dataset_root": str(tmp_path), "num_classes": 3, "train_path": "list.txt",
-            "val_path": "list.txt", "transforms": [{"type": "Normalize"}]}
+    spec = {
+        "type": "Dataset",
+        "dataset_root": str(tmp_path),
+        "num_classes": 3,
+        "train_path": "list.txt",
+        "val_path": "list.txt",
+        "transforms": [{"type": "Normalize"}],
+    }
     return {"model": TINY, "train_dataset": spec, "val_dataset": spec, "iters": 2, "batch_size": 2}
 
 
@@ -135,11 +141,17 @@ def test_own_parts_from_yaml(tmp_path, tool):
     """Model, context unit, loss and dataset of a user's file, by ``--import`` and YAML alone."""
     (tmp_path / "my_module.py").write_text(textwrap.dedent(OWN_PARTS), encoding="utf-8")
     stripes = {"type": "Stripes", "count": 4, "transforms": [{"type": "Normalize"}]}
-    recipe = write(tmp_path / "own.yml", {
-        "model": {"type": "MyNet", "hidden": 3, "context": {"type": "MyUnit", "gain": 1.5, "reduce": None}},
-        "train_dataset": stripes, "val_dataset": {**stripes, "mode": "val"}, "iters": 2, "batch_size": 2,
-        "loss": {"out": {"type": "MyLoss", "scale": 0.5}},
-    })
+    recipe = write(
+        tmp_path / "own.yml",
+        {
+            "model": {"type": "MyNet", "hidden": 3, "context": {"type": "MyUnit", "gain": 1.5, "reduce": None}},
+            "train_dataset": stripes,
+            "val_dataset": {**stripes, "mode": "val"},
+            "iters": 2,
+            "batch_size": 2,
+            "loss": {"out": {"type": "MyLoss", "scale": 0.5}},
+        },
+    )
     own = ["--import", tmp_path / "my_module.py"]
     flags = ["--save_dir", tmp_path / "run", "--no_vdl", "--no_doctor"]
     status, _, err = tool("train", *own, "--config", recipe, *flags, "--device", "cpu")
@@ -151,10 +163,14 @@ def test_own_parts_from_yaml(tmp_path, tool):
     assert status == 2 and "there is no such file" in err
 
 
-@pytest.mark.parametrize("spec, full_graph", [
-    (TINY, False),
-    ({"type": "ENet", "width": 0.25}, True),  # the places of its pooling are not for the tracer of code pieces
-], ids=lambda s: s["type"] if isinstance(s, dict) else "")
+@pytest.mark.parametrize(
+    "spec, full_graph",
+    [
+        (TINY, False),
+        ({"type": "ENet", "width": 0.25}, True),  # the places of its pooling are not for the tracer of code pieces
+    ],
+    ids=lambda s: s["type"] if isinstance(s, dict) else "",
+)
 def test_to_static(spec, full_graph):
     model = build_model(spec, num_classes=3)
     model.eval()

@@ -15,7 +15,8 @@ from paddleseg_lite.interop.paddleseg_config import is_paddleseg, translate
 DATA = {"dataset_root": "data/x", "num_classes": 4, "transforms": [{"type": "Normalize"}]}
 RESNET = {"type": "ResNet50_vd", "output_stride": 8, "pretrained": "https://example.com/r50.tar.gz"}
 BASE = {
-    "batch_size": 2, "iters": 100,
+    "batch_size": 2,
+    "iters": 100,
     "train_dataset": {"type": "Dataset", "train_path": "t.txt", "mode": "train", **DATA},
     "val_dataset": {"type": "Dataset", "val_path": "v.txt", "mode": "val", **DATA},
     "optimizer": {"type": "sgd", "momentum": 0.9, "weight_decay": 4e-5},
@@ -41,11 +42,15 @@ def read(tmp_path):
 def test_a_plain_file(read):
     config = read()
     assert config.model == {
-        "type": "PSPNet", "style": "paddleseg", "aux": True, "pretrained": "https://example.com/r50.tar.gz",
+        "type": "PSPNet",
+        "style": "paddleseg",
+        "aux": True,
+        "pretrained": "https://example.com/r50.tar.gz",
         "backbone": {"type": "ResNet50_vd", "output_stride": 8, "multi_grid": [1, 1, 1]},
     }
     assert config.loss == {
-        "out": {"type": "CrossEntropyLoss", "coef": 1}, "aux": {"type": "CrossEntropyLoss", "coef": 0.4},
+        "out": {"type": "CrossEntropyLoss", "coef": 1},
+        "aux": {"type": "CrossEntropyLoss", "coef": 0.4},
     }
     assert config.optimizer == {"type": "sgd", "momentum": 0.9, "weight_decay": 4e-5}
     assert (config.batch_size, config.iters) == (2, 100)
@@ -58,23 +63,49 @@ def test_the_resolved_recipe_is_ours(read, tmp_path):
     assert load_config(tmp_path / "config.yml") == config
 
 
-@pytest.mark.parametrize("model, ours", [
-    ({"type": "FCN", "backbone": {"type": "ResNet18_vd"}, "backbone_indices": [-1], "channels": 16},
-     {"style": "paddleseg", "head_channels": 16}),
-    ({"type": "UNet", "use_deconv": True}, {"variant": "paddleseg_deconv"}),
-    ({"type": "UNet", "use_deconv": False, "align_corners": True}, {"variant": "paddleseg", "align_corners": True}),
-    ({"type": "SegNet"}, {"variant": "paddleseg"}),
-    ({"type": "ENet", "encoder_relu": False}, {"style": "paddleseg"}),
-    ({"type": "PSPNet", "backbone": {"type": "ResNet18_vd"}, "bin_sizes": [1, 2], "pp_out_channels": 64,
-      "enable_auxiliary_loss": False}, {"bins": [1, 2], "head_channels": 64, "aux": False}),
-    # PaddleSeg's rates do not follow the output stride
-    ({"type": "DeepLabV3", "backbone": {"type": "ResNet18_vd", "multi_grid": [1, 2, 4]}}, {"aspp_rates": [6, 12, 18]}),
-    ({"type": "DeepLabV3P", "backbone": {"type": "MobileNetV1_x0_5"}, "aspp_ratios": [1, 12, 24, 36],
-      "aspp_out_channels": 32, "backbone_indices": [0, 3]}, {"aspp_rates": [12, 24, 36], "aspp_channels": 32}),
-    ({"type": "GloRe", "backbone": {"type": "ResNet18_vd"}, "gru_num_state": 8, "gru_num_node": 4},
-     {"style": "paddleseg", "num_state": 8, "num_nodes": 4}),
-    ({"type": "GINet", "backbone": {"type": "ResNet50_vd"}, "jpu": False}, {"style": "paddleseg", "jpu": False}),
-])
+@pytest.mark.parametrize(
+    "model, ours",
+    [
+        (
+            {"type": "FCN", "backbone": {"type": "ResNet18_vd"}, "backbone_indices": [-1], "channels": 16},
+            {"style": "paddleseg", "head_channels": 16},
+        ),
+        ({"type": "UNet", "use_deconv": True}, {"variant": "paddleseg_deconv"}),
+        ({"type": "UNet", "use_deconv": False, "align_corners": True}, {"variant": "paddleseg", "align_corners": True}),
+        ({"type": "SegNet"}, {"variant": "paddleseg"}),
+        ({"type": "ENet", "encoder_relu": False}, {"style": "paddleseg"}),
+        (
+            {
+                "type": "PSPNet",
+                "backbone": {"type": "ResNet18_vd"},
+                "bin_sizes": [1, 2],
+                "pp_out_channels": 64,
+                "enable_auxiliary_loss": False,
+            },
+            {"bins": [1, 2], "head_channels": 64, "aux": False},
+        ),
+        # PaddleSeg's rates do not follow the output stride
+        (
+            {"type": "DeepLabV3", "backbone": {"type": "ResNet18_vd", "multi_grid": [1, 2, 4]}},
+            {"aspp_rates": [6, 12, 18]},
+        ),
+        (
+            {
+                "type": "DeepLabV3P",
+                "backbone": {"type": "MobileNetV1_x0_5"},
+                "aspp_ratios": [1, 12, 24, 36],
+                "aspp_out_channels": 32,
+                "backbone_indices": [0, 3],
+            },
+            {"aspp_rates": [12, 24, 36], "aspp_channels": 32},
+        ),
+        (
+            {"type": "GloRe", "backbone": {"type": "ResNet18_vd"}, "gru_num_state": 8, "gru_num_node": 4},
+            {"style": "paddleseg", "num_state": 8, "num_nodes": 4},
+        ),
+        ({"type": "GINet", "backbone": {"type": "ResNet50_vd"}, "jpu": False}, {"style": "paddleseg", "jpu": False}),
+    ],
+)
 def test_networks(read, model, ours):
     aux = model["type"] in ("PSPNet", "GloRe", "GINet") and model.get("enable_auxiliary_loss", True)
     loss = {"types": [{"type": "CrossEntropyLoss"}], "coef": [1, 0.4] if aux else [1]}
@@ -92,10 +123,12 @@ def test_bases_are_merged_in_their_own_keys(tmp_path):
     (folder / "runtime.yml").write_text(
         "global: {device: gpu, num_workers: 3, data_format: NCHW}\n"
         "train: {save_dir: ./output, do_eval: False, save_interval: 50, seed: null, precision: fp32}\n"
-        "test: {is_slide: True, crop_size: [64, 32], stride: [32, 32], auc_roc: False}\n", encoding="utf-8",
+        "test: {is_slide: True, crop_size: [64, 32], stride: [32, 32], auc_roc: False}\n",
+        encoding="utf-8",
     )
     own = {
-        "_base_": ["_base_/data.yml", "_base_/runtime.yml"], "model": BASE["model"],
+        "_base_": ["_base_/data.yml", "_base_/runtime.yml"],
+        "model": BASE["model"],
         "optimizer": {"_inherited_": False, "type": "adam", "weight_decay": 1e-4},
         "loss": {"types": [{"type": "OhemCrossEntropyLoss", "min_kept": 5}, {"type": "CrossEntropyLoss"}]},
     }
@@ -108,8 +141,13 @@ def test_bases_are_merged_in_their_own_keys(tmp_path):
 
 
 def test_options_use_the_keys_of_the_file(read):
-    config = read(None, "model.backbone.pretrained=r50.pdparams", "model.pp_out_channels=32",
-                  "model.context.type=GloRe", "lr_scheduler.learning_rate=0.5")
+    config = read(
+        None,
+        "model.backbone.pretrained=r50.pdparams",
+        "model.pp_out_channels=32",
+        "model.context.type=GloRe",
+        "lr_scheduler.learning_rate=0.5",
+    )
     assert (config.model["pretrained"], config.model["head_channels"]) == ("r50.pdparams", 32)
     assert config.model["context"] == {"type": "GloRe"}  # ours, in their file
     assert config.lr_scheduler["learning_rate"] == 0.5
@@ -123,20 +161,29 @@ def test_schedules(read):
     steps = {"type": "piecewise", "boundaries": [10, 20]}
     config = read({**old, "learning_rate": {"value": [0.1, 0.01, 0.001], "decay": steps}})
     assert config.lr_scheduler == {"type": "PiecewiseDecay", "boundaries": [10, 20], "values": [0.1, 0.01, 0.001]}
-    config = read({"lr_scheduler": {"type": "PolynomialDecay", "learning_rate": 0.1, "warmup_iters": 5,
-                                    "warmup_start_lr": 0.0}})
+    config = read(
+        {"lr_scheduler": {"type": "PolynomialDecay", "learning_rate": 0.1, "warmup_iters": 5, "warmup_start_lr": 0.0}}
+    )
     assert (config.lr_scheduler["end_lr"], config.lr_scheduler["power"]) == (0.0001, 1.0)  # Paddle's defaults
 
 
 def test_optimizers_and_losses(read):
-    config = read({
-        "optimizer": {"type": "SGD", "backbone_lr_mult": 0.1, "weight_decay": 1e-4},
-        "loss": {"types": [
-            {"type": "MixedLoss", "losses": [{"type": "CrossEntropyLoss"}, {"type": "LovaszSoftmaxLoss"}],
-             "coef": [0.8, 0.2]},
-            {"type": "MultiClassFocalLoss", "num_class": 4, "gamma": 1.0},
-        ], "coef": [1, 0.4]},
-    })
+    config = read(
+        {
+            "optimizer": {"type": "SGD", "backbone_lr_mult": 0.1, "weight_decay": 1e-4},
+            "loss": {
+                "types": [
+                    {
+                        "type": "MixedLoss",
+                        "losses": [{"type": "CrossEntropyLoss"}, {"type": "LovaszSoftmaxLoss"}],
+                        "coef": [0.8, 0.2],
+                    },
+                    {"type": "MultiClassFocalLoss", "num_class": 4, "gamma": 1.0},
+                ],
+                "coef": [1, 0.4],
+            },
+        }
+    )
     assert config.optimizer["custom_cfg"] == [{"name": "backbone.", "lr_mult": 0.1}]
     assert config.loss["aux"] == {"type": "FocalLoss", "gamma": 1.0, "coef": 0.4}
     assert config.loss["out"]["coef"] == [0.8, 0.2]
@@ -153,33 +200,60 @@ def test_datasets(read):
 
 def test_everything_unsupported_in_one_error(read, tmp_path):
     with pytest.raises(ConfigError) as caught:
-        read({
-            "model": {"type": "PSPNet", "backbone": {"type": "HRNet_W18"}, "bin_size": [1], "backbone_indices": [1, 3]},
-            "train_dataset": {**BASE["train_dataset"], "edge": True, "transforms": [{"type": "RandomAffine"}]},
-            "loss": {"types": [{"type": "RMILoss"}, {"type": "FocalLoss"}], "coef": [1, 0.4]},
-            "optimizer": {"type": "AdamWDL"}, "nepochs": 3, "train": {"speed": 1}, "global": {"data_format": "NHWC"},
-            "lr_scheduler": {"type": "OneCycleLR", "learning_rate": 1.0},
-        })
+        read(
+            {
+                "model": {
+                    "type": "PSPNet",
+                    "backbone": {"type": "HRNet_W18"},
+                    "bin_size": [1],
+                    "backbone_indices": [1, 3],
+                },
+                "train_dataset": {**BASE["train_dataset"], "edge": True, "transforms": [{"type": "RandomAffine"}]},
+                "loss": {"types": [{"type": "RMILoss"}, {"type": "FocalLoss"}], "coef": [1, 0.4]},
+                "optimizer": {"type": "AdamWDL"},
+                "nepochs": 3,
+                "train": {"speed": 1},
+                "global": {"data_format": "NHWC"},
+                "lr_scheduler": {"type": "OneCycleLR", "learning_rate": 1.0},
+            }
+        )
     lines = [line.strip() for line in str(caught.value).splitlines()[1:-1]]
     assert all(line.startswith(f"{tmp_path / 'theirs.yml'}: ") for line in lines)
     keys = [line.split(": ")[1] for line in lines]
-    assert sorted(keys) == sorted([
-        "nepochs", "train.speed", "global.data_format", "model.bin_size", "model.backbone_indices",
-        "model.backbone.type", "train_dataset.edge", "train_dataset.transforms.0", "loss.types.0", "loss.types.1",
-        "lr_scheduler.type", "optimizer.type",
-    ])
+    assert sorted(keys) == sorted(
+        [
+            "nepochs",
+            "train.speed",
+            "global.data_format",
+            "model.bin_size",
+            "model.backbone_indices",
+            "model.backbone.type",
+            "train_dataset.edge",
+            "train_dataset.transforms.0",
+            "loss.types.0",
+            "loss.types.1",
+            "lr_scheduler.type",
+            "optimizer.type",
+        ]
+    )
     assert "Did you mean 'bin_sizes'?" in str(caught.value)
 
 
-@pytest.mark.parametrize("changes, message", [
-    ({"model": {"type": "SegFormer"}}, "model.type: network SegFormer is not built here"),
-    ({"model": {**BASE["model"], "num_classes": 19}}, "model.num_classes: is 19, but train_dataset Dataset has 4"),
-    ({"loss": {"types": [{"type": "CrossEntropyLoss"}], "coef": [1]}}, "1 coefficients, but the network has 2 output"),
-    ({"model": {"type": "UNet", "backbone": {"type": "ResNet50_vd"}}}, "PaddleSeg's UNet takes no backbone"),
-    ({"train_dataset": {**BASE["train_dataset"], "type": "CocoStuff"}}, "dataset CocoStuff is not read here"),
-    ({"optimizer": {"type": "sgd", "custom_cfg": [{"name": "head", "lr_mult": 10}]}}, "'head' is meant for"),
-    ({"iters": None}, "iters: is not given"),
-])
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"model": {"type": "SegFormer"}}, "model.type: network SegFormer is not built here"),
+        ({"model": {**BASE["model"], "num_classes": 19}}, "model.num_classes: is 19, but train_dataset Dataset has 4"),
+        (
+            {"loss": {"types": [{"type": "CrossEntropyLoss"}], "coef": [1]}},
+            "1 coefficients, but the network has 2 output",
+        ),
+        ({"model": {"type": "UNet", "backbone": {"type": "ResNet50_vd"}}}, "PaddleSeg's UNet takes no backbone"),
+        ({"train_dataset": {**BASE["train_dataset"], "type": "CocoStuff"}}, "dataset CocoStuff is not read here"),
+        ({"optimizer": {"type": "sgd", "custom_cfg": [{"name": "head", "lr_mult": 10}]}}, "'head' is meant for"),
+        ({"iters": None}, "iters: is not given"),
+    ],
+)
 def test_one_line_each(read, changes, message):
     if changes.get("model", {}).get("type") == "UNet":
         changes = {**changes, "loss": {"types": [{"type": "CrossEntropyLoss"}], "coef": [1]}}
@@ -212,10 +286,15 @@ def test_tools_take_the_file(read, tool, tmp_path):
             write_png(tmp_path / f"{part}{i}_id.png", rng.integers(0, 2, [32, 32], dtype=np.uint8))
         (tmp_path / f"{part}_list.txt").write_text("".join(f"{part}{i}.png {part}{i}_id.png\n" for i in range(2)))
     data = {"type": "OpticDiscSeg", "dataset_root": str(tmp_path), "transforms": [{"type": "Normalize"}]}
-    read({
-        "train_dataset": {**data, "mode": "train"}, "val_dataset": {**data, "mode": "val"}, "iters": 2,
-        "model": {"type": "ENet", "num_classes": 2}, "loss": {"types": [{"type": "CrossEntropyLoss"}], "coef": [1]},
-    })
+    read(
+        {
+            "train_dataset": {**data, "mode": "train"},
+            "val_dataset": {**data, "mode": "val"},
+            "iters": 2,
+            "model": {"type": "ENet", "num_classes": 2},
+            "loss": {"types": [{"type": "CrossEntropyLoss"}], "coef": [1]},
+        }
+    )
     run = tmp_path / "run"
     theirs = tmp_path / "theirs.yml"
     status, out, err = tool("train", "--config", theirs, "--save_dir", run, "--no_vdl", "--device", "cpu")
@@ -234,11 +313,18 @@ def paths(node, prefix=()):
 
 JUNK = (None, 3, -1.5, "x", True, [], {}, [1, "a"], {"type": 3}, {"a": {"b": None}}, [None], [{"name": 1}])
 RICH = {
-    **BASE, "test_config": {"is_slide": True, "crop_size": [8, 8]}, "train": {"save_interval": 5},
+    **BASE,
+    "test_config": {"is_slide": True, "crop_size": [8, 8]},
+    "train": {"save_interval": 5},
     "global": {"device": "cpu"},
     "optimizer": {"type": "sgd", "custom_cfg": [{"name": "bias", "lr_mult": 2.0}], "weight_decay": 1e-4},
-    "loss": {"types": [{"type": "MixedLoss", "losses": [{"type": "CrossEntropyLoss"}], "coef": [1.0]},
-                       {"type": "CrossEntropyLoss", "weight": [1, 1, 1, 1]}], "coef": [1, 0.4]},
+    "loss": {
+        "types": [
+            {"type": "MixedLoss", "losses": [{"type": "CrossEntropyLoss"}], "coef": [1.0]},
+            {"type": "CrossEntropyLoss", "weight": [1, 1, 1, 1]},
+        ],
+        "coef": [1, 0.4],
+    },
     "model": {**BASE["model"], "bin_sizes": [1, 2], "num_classes": 4, "in_channels": 3},
 }
 

@@ -6,10 +6,10 @@ import pytest
 
 from paddleseg_lite import build_model, load
 from paddleseg_lite.errors import CheckpointError
-from paddleseg_lite.interop.converters import from_paddleseg
 from paddleseg_lite.interop.findings import Findings
+from paddleseg_lite.interop.origin_parity import our_outputs
 from paddleseg_lite.interop.paddleseg_models import translate_model
-from paddleseg_lite.interop.verify import our_outputs
+from paddleseg_lite.interop.paddleseg_weights import from_paddleseg
 from paddleseg_lite.weights import compare, detect_origin, in_names_of, load_strict, read_weights, write_pdparams
 from tests.interop.goldens import Golden
 
@@ -63,7 +63,7 @@ def test_network_without_the_auxiliary_head():
 
 def test_pretrained_takes_a_backbone_file_and_a_whole_network(tmp_path):
     state = GOLDEN.state("pspnet")
-    backbone = {k[len("backbone."):]: v for k, v in state.items() if k.startswith("backbone.")}
+    backbone = {k[len("backbone.") :]: v for k, v in state.items() if k.startswith("backbone.")}
     write_pdparams(tmp_path / "resnet18_vd.pdparams", backbone)
     write_pdparams(tmp_path / "pspnet.pdparams", state)
     spec = {"type": "FCN", "style": "paddleseg", "num_classes": 3, "backbone": "ResNet18_vd"}

@@ -40,8 +40,12 @@ def labelme(tmp_path, rng):
         polygon("road", [0, 10], [29, 10], [29, 19], [0, 19]),
         {"label": "car", "points": [[5, 12], [9, 15]], "shape_type": "rectangle"},
         {"label": "car", "points": [[20, 5], [22, 5]], "shape_type": "circle"},
-        {"label": "__ignore__", "points": [[0, 0], [3, 2]], "shape_type": "mask",
-         "mask": base64.b64encode(mask).decode()},
+        {
+            "label": "__ignore__",
+            "points": [[0, 0], [3, 2]],
+            "shape_type": "mask",
+            "mask": base64.b64encode(mask).decode(),
+        },
     ]
     for i in range(4):
         image = picture(source / "sub" / f"im {i}", rng)
@@ -122,13 +126,28 @@ def test_coco_instances(tmp_path, rng, tool):
     inner[4:6, 4:6] = True
     runs = np.flatnonzero(np.diff(np.concatenate([[0], inner.T.ravel(), [0]])))
     counts = np.diff(np.concatenate([[0], runs, [600]])).tolist()
-    document = coco([{"id": 1, "file_name": "a.png", "height": 20, "width": 30}], [
-        {"id": 1, "image_id": 1, "category_id": 3, "area": 4, "iscrowd": 0,
-         "segmentation": {"size": [20, 30], "counts": write_counts(counts)}},
-        {"id": 2, "image_id": 1, "category_id": 7, "area": 100, "segmentation": [[0, 0, 9, 0, 9, 9, 0, 9]]},
-        {"id": 3, "image_id": 1, "category_id": 7, "area": 9, "iscrowd": 1,
-         "segmentation": {"size": [20, 30], "counts": [0, 2, 598]}},
-    ])
+    document = coco(
+        [{"id": 1, "file_name": "a.png", "height": 20, "width": 30}],
+        [
+            {
+                "id": 1,
+                "image_id": 1,
+                "category_id": 3,
+                "area": 4,
+                "iscrowd": 0,
+                "segmentation": {"size": [20, 30], "counts": write_counts(counts)},
+            },
+            {"id": 2, "image_id": 1, "category_id": 7, "area": 100, "segmentation": [[0, 0, 9, 0, 9, 9, 0, 9]]},
+            {
+                "id": 3,
+                "image_id": 1,
+                "category_id": 7,
+                "area": 9,
+                "iscrowd": 1,
+                "segmentation": {"size": [20, 30], "counts": [0, 2, 598]},
+            },
+        ],
+    )
     (tmp_path / "c.json").write_text(json.dumps(document))
     arguments = ["coco", "--json", tmp_path / "c.json", "--images", tmp_path / "im", "--output", tmp_path / "o"]
     status, _, err = tool("prepare", *arguments, "--crowd", "ignore")
@@ -149,9 +168,10 @@ def test_coco_panoptic(tmp_path, rng, tool):
     ids = np.array([[0, 0, 300, 300]] * 4)
     colours = np.stack([ids % 256, ids // 256, ids // 65536], 2).astype(np.uint8)
     write_png(tmp_path / "pan" / "a.png", colours)
-    document = coco([{"id": 1, "file_name": "a.png", "height": 4, "width": 4}], [
-        {"image_id": 1, "file_name": "a.png", "segments_info": [{"id": 300, "category_id": 7}]},
-    ])
+    document = coco(
+        [{"id": 1, "file_name": "a.png", "height": 4, "width": 4}],
+        [{"image_id": 1, "file_name": "a.png", "segments_info": [{"id": 300, "category_id": 7}]}],
+    )
     (tmp_path / "p.json").write_text(json.dumps(document))
     arguments = ["coco", "--json", tmp_path / "p.json", "--images", tmp_path / "im", "--output", tmp_path / "o"]
     assert "name the folder of its PNGs" in tool("prepare", *arguments)[2]
@@ -205,8 +225,10 @@ def test_voc_aug(tmp_path, rng, tool):
     labels = {dataset.load(i)["meta"]["path"].rpartition("/")[2]: dataset.load(i)["label"][0, 0] for i in range(2)}
     assert len(dataset) == 2 and labels == {"extra.jpg": 5, "own.jpg": 3}  # never the validation image
     (sbd / "cls" / "extra.mat").write_bytes(b"broken")
-    assert "cannot be read as an SBD label" in tool(
-        "prepare", "voc_aug", "--root", tmp_path / "VOCdevkit", "--sbd", sbd, "--overwrite")[2]
+    assert (
+        "cannot be read as an SBD label"
+        in tool("prepare", "voc_aug", "--root", tmp_path / "VOCdevkit", "--sbd", sbd, "--overwrite")[2]
+    )
 
 
 def test_cityscapes(tmp_path, rng, tool):

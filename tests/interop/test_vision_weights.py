@@ -6,8 +6,8 @@ import pytest
 
 from paddleseg_lite import build_model
 from paddleseg_lite.backbones import VGG16, VGG16BN, MobileNetV1, ResNet18
-from paddleseg_lite.interop.converters import from_paddle_vision, from_torchvision
-from paddleseg_lite.interop.verify import our_outputs
+from paddleseg_lite.interop.origin_parity import our_outputs
+from paddleseg_lite.interop.vision_weights import from_paddle_vision, from_torchvision
 from paddleseg_lite.weights import apply_pretrained, detect_origin, load_strict, write_pdparams
 from tests.golden.formula import formula_image, formula_state
 from tests.interop.goldens import Golden
@@ -53,13 +53,22 @@ def vision(network):
     return state
 
 
-@pytest.mark.parametrize("ours, theirs", [
-    (lambda: ResNet18(), lambda m: m.resnet18(num_classes=0, with_pool=False)),
-    (lambda: VGG16(), lambda m: m.VGG(m.vgg.make_layers(m.vgg.cfgs["D"]), num_classes=0, with_pool=False)),
-    (lambda: VGG16BN(),
-     lambda m: m.VGG(m.vgg.make_layers(m.vgg.cfgs["D"], batch_norm=True), num_classes=0, with_pool=False)),
-    (lambda: MobileNetV1(act="relu", alpha=0.5), lambda m: m.MobileNetV1(scale=0.5, num_classes=0, with_pool=False)),
-], ids=["resnet18", "vgg16", "vgg16_bn", "mobilenetv1"])
+@pytest.mark.parametrize(
+    "ours, theirs",
+    [
+        (lambda: ResNet18(), lambda m: m.resnet18(num_classes=0, with_pool=False)),
+        (lambda: VGG16(), lambda m: m.VGG(m.vgg.make_layers(m.vgg.cfgs["D"]), num_classes=0, with_pool=False)),
+        (
+            lambda: VGG16BN(),
+            lambda m: m.VGG(m.vgg.make_layers(m.vgg.cfgs["D"], batch_norm=True), num_classes=0, with_pool=False),
+        ),
+        (
+            lambda: MobileNetV1(act="relu", alpha=0.5),
+            lambda m: m.MobileNetV1(scale=0.5, num_classes=0, with_pool=False),
+        ),
+    ],
+    ids=["resnet18", "vgg16", "vgg16_bn", "mobilenetv1"],
+)
 def test_paddle_vision(ours, theirs):
     network, backbone = theirs(paddle.vision.models), ours()
     state = vision(network)
@@ -78,8 +87,14 @@ def test_paddle_vision(ours, theirs):
 @pytest.mark.parametrize("origin", ["torchvision", "paddle.vision"])
 def test_vgg_classifier_becomes_convolutions(origin, tmp_path):
     """fc6 and fc7 of a narrow VGG16 (8 channels, 64 hidden) compute the same as convolutions."""
-    shapes = {"classifier.0.weight": (64, 8 * 49), "classifier.0.bias": (64,), "classifier.3.weight": (64, 64),
-              "classifier.3.bias": (64,), "classifier.6.weight": (10, 64), "classifier.6.bias": (10,)}
+    shapes = {
+        "classifier.0.weight": (64, 8 * 49),
+        "classifier.0.bias": (64,),
+        "classifier.3.weight": (64, 64),
+        "classifier.3.bias": (64,),
+        "classifier.6.weight": (10, 64),
+        "classifier.6.bias": (10,),
+    }
     model = build_model({"type": "FCN32s", "width": 1 / 64, "padding_mode": "same", "num_classes": 3})
     index, channels = 0, 3
     for stage in model.backbone.stages:

@@ -6,7 +6,7 @@ import numpy as np
 import paddle
 import pytest
 
-from paddleseg_lite.config import translate_loss
+from paddleseg_lite.config.listed_losses import translate_loss
 from paddleseg_lite.errors import ConfigError, DataError
 from paddleseg_lite.losses import CrossEntropyLoss, build_criterion, check_labels, crop_labels, fit_labels
 

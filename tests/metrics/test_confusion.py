@@ -128,10 +128,18 @@ ABSENT[0, 2] = 2  # class 2 is predicted though not in the truth; class 3 is now
 
 
 def test_absent_classes_under_each_convention():
-    iou = {"nan": [0.6, 4 / 6, 0, NAN], "gt_only": [0.6, 4 / 6, NAN, NAN], "one": [0.6, 4 / 6, 0, 1],
-           "zero": [0.6, 4 / 6, 0, 0]}
-    dice = {"nan": [0.75, 0.8, 0, NAN], "gt_only": [0.75, 0.8, NAN, NAN], "one": [0.75, 0.8, 0, 0],
-            "zero": [0.75, 0.8, 0, 0]}
+    iou = {
+        "nan": [0.6, 4 / 6, 0, NAN],
+        "gt_only": [0.6, 4 / 6, NAN, NAN],
+        "one": [0.6, 4 / 6, 0, 1],
+        "zero": [0.6, 4 / 6, 0, 0],
+    }
+    dice = {
+        "nan": [0.75, 0.8, 0, NAN],
+        "gt_only": [0.75, 0.8, NAN, NAN],
+        "one": [0.75, 0.8, 0, 0],
+        "zero": [0.75, 0.8, 0, 0],
+    }
     assert set(iou) == set(CONVENTIONS)
     for convention, expected in iou.items():
         s = Scores.from_matrix(ABSENT, convention)
@@ -212,8 +220,12 @@ def test_as_dict_is_json_with_class_names():
     d = json.loads(json.dumps(Scores.from_matrix(ABSENT).as_dict(["sky", "road", "car", "bus"]), allow_nan=False))
     assert d["classes"]["bus"]["IoU"] is None and d["classes"]["bus"]["support"] == 0
     assert d["classes"]["sky"] == {
-        "IoU": pytest.approx(0.6), "Dice": pytest.approx(0.75), "precision": 1.0, "recall": pytest.approx(0.6),
-        "support": 10, "predicted": 6,
+        "IoU": pytest.approx(0.6),
+        "Dice": pytest.approx(0.75),
+        "precision": 1.0,
+        "recall": pytest.approx(0.6),
+        "support": 10,
+        "predicted": 6,
     }
     assert d["convention"] == "nan" and d["mIoU"] == pytest.approx((0.6 + 4 / 6) / 3)
     with pytest.raises(ValueError, match="2 class names for 4"):

@@ -45,7 +45,10 @@ SMALL = {
     "GloRe": {**HEADS, **NODES},
     "PSPNet": {"backbone": resnet(), "head_channels": 16},
     "PSPNetProgressive": {
-        "backbone": resnet(), "bottleneck_channels": 16, "up_channels": [8, 8, 8], "presence_channels": 8,
+        "backbone": resnet(),
+        "bottleneck_channels": 16,
+        "up_channels": [8, 8, 8],
+        "presence_channels": 8,
     },
     "SegNet": {"width": 1 / 16},
     "UNet": {"base_channels": 4},
@@ -57,20 +60,35 @@ SMALL = {
 VARIANTS = {
     "UNet paddleseg": {"type": "UNet", "variant": "paddleseg", "base_channels": 4},
     "PSPNet paddleseg": {
-        "type": "PSPNet", "style": "paddleseg", "backbone": resnet("ResNet50_vd", 1 / 16), "head_channels": 16,
+        "type": "PSPNet",
+        "style": "paddleseg",
+        "backbone": resnet("ResNet50_vd", 1 / 16),
+        "head_channels": 16,
     },
     "DeepLabV3 cascade": {"type": "DeepLabV3", "cascade": 2, "backbone": resnet(output_stride=64)},
     "DeepLabV3P plain paddleseg": {
-        "type": "DeepLabV3P", "style": "paddleseg", "separable": False, "backbone": resnet("ResNet50_vd", 1 / 16),
-        "aspp_channels": 8, "low_channels": 4, "decoder_channels": 8,
+        "type": "DeepLabV3P",
+        "style": "paddleseg",
+        "separable": False,
+        "backbone": resnet("ResNet50_vd", 1 / 16),
+        "aspp_channels": 8,
+        "low_channels": 4,
+        "decoder_channels": 8,
     },
     "GINet jpu": {"type": "GINet", **HEADS, **NODES, "jpu": True, "jpu_width": 8},
 }
 SPECS = {**{name: {"type": name, **arguments} for name, arguments in SMALL.items()}, **VARIANTS}
 TRAINING_ONLY = {
-    "DeepLabV3": ["aux"], "FCN": ["aux"], "PSPNet": ["aux"], "GloRe": ["aux"], "GCUNet": ["aux"],
-    "GINet": ["aux", "presence"], "PSPNetProgressive": ["presence"], "PSPNet paddleseg": ["aux"],
-    "DeepLabV3P plain paddleseg": [], "GINet jpu": ["aux", "presence"],
+    "DeepLabV3": ["aux"],
+    "FCN": ["aux"],
+    "PSPNet": ["aux"],
+    "GloRe": ["aux"],
+    "GCUNet": ["aux"],
+    "GINet": ["aux", "presence"],
+    "PSPNetProgressive": ["presence"],
+    "PSPNet paddleseg": ["aux"],
+    "DeepLabV3P plain paddleseg": [],
+    "GINet jpu": ["aux", "presence"],
 }
 every = pytest.mark.parametrize("name", list(SPECS))
 
@@ -186,18 +204,21 @@ LEARNERS = {  # not so small that they could not; stride 32 becomes 8 where 128 
     "FCN": {"backbone": resnet(width=0.25)},
     "PSPNet": {"backbone": resnet(width=0.25), "head_channels": 32},
     "PSPNetProgressive": {
-        "backbone": resnet(), "bottleneck_channels": 32, "up_channels": [16, 16, 16], "presence_channels": 16,
+        "backbone": resnet(),
+        "bottleneck_channels": 32,
+        "up_channels": [16, 16, 16],
+        "presence_channels": 16,
     },
     "PSPNet mobilenet": {
-        "type": "PSPNet", "style": "mobilenet", "backbone": {"type": "MobileNetV1", "alpha": 0.25, "output_stride": 8},
+        "type": "PSPNet",
+        "style": "mobilenet",
+        "backbone": {"type": "MobileNetV1", "alpha": 0.25, "output_stride": 8},
         "head_channels": 32,
     },
     "DeepLabV3": {"backbone": resnet(width=0.25, output_stride=8), "aspp_channels": 32},
     "DeepLabV3 cascade": {"type": "DeepLabV3", "cascade": 1, "backbone": resnet(width=0.25, output_stride=8)},
     "course_deeplab": {"backbone": resnet("ResNet34")},
-    "DeepLabV3P": {
-        "backbone": resnet(width=0.25), "aspp_channels": 32, "low_channels": 16, "decoder_channels": 32,
-    },
+    "DeepLabV3P": {"backbone": resnet(width=0.25), "aspp_channels": 32, "low_channels": 16, "decoder_channels": 32},
     "GloRe": {"backbone": resnet(width=0.25), "reduce_channels": 32, "num_state": 16, "num_nodes": 8},
     "GCUNet": {"backbone": resnet(width=0.25), "reduce_channels": 32},
     "GINet": {"backbone": resnet(width=0.25), "reduce_channels": 32, "num_state": 16, "num_nodes": 8},

@@ -6,10 +6,10 @@ import pytest
 from paddle import nn
 
 import paddleseg_lite.graph  # noqa: F401  (registers context units)
-from paddleseg_lite.engine.optim import build_optimizer
 from paddleseg_lite.errors import ConfigError
 from paddleseg_lite.models import build_model
 from paddleseg_lite.models.deeplab_v1 import HEADS, nominal_field_of_view
+from paddleseg_lite.optim.optimizers import build_optimizer
 from tests.models.checks import (
     check_all_layers_in_state,
     check_context,
@@ -54,7 +54,10 @@ def test_shapes():
 def test_nominal_fields_of_view():
     """DL1-2, table 2 of the paper."""
     assert {head: nominal_field_of_view(head) for head in HEADS} == {
-        "largefov": 224, "7x7": 224, "4x4": 128, "4x4_rate8": 224
+        "largefov": 224,
+        "7x7": 224,
+        "4x4": 128,
+        "4x4_rate8": 224,
     }
 
 
@@ -124,8 +127,9 @@ def test_average_pooling_counts_the_padding_as_caffe():
 
 def test_freeze_trunk_leaves_what_msc_adds():
     model = build_model({**MSC, "freeze_trunk": True}, num_classes=3)
-    trained = {name.split(".")[0] + "." + name.split(".")[1] for name, p in model.named_parameters()
-               if not p.stop_gradient}
+    trained = {
+        name.split(".")[0] + "." + name.split(".")[1] for name, p in model.named_parameters() if not p.stop_gradient
+    }
     assert trained == {f"branches.{i}" for i in range(5)} | {f"scores.{i}" for i in range(1, 6)}
     with pytest.raises(ConfigError, match="needs msc: true"):
         build_model({**SMALL, "freeze_trunk": True}, num_classes=3)

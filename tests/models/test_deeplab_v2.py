@@ -7,11 +7,11 @@ import pytest
 from paddle import nn
 
 import paddleseg_lite.graph  # noqa: F401  (registers context units)
-from paddleseg_lite.engine.optim import build_optimizer
-from paddleseg_lite.engine.schedules import build_scheduler
 from paddleseg_lite.layers import freeze_bn
 from paddleseg_lite.losses import build_criterion
 from paddleseg_lite.models import build_model
+from paddleseg_lite.optim.optimizers import build_optimizer
+from paddleseg_lite.optim.schedules import build_scheduler
 from tests.models.checks import (
     check_all_layers_in_state,
     check_context,
@@ -174,7 +174,10 @@ def test_recipe_multipliers(spec):
     """New weights x10, new biases x20 without decay; with VGG16 fc6 and fc7 come from ImageNet."""
     model = build_model(spec, num_classes=3)
     recipe = {
-        "type": "Momentum", "weight_decay": 5e-4, "head_lr_mult": 10.0, "head_bias_lr_mult": 20.0,
+        "type": "Momentum",
+        "weight_decay": 5e-4,
+        "head_lr_mult": 10.0,
+        "head_bias_lr_mult": 20.0,
         "no_bias_decay": True,
     }
     build_optimizer(recipe, model, 2.5e-4)

@@ -7,10 +7,10 @@ import pytest
 from paddle import nn
 
 import paddleseg_lite.graph  # noqa: F401  (registers context units)
-from paddleseg_lite.engine.optim import build_optimizer
 from paddleseg_lite.errors import ConfigError
 from paddleseg_lite.layers import bilinear_kernel
 from paddleseg_lite.models import build_model
+from paddleseg_lite.optim.optimizers import build_optimizer
 from paddleseg_lite.registry import BACKBONES
 from tests.models.checks import (
     check_all_layers_in_state,
@@ -35,11 +35,7 @@ def small(name="FCN8s", **more):
 
 @pytest.mark.parametrize(
     ("name", "expected", "without_deconvolutions"),
-    [
-        ("FCN32s", 136_152_917, 134_346_581),
-        ("FCN16s", 134_815_994, 134_357_354),
-        ("FCN8s", 134_489_759, 134_362_751),
-    ],
+    [("FCN32s", 136_152_917, 134_346_581), ("FCN16s", 134_815_994, 134_357_354), ("FCN8s", 134_489_759, 134_362_751)],
 )
 @pytest.mark.parametrize("mode", MODES)
 def test_counts(name, expected, without_deconvolutions, mode):
@@ -72,9 +68,7 @@ def after(position, deconv):
     return step, position[1] - step * ((kernel - 1) / 2 - padding)
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"), [("FCN32s", [19]), ("FCN16s", [5, 27]), ("FCN8s", [5, 9, 31])]
-)
+@pytest.mark.parametrize(("name", "expected"), [("FCN32s", [19]), ("FCN16s", [5, 27]), ("FCN8s", [5, 9, 31])])
 def test_crop_offsets_follow_from_the_layers(name, expected):
     """T-FCN-1. Walk the real layers; the offsets are where centres coincide."""
     model = small(name)
@@ -255,7 +249,10 @@ def test_recipe_multipliers():
     """Score layers and deconvolutions are the head; biases learn at twice the rate without decay."""
     model = small()
     spec = {
-        "type": "Momentum", "momentum": 0.99, "weight_decay": 5e-4, "no_bias_decay": True,
+        "type": "Momentum",
+        "momentum": 0.99,
+        "weight_decay": 5e-4,
+        "no_bias_decay": True,
         "custom_cfg": [{"name": "bias", "lr_mult": 2.0}],
     }
     build_optimizer(spec, model, 1e-4)

@@ -15,6 +15,7 @@ from tests.models.test_golden_vgg_family import shapes_digest
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "resnet_family.npz")
 INDEX = json.loads(str(GOLDEN["index"]))
 
+
 @pytest.mark.parametrize("case", list(INDEX))
 def test_logits(case):
     entry = INDEX[case]

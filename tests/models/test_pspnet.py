@@ -112,8 +112,13 @@ def test_progressive_widths_follow_the_backbone(backbone, stage3, stage4):
 
 
 def test_progressive_outputs():
-    spec = {"type": "PSPNetProgressive", "backbone": R18, "bottleneck_channels": 16, "up_channels": [8, 8, 8],
-            "presence_channels": 8}
+    spec = {
+        "type": "PSPNetProgressive",
+        "backbone": R18,
+        "bottleneck_channels": 16,
+        "up_channels": [8, 8, 8],
+        "presence_channels": 8,
+    }
     model = build_model(spec, num_classes=5)
     x = paddle.randn([2, 3, 65, 97])
     outputs = model(x)

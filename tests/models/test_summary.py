@@ -9,7 +9,7 @@ import pytest
 from paddle import nn
 
 from paddleseg_lite import backbones as B
-from paddleseg_lite.commands.summary import describe
+from paddleseg_lite.cli.jobs.summary import describe
 from paddleseg_lite.errors import ConfigError
 from paddleseg_lite.models import Segmentor, build_model
 from paddleseg_lite.models.summary import summarize
@@ -37,8 +37,12 @@ class Trunk(Segmentor):
 @pytest.mark.parametrize(
     ("cls", "stride", "expected"),
     [
-        (B.ResNet50, 32, 427), (B.ResNet50, 16, 459), (B.ResNet50, 8, 475),
-        (B.ResNet101, 32, 971), (B.ResNet101, 16, 1003), (B.ResNet101, 8, 1019),
+        (B.ResNet50, 32, 427),
+        (B.ResNet50, 16, 459),
+        (B.ResNet50, 8, 475),
+        (B.ResNet101, 32, 971),
+        (B.ResNet101, 16, 1003),
+        (B.ResNet101, 8, 1019),
     ],
 )
 def test_receptive_field_of_resnets(cls, stride, expected):
@@ -68,8 +72,9 @@ def test_receptive_field_of_aspp(stride, rates, expected):
 
 
 def test_totals_agree_with_the_model_and_the_table():
-    model = build_model({"type": "PSPNet", "backbone": {"type": "ResNet18", "width": 0.25}, "head_channels": 16},
-                        num_classes=4)
+    model = build_model(
+        {"type": "PSPNet", "backbone": {"type": "ResNet18", "width": 0.25}, "head_channels": 16}, num_classes=4
+    )
     summary = summarize(model, (3, 65, 97))
     trainable = sum(int(p.size) for p in model.parameters() if not p.stop_gradient)
     aux = sum(int(p.size) for p in model.aux_head.parameters() if not p.stop_gradient)

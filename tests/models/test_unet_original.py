@@ -4,14 +4,14 @@ import numpy as np
 import paddle
 import pytest
 
-from paddleseg_lite.commands.engines import use_engine
-from paddleseg_lite.commands.export import run_export
+from paddleseg_lite.cli.jobs.backends import use_engine
+from paddleseg_lite.cli.jobs.export import run_export
 from paddleseg_lite.config import parse_config
-from paddleseg_lite.engine.predictor import load
-from paddleseg_lite.engine.trainer import Trainer
 from paddleseg_lite.errors import ConfigError
+from paddleseg_lite.inference.predictor import load
 from paddleseg_lite.models import build_model
 from paddleseg_lite.models.unet import mirrored
+from paddleseg_lite.training.trainer import Trainer
 
 SPEC = {"type": "UNet", "variant": "original", "base_channels": 2}
 SCENES = {"type": "Scenes", "num_samples": 4, "num_classes": 6, "transforms": [{"type": "Normalize"}]}
@@ -38,10 +38,17 @@ def test_prediction_is_the_valid_pass_over_the_mirrored_image():
 
 
 def test_trains_validates_and_predicts(tmp_path):
-    config = parse_config({
-        "model": SPEC, "train_dataset": {**SCENES, "size": [188, 204]}, "val_dataset": {**SCENES, "size": [50, 61]},
-        "batch_size": 2, "iters": 1, "save_interval": 1, "log_iters": 1,
-    })
+    config = parse_config(
+        {
+            "model": SPEC,
+            "train_dataset": {**SCENES, "size": [188, 204]},
+            "val_dataset": {**SCENES, "size": [50, 61]},
+            "batch_size": 2,
+            "iters": 1,
+            "save_interval": 1,
+            "log_iters": 1,
+        }
+    )
     trainer = Trainer(config, tmp_path)
     seen = []
     loss = trainer.criterion.entries["out"].loss

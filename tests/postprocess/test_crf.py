@@ -41,8 +41,9 @@ def test_two_pixels_by_hand():
         for _ in range(3):
             scores = p[:, 0].T * np.exp((a + b) * q[::-1])  # each pixel hears the other one
             q = scores / scores.sum(1, keepdims=True)
-        crf = DenseCRF(bi_w=2, bi_xy_std=5, bi_rgb_std=4, pos_w=3, pos_xy_std=2, iterations=3, normalize=normalize,
-                       exact=True)
+        crf = DenseCRF(
+            bi_w=2, bi_xy_std=5, bi_rgb_std=4, pos_w=3, pos_xy_std=2, iterations=3, normalize=normalize, exact=True
+        )
         np.testing.assert_allclose(crf(p, image)[:, 0].T, q, rtol=1e-5)
 
 

@@ -78,8 +78,9 @@ def npz_bytes(array: np.ndarray) -> bytes:
     return out.getvalue()
 
 
-def tensor_program(storage: bytes, size: tuple, stride: tuple, offset: int = 0, kind: str = "Float", numel: int = 4,
-                   key: str = "0") -> bytes:
+def tensor_program(
+    storage: bytes, size: tuple, stride: tuple, offset: int = 0, kind: str = "Float", numel: int = 4, key: str = "0"
+) -> bytes:
     """data.pkl of ``{"w": tensor}`` written by hand, so that its numbers may contradict each other."""
 
     def value(v):
@@ -89,19 +90,41 @@ def tensor_program(storage: bytes, size: tuple, stride: tuple, offset: int = 0, 
             return b"X" + struct.pack("<I", len(v)) + v.encode()
         return b"(" + b"".join(value(x) for x in v) + b"t"
 
-    persistent = (b"(" + value("storage") + b"ctorch\n" + kind.encode() + b"Storage\n" + value(key) + value("cpu")
-                  + value(numel) + b"tQ")
+    persistent = (
+        b"("
+        + value("storage")
+        + b"ctorch\n"
+        + kind.encode()
+        + b"Storage\n"
+        + value(key)
+        + value("cpu")
+        + value(numel)
+        + b"tQ"
+    )
     ordered = b"ccollections\nOrderedDict\n)R"
-    tensor = (b"ctorch._utils\n_rebuild_tensor_v2\n(" + persistent + value(offset) + value(size) + value(stride)
-              + b"\x89" + ordered + b"tR")
+    tensor = (
+        b"ctorch._utils\n_rebuild_tensor_v2\n("
+        + persistent
+        + value(offset)
+        + value(size)
+        + value(stride)
+        + b"\x89"
+        + ordered
+        + b"tR"
+    )
     return b"\x80\x02}" + value("w") + tensor + b"s."
 
 
 def good_files(tmp_path) -> dict[str, bytes]:
     """One small valid file of each format."""
     files = {}
-    for name in ("paddle26.pdparams", "paddle26.pdopt", "paddle26_protocol2.pdparams", "torch_zip.pth",
-                 "torch_legacy.pth"):
+    for name in (
+        "paddle26.pdparams",
+        "paddle26.pdopt",
+        "paddle26_protocol2.pdparams",
+        "torch_zip.pth",
+        "torch_legacy.pth",
+    ):
         with open(os.path.join(GOLDEN, name), "rb") as f:
             files[name] = f.read()
     np.savez(tmp_path / "a.npz", a=np.arange(6.0).reshape(2, 3), b=np.ones(3, np.int32))

@@ -13,8 +13,12 @@ from hypothesis import strategies as st
 from paddleseg_lite.errors import CheckpointError
 from paddleseg_lite.weights import read_weights
 
-SETTINGS = {"deadline": None, "max_examples": int(os.environ.get("PADDLESEG_LITE_FUZZ", "150")),
-            "suppress_health_check": list(HealthCheck), "database": None}
+SETTINGS = {
+    "deadline": None,
+    "max_examples": int(os.environ.get("PADDLESEG_LITE_FUZZ", "150")),
+    "suppress_health_check": list(HealthCheck),
+    "database": None,
+}
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +52,13 @@ def read(folder, name, raw):
 
 
 EDITS = st.lists(
-    st.tuples(st.integers(0, 2**20), st.sampled_from(["flip", "set", "cut", "insert", "repeat"]),
-              st.binary(min_size=1, max_size=9)),
-    min_size=1, max_size=6,
+    st.tuples(
+        st.integers(0, 2**20),
+        st.sampled_from(["flip", "set", "cut", "insert", "repeat"]),
+        st.binary(min_size=1, max_size=9),
+    ),
+    min_size=1,
+    max_size=6,
 )
 
 
@@ -62,35 +70,87 @@ def test_damaged_files(goods, scratch, edits, which):
     for position, kind, data in edits:
         i = position % max(1, len(raw))
         if kind == "flip":
-            raw[i:i + 1] = bytes([raw[i] ^ (1 << data[0] % 8)]) if raw else b""
+            raw[i : i + 1] = bytes([raw[i] ^ (1 << data[0] % 8)]) if raw else b""
         elif kind == "set":
-            raw[i:i + len(data)] = data
+            raw[i : i + len(data)] = data
         elif kind == "cut":
-            del raw[i:i + 4 * len(data)]
+            del raw[i : i + 4 * len(data)]
         elif kind == "insert":
             raw[i:i] = data
         else:
-            raw[i:i] = raw[i:i + 40]
+            raw[i:i] = raw[i : i + 40]
     read(scratch, name, bytes(raw))
 
 
-VALUES = st.sampled_from([
-    b"N", b"\x88", b"\x89", b"K\x00", b"K\x05", b"J\xff\xff\xff\xff", b"\x8a\x01\x7f", b"G?\xf0" + b"\x00" * 6,
-    b"U\x01a",
-    b"X\x01\x00\x00\x00b", b"\x8c\x01c", b"C\x04abcd", b"]", b")", b"}", b"\x8f", b"U\x02f4", b"U\x01<",
-    b"U\x07storage",
-    b"cnumpy\nndarray\n", b"cnumpy\ndtype\n", b"cnumpy.core.multiarray\n_reconstruct\n", b"cbuiltins\neval\n",
-    b"cnumpy.core.multiarray\nscalar\n", b"ccollections\nOrderedDict\n", b"c_codecs\nencode\n", b"cbuiltins\nbytes\n",
-    b"ctorch._utils\n_rebuild_tensor_v2\n", b"ctorch\nFloatStorage\n", b"ctorch\nSize\n",
-    b"cnumpy.core.numeric\n_frombuffer\n",
-    b"cnumpy\ndtype\n(U\x02f4K\x00K\x01tR",
-    b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(K\x00tU\x01btR",
-])
-ACTIONS = st.sampled_from([
-    b"(", b"t", b"l", b"d", b"a", b"e", b"s", b"u", b"R", b"b", b"\x81", b"Q", b"0", b"1", b"2", b"\x85", b"\x86",
-    b"\x87",
-    b"\x90", b"\x91", b"\x93", b"\x94", b"q\x00", b"h\x00", b"q\x01", b"h\x01", b"\x92", b"o",
-])
+VALUES = st.sampled_from(
+    [
+        b"N",
+        b"\x88",
+        b"\x89",
+        b"K\x00",
+        b"K\x05",
+        b"J\xff\xff\xff\xff",
+        b"\x8a\x01\x7f",
+        b"G?\xf0" + b"\x00" * 6,
+        b"U\x01a",
+        b"X\x01\x00\x00\x00b",
+        b"\x8c\x01c",
+        b"C\x04abcd",
+        b"]",
+        b")",
+        b"}",
+        b"\x8f",
+        b"U\x02f4",
+        b"U\x01<",
+        b"U\x07storage",
+        b"cnumpy\nndarray\n",
+        b"cnumpy\ndtype\n",
+        b"cnumpy.core.multiarray\n_reconstruct\n",
+        b"cbuiltins\neval\n",
+        b"cnumpy.core.multiarray\nscalar\n",
+        b"ccollections\nOrderedDict\n",
+        b"c_codecs\nencode\n",
+        b"cbuiltins\nbytes\n",
+        b"ctorch._utils\n_rebuild_tensor_v2\n",
+        b"ctorch\nFloatStorage\n",
+        b"ctorch\nSize\n",
+        b"cnumpy.core.numeric\n_frombuffer\n",
+        b"cnumpy\ndtype\n(U\x02f4K\x00K\x01tR",
+        b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(K\x00tU\x01btR",
+    ]
+)
+ACTIONS = st.sampled_from(
+    [
+        b"(",
+        b"t",
+        b"l",
+        b"d",
+        b"a",
+        b"e",
+        b"s",
+        b"u",
+        b"R",
+        b"b",
+        b"\x81",
+        b"Q",
+        b"0",
+        b"1",
+        b"2",
+        b"\x85",
+        b"\x86",
+        b"\x87",
+        b"\x90",
+        b"\x91",
+        b"\x93",
+        b"\x94",
+        b"q\x00",
+        b"h\x00",
+        b"q\x01",
+        b"h\x01",
+        b"\x92",
+        b"o",
+    ]
+)
 
 
 @settings(**SETTINGS)
@@ -104,10 +164,16 @@ def test_random_programs(scratch, parts, in_torch):
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-5, 2**70) | st.floats() | st.text(max_size=4)
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 2**70)
+    | st.floats()
+    | st.text(max_size=4)
     | st.sampled_from(["F32", "BF16", "BOOL", [0, 8], [2], [2, 1], [8, 0]]),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.sampled_from(["w", "dtype", "shape", "data_offsets", "__metadata__"]), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["w", "dtype", "shape", "data_offsets", "__metadata__"]), inner, max_size=4)
+    ),
     max_leaves=12,
 )
 
@@ -123,7 +189,6 @@ HEADS = st.sampled_from([b"", b"\x80\x02", b"PK\x03\x04", b"\x00" * 8 + b"{", b"
 
 
 @settings(**SETTINGS)
-@given(st.binary(max_size=200), HEADS,
-       st.sampled_from([".pdparams", ".pth", ".npz", ".safetensors"]))
+@given(st.binary(max_size=200), HEADS, st.sampled_from([".pdparams", ".pth", ".npz", ".safetensors"]))
 def test_random_bytes(scratch, data, head, suffix):
     read(scratch, f"a{suffix}", head + data)

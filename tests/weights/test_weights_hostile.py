@@ -79,41 +79,66 @@ def test_a_pickle_under_another_name(tmp_path, payload, suffix):
     assert SYSTEM in refuse(tmp_path, f"evil{suffix}", hostile.pickle_bytes({"a": payload}, 4))
 
 
-@pytest.mark.parametrize("function, name", [
-    (eval, "builtins.eval"), (exec, "builtins.exec"), (getattr, "builtins.getattr"),
-    (__import__, "builtins.__import__"),
-    (subprocess.Popen, "subprocess.Popen"), (pickle.loads, "_pickle.loads"), (np.load, "numpy.load"),
-    (np.memmap, "numpy.memmap"), (os.popen, "os.popen"), (collections.defaultdict, "collections.defaultdict"),
-])
+@pytest.mark.parametrize(
+    "function, name",
+    [
+        (eval, "builtins.eval"),
+        (exec, "builtins.exec"),
+        (getattr, "builtins.getattr"),
+        (__import__, "builtins.__import__"),
+        (subprocess.Popen, "subprocess.Popen"),
+        (pickle.loads, "_pickle.loads"),
+        (np.load, "numpy.load"),
+        (np.memmap, "numpy.memmap"),
+        (os.popen, "os.popen"),
+        (collections.defaultdict, "collections.defaultdict"),
+    ],
+)
 def test_other_functions(tmp_path, function, name):
     assert name in refuse(tmp_path, "evil.pdparams", pickle.dumps({"a": hostile.Calls(function, "1")}))
 
 
-@pytest.mark.parametrize("raw, name", [
-    (b"(S'id'\nios\nsystem\n.", "os.system"),  # INST
-    (b"cos\nsystem\n(S'id'\ntR.", "os.system"),  # protocol 0
-    (b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x02id\x85R.", "os.system"),  # STACK_GLOBAL
-    (b"\x80\x02ccopyreg\n_reconstructor\n(cos\nsystem\nt.", "copyreg._reconstructor"),
-    (b"\x80\x02ctorch.storage\n_load_from_bytes\n(U\x01xtR.", "torch.storage._load_from_bytes"),
-    (b"\x80\x02cnumpy.core.multiarray\n_reconstruct\n(cnumpy\ndtype\n(K\x00tU\x01btR.", "subclass"),
-    (b"\x80\x02cnumpy\ndtype\n(U\x01OtR.", "'O'"),
-    (b"\x80\x02cbuiltins\neval\n(U\x04data}U\x04dataK\x01stR.", "builtins.eval"),
-    (b"\x80\x02(cbuiltins\neval\nU\x04datao.", "OBJ"),
-    (b"\x80\x02\x82\x01.", "EXT1"),
-    (b"\x80\x02U\x01xQ.", "persistent id"),
-    (b"\x80\x05\x97.", "NEXT_BUFFER"),
-])
+@pytest.mark.parametrize(
+    "raw, name",
+    [
+        (b"(S'id'\nios\nsystem\n.", "os.system"),  # INST
+        (b"cos\nsystem\n(S'id'\ntR.", "os.system"),  # protocol 0
+        (b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x02id\x85R.", "os.system"),  # STACK_GLOBAL
+        (b"\x80\x02ccopyreg\n_reconstructor\n(cos\nsystem\nt.", "copyreg._reconstructor"),
+        (b"\x80\x02ctorch.storage\n_load_from_bytes\n(U\x01xtR.", "torch.storage._load_from_bytes"),
+        (b"\x80\x02cnumpy.core.multiarray\n_reconstruct\n(cnumpy\ndtype\n(K\x00tU\x01btR.", "subclass"),
+        (b"\x80\x02cnumpy\ndtype\n(U\x01OtR.", "'O'"),
+        (b"\x80\x02cbuiltins\neval\n(U\x04data}U\x04dataK\x01stR.", "builtins.eval"),
+        (b"\x80\x02(cbuiltins\neval\nU\x04datao.", "OBJ"),
+        (b"\x80\x02\x82\x01.", "EXT1"),
+        (b"\x80\x02U\x01xQ.", "persistent id"),
+        (b"\x80\x05\x97.", "NEXT_BUFFER"),
+    ],
+)
 def test_instructions_written_by_hand(tmp_path, raw, name):
     assert name in refuse(tmp_path, "evil.pdparams", raw)
 
 
-@pytest.mark.parametrize("raw", [
-    b"\x80\x02cnumpy\ndtype\n(NX\x08\x00\x00\x00__call__cbuiltins\ntuple\ns\x86b.",  # attributes for a class
-    b"\x80\x02cnumpy\ndtype\n}b.", b"\x80\x02)R.", b"\x80\x02K\x01)R.", b"\x80\x02.", b"\x80\x02h\x05.",
-    b"\x80\x02]q\x00h\x00a.", b"\x80\x02(.", b"\x80\x02}(K\x01s.", b"\x80\x02}()K\x01u.", b"\x80\x02\x85.",
-    b"\x80\x02" + b"]" * 100_000 + b"a" * 99_999 + b".",  # deep nesting
-    b"\x80\x02B\xff\xff\xff\x7fabc.", b"\x80\x04\x8e" + b"\xff" * 7 + b"\x7fabc.", b"\x80\x02\x8b\xff\xff\xff\x7f.",
-])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"\x80\x02cnumpy\ndtype\n(NX\x08\x00\x00\x00__call__cbuiltins\ntuple\ns\x86b.",  # attributes for a class
+        b"\x80\x02cnumpy\ndtype\n}b.",
+        b"\x80\x02)R.",
+        b"\x80\x02K\x01)R.",
+        b"\x80\x02.",
+        b"\x80\x02h\x05.",
+        b"\x80\x02]q\x00h\x00a.",
+        b"\x80\x02(.",
+        b"\x80\x02}(K\x01s.",
+        b"\x80\x02}()K\x01u.",
+        b"\x80\x02\x85.",
+        b"\x80\x02" + b"]" * 100_000 + b"a" * 99_999 + b".",  # deep nesting
+        b"\x80\x02B\xff\xff\xff\x7fabc.",
+        b"\x80\x04\x8e" + b"\xff" * 7 + b"\x7fabc.",
+        b"\x80\x02\x8b\xff\xff\xff\x7f.",
+    ],
+)
 def test_senseless_instructions(tmp_path, raw):
     refuse(tmp_path, "odd.pdparams", raw)
 
@@ -130,10 +155,20 @@ def test_refusals_leave_the_reader_as_it_was(tmp_path):
 
 
 def array_pickle(shape: bytes, data: bytes, code: bytes = b"f4") -> bytes:
-    return (b"\x80\x02}U\x01acnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(K\x00tU\x01btR(K\x01" + shape
-            + b"cnumpy\ndtype\n(U" + bytes([len(code)]) + code + b"K\x00K\x01tR(K\x03U\x01<NNN"
-            + b"J\xff\xff\xff\xff" * 2 + b"K\x00tb\x89"
-            + b"c_codecs\nencode\n(X" + struct.pack("<I", len(data)) + data + b"U\x06latin1tRtbs.")
+    return (
+        b"\x80\x02}U\x01acnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(K\x00tU\x01btR(K\x01"
+        + shape
+        + b"cnumpy\ndtype\n(U"
+        + bytes([len(code)])
+        + code
+        + b"K\x00K\x01tR(K\x03U\x01<NNN"
+        + b"J\xff\xff\xff\xff" * 2
+        + b"K\x00tb\x89"
+        + b"c_codecs\nencode\n(X"
+        + struct.pack("<I", len(data))
+        + data
+        + b"U\x06latin1tRtbs."
+    )
 
 
 def test_array_pickle_by_hand_is_valid(tmp_path):
@@ -142,10 +177,18 @@ def test_array_pickle_by_hand_is_valid(tmp_path):
     np.testing.assert_array_equal(read_weights(path)["a"], [0, 0])
 
 
-@pytest.mark.parametrize("shape", [
-    b"(K\x03t", b"(J\xff\xff\xff\x7fJ\xff\xff\xff\x7ft", b"(J\xff\xff\xff\xfft", b"(\x8a\x08" + b"\xff" * 7 + b"\x7ft",
-    b"(G" + b"\x00" * 8 + b"t", b"N", b"(" + b"K\x01" * 40 + b"t",
-])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        b"(K\x03t",
+        b"(J\xff\xff\xff\x7fJ\xff\xff\xff\x7ft",
+        b"(J\xff\xff\xff\xfft",
+        b"(\x8a\x08" + b"\xff" * 7 + b"\x7ft",
+        b"(G" + b"\x00" * 8 + b"t",
+        b"N",
+        b"(" + b"K\x01" * 40 + b"t",
+    ],
+)
 def test_shapes_that_the_data_does_not_fill(tmp_path, shape):
     refuse(tmp_path, "odd.pdparams", array_pickle(shape, b"\x00" * 8))
 
@@ -155,13 +198,22 @@ def test_element_types_that_are_no_numbers(tmp_path, code):
     refuse(tmp_path, "odd.pdparams", array_pickle(b"(\x8a\x05\x00\x00\x00\x00\x01t", b"", code))
 
 
-@pytest.mark.parametrize("change", [
-    {"size": (2**40,), "stride": (0,)},  # 4 TB from 16 bytes
-    {"size": (5,), "stride": (1,)}, {"size": (4,), "stride": (1,), "offset": 1}, {"size": (4,), "stride": (-1,)},
-    {"size": (2,), "stride": (2**40,)}, {"size": (2, 2), "stride": (1,)}, {"size": (4,), "stride": (1,), "offset": -1},
-    {"size": (4,), "stride": (1,), "numel": 2**40}, {"size": (4,), "stride": (1,), "numel": -4},
-    {"size": (4,), "stride": (1,), "kind": "Quantized"}, {"size": (4,), "stride": (1,), "key": "../../etc/passwd"},
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"size": (2**40,), "stride": (0,)},  # 4 TB from 16 bytes
+        {"size": (5,), "stride": (1,)},
+        {"size": (4,), "stride": (1,), "offset": 1},
+        {"size": (4,), "stride": (-1,)},
+        {"size": (2,), "stride": (2**40,)},
+        {"size": (2, 2), "stride": (1,)},
+        {"size": (4,), "stride": (1,), "offset": -1},
+        {"size": (4,), "stride": (1,), "numel": 2**40},
+        {"size": (4,), "stride": (1,), "numel": -4},
+        {"size": (4,), "stride": (1,), "kind": "Quantized"},
+        {"size": (4,), "stride": (1,), "key": "../../etc/passwd"},
+    ],
+)
 def test_tensors_beyond_their_storage(tmp_path, change):
     raw = hostile.torch_zip_bytes(hostile.tensor_program(b"", **change), {"0": b"\x00" * 16})
     refuse(tmp_path, "odd.pth", raw)
@@ -177,8 +229,9 @@ def test_tensor_program_is_valid(tmp_path):
 def test_bombs(tmp_path):
     """Small files that would expand without end."""
     zeros = b"\x00" * (20 << 20)
-    raw = hostile.torch_zip_bytes(hostile.tensor_program(b"", (5 << 20,), (1,), numel=5 << 20), {"0": zeros},
-                                  compression=zipfile.ZIP_DEFLATED)
+    raw = hostile.torch_zip_bytes(
+        hostile.tensor_program(b"", (5 << 20,), (1,), numel=5 << 20), {"0": zeros}, compression=zipfile.ZIP_DEFLATED
+    )
     assert "compressed" in refuse(tmp_path, "bomb.pth", raw)
     np.savez_compressed(tmp_path / "bomb.npz", a=np.zeros(20 << 20, np.uint8))
     with pytest.raises(CheckpointError, match="far more content"):
@@ -189,16 +242,23 @@ def test_bombs(tmp_path):
     refuse(tmp_path, "bomb2.pdparams", doubling)
 
 
-@pytest.mark.parametrize("header", [
-    {"w": {"dtype": "F32", "shape": [2**40], "data_offsets": [0, 8]}},
-    {"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 2**60]}},
-    {"w": {"dtype": "F32", "shape": [2], "data_offsets": [4, 12]}},
-    {"w": {"dtype": "F32", "shape": [-2], "data_offsets": [0, 8]}},
-    {"w": {"dtype": "F9", "shape": [2], "data_offsets": [0, 8]}},
-    {"w": {"dtype": ["F32"], "shape": [2], "data_offsets": [0, 8]}},
-    {"w": {"dtype": "F32", "shape": [2]}}, {"w": 3}, {}, [1], {"__metadata__": 3},
-    {name: {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]} for name in "vw"},
-])
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"w": {"dtype": "F32", "shape": [2**40], "data_offsets": [0, 8]}},
+        {"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 2**60]}},
+        {"w": {"dtype": "F32", "shape": [2], "data_offsets": [4, 12]}},
+        {"w": {"dtype": "F32", "shape": [-2], "data_offsets": [0, 8]}},
+        {"w": {"dtype": "F9", "shape": [2], "data_offsets": [0, 8]}},
+        {"w": {"dtype": ["F32"], "shape": [2], "data_offsets": [0, 8]}},
+        {"w": {"dtype": "F32", "shape": [2]}},
+        {"w": 3},
+        {},
+        [1],
+        {"__metadata__": 3},
+        {name: {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]} for name in "vw"},
+    ],
+)
 def test_safetensors_headers_that_lie(tmp_path, header):
     text = json.dumps(header).encode()
     refuse(tmp_path, "odd.safetensors", len(text).to_bytes(8, "little") + text + b"\x00" * 8)

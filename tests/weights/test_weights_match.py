@@ -106,7 +106,7 @@ def test_integers_do_not_become_weights(model, state):
 
 
 def test_backbone_alone(model, state):
-    backbone = {k[len("backbone."):]: v for k, v in state.items() if k.startswith("backbone.")}
+    backbone = {k[len("backbone.") :]: v for k, v in state.items() if k.startswith("backbone.")}
     refused(model, backbone, r"holds the 'backbone\.' part alone")
 
 
@@ -138,15 +138,18 @@ def lazy(**spec):
         return MODELS.build(spec, offered={"num_classes": 4})
 
 
-@pytest.mark.parametrize("ours, theirs, cause", [
-    ({"backbone": "ResNet50"}, {"backbone": "ResNet101"}, "another backbone, or another depth"),
-    ({"backbone": "ResNet101"}, {"backbone": "ResNet50"}, "another backbone, or another depth"),
-    ({}, {"type": "DeepLabV3"}, "on the same backbone"),
-    ({"context": "GloRe"}, {}, "another context unit, none,"),
-    ({}, {"context": "GloRe"}, "another context unit, none,"),
-    ({}, {"num_classes": 19}, "trained with num_classes 19, the model has 4"),
-    ({"type": "GINet"}, {"type": "GINet", "num_classes": 19}, "trained with num_classes 19, the model has 4"),
-])
+@pytest.mark.parametrize(
+    "ours, theirs, cause",
+    [
+        ({"backbone": "ResNet50"}, {"backbone": "ResNet101"}, "another backbone, or another depth"),
+        ({"backbone": "ResNet101"}, {"backbone": "ResNet50"}, "another backbone, or another depth"),
+        ({}, {"type": "DeepLabV3"}, "on the same backbone"),
+        ({"context": "GloRe"}, {}, "another context unit, none,"),
+        ({}, {"context": "GloRe"}, "another context unit, none,"),
+        ({}, {"num_classes": 19}, "trained with num_classes 19, the model has 4"),
+        ({"type": "GINet"}, {"type": "GINet", "num_classes": 19}, "trained with num_classes 19, the model has 4"),
+    ],
+)
 def test_guesses_on_real_networks(ours, theirs, cause):
     model, other = lazy(**{"type": "PSPNet", **ours}), lazy(**{"type": "PSPNet", **theirs})
     state = {k: np.broadcast_to(np.float32(0), v.shape) for k, v in other.state_dict().items()}
@@ -177,7 +180,7 @@ def test_pretrained_share(model, state, caplog):
 
 @pytest.mark.parametrize("write, name", [(write_pdparams, "w.pdparams"), (write_safetensors, "w.safetensors")])
 def test_build_model_fills_the_backbone(tmp_path, state, write, name):
-    backbone = {k[len("backbone."):]: v for k, v in state.items() if k.startswith("backbone.")}
+    backbone = {k[len("backbone.") :]: v for k, v in state.items() if k.startswith("backbone.")}
     path = str(tmp_path / name)
     write(path, {**backbone, "fc.weight": np.ones((4, 9), np.float32)})
     built = arrays_of(build_model({**SPEC, "pretrained": path}))
@@ -223,26 +226,39 @@ def test_addresses(tmp_path, model, state):
 # -- origins --------------------------------------------------------------------------------------
 
 
+TORCHVISION = {
+    "conv1.weight": (64, 3, 7, 7),
+    "bn1.running_mean": (64,),
+    "layer1.0.conv1.weight": (64, 64, 1, 1),
+    "fc.weight": (1000, 512),
+    "fc.bias": (1000,),
+}
 
-TORCHVISION = {"conv1.weight": (64, 3, 7, 7), "bn1.running_mean": (64,), "layer1.0.conv1.weight": (64, 64, 1, 1),
-               "fc.weight": (1000, 512), "fc.bias": (1000,)}
 
-
-@pytest.mark.parametrize("shapes, origin", [
-    (TORCHVISION, "torchvision"),
-    ({f"backbone.{k}": v for k, v in TORCHVISION.items()}, "torchvision"),
-    ({"features.0.weight": (64, 3, 3, 3), "classifier.6.weight": (1000, 4096), "classifier.6.bias": (1000,)},
-     "torchvision"),
-    ({"features.0.weight": (64, 3, 3, 3), "classifier.6.weight": (4096, 1000), "classifier.6.bias": (1000,)},
-     "paddle.vision"),
-    ({"conv1.weight": (64, 3, 7, 7), "bn1._mean": (64,), "fc.weight": (512, 1000), "fc.bias": (1000,)},
-     "paddle.vision"),
-    ({"backbone.conv1_1._conv.weight": (32, 3, 3, 3), "backbone.conv1_1._batch_norm._mean": (32,)}, "paddleseg"),
-    ({"conv1_1_weight": (64, 3, 3, 3), "fc6_weight": (4096, 512, 7, 7)}, "caffe"),
-    ({"backbone.0.0.weight": (16, 3, 3, 3), "backbone.0.1.running_mean": (16,)}, "torchvision"),
-    ({"encoder.stem.running_var": (8,)}, "pytorch"),
-    ({"backbone.stages.0.0.conv.weight": (8, 3, 3, 3), "decode_head.weight": (3,)}, "native"),
-])
+@pytest.mark.parametrize(
+    "shapes, origin",
+    [
+        (TORCHVISION, "torchvision"),
+        ({f"backbone.{k}": v for k, v in TORCHVISION.items()}, "torchvision"),
+        (
+            {"features.0.weight": (64, 3, 3, 3), "classifier.6.weight": (1000, 4096), "classifier.6.bias": (1000,)},
+            "torchvision",
+        ),
+        (
+            {"features.0.weight": (64, 3, 3, 3), "classifier.6.weight": (4096, 1000), "classifier.6.bias": (1000,)},
+            "paddle.vision",
+        ),
+        (
+            {"conv1.weight": (64, 3, 7, 7), "bn1._mean": (64,), "fc.weight": (512, 1000), "fc.bias": (1000,)},
+            "paddle.vision",
+        ),
+        ({"backbone.conv1_1._conv.weight": (32, 3, 3, 3), "backbone.conv1_1._batch_norm._mean": (32,)}, "paddleseg"),
+        ({"conv1_1_weight": (64, 3, 3, 3), "fc6_weight": (4096, 512, 7, 7)}, "caffe"),
+        ({"backbone.0.0.weight": (16, 3, 3, 3), "backbone.0.1.running_mean": (16,)}, "torchvision"),
+        ({"encoder.stem.running_var": (8,)}, "pytorch"),
+        ({"backbone.stages.0.0.conv.weight": (8, 3, 3, 3), "decode_head.weight": (3,)}, "native"),
+    ],
+)
 def test_origins_by_their_names(shapes, origin):
     assert detect_origin({k: np.zeros(s, np.float32) for k, s in shapes.items()}) == origin
 
@@ -267,7 +283,7 @@ def test_the_error_names_the_origin(model):
 
 def test_registered_converters_are_used(tmp_path, model, state):
     """A file of an origin with a converter goes into the part that the converted names fit."""
-    backbone = {k[len("backbone."):]: v for k, v in state.items() if k.startswith("backbone.")}
+    backbone = {k[len("backbone.") :]: v for k, v in state.items() if k.startswith("backbone.")}
     foreign = {f"made_up/{k}": v for k, v in backbone.items()}
     path = str(tmp_path / "w.npz")
     np.savez(path, **foreign)
@@ -275,7 +291,7 @@ def test_registered_converters_are_used(tmp_path, model, state):
     try:
         with pytest.raises(CheckpointError, match="looks like made-up"):
             apply_pretrained(model, path)
-        origins.register("made-up", convert=lambda s, layer: {k[len("made_up/"):]: v for k, v in s.items()})
+        origins.register("made-up", convert=lambda s, layer: {k[len("made_up/") :]: v for k, v in s.items()})
         assert apply_pretrained(model, path).share == 1
         assert all((arrays_of(model)[f"backbone.{k}"] == v).all() for k, v in backbone.items())
     finally:

@@ -16,9 +16,18 @@ from paddleseg_lite.weights import read_object, read_weights, sniff, write_pdpar
 BASE = (np.arange(24, dtype=np.float32) / np.float32(7)).reshape(2, 3, 4)
 BF16 = ((BASE.view(np.uint32) + 0x7FFF + ((BASE.view(np.uint32) >> 16) & 1)) >> 16 << 16).view(np.float32)  # to nearest
 EXPECTED = {
-    "plain": BASE, "transposed": BASE.transpose(2, 0, 1), "part": BASE[1, :, 1::2], "half": BASE.astype(np.float16),
-    "bf16": BF16, "double": BASE.astype(np.float64), "tracked": np.array(5), "flag": np.array([True, False]),
-    "expanded": np.full(3, 1.5, np.float32), "empty": np.zeros((0, 3), np.float32), "parameter": BASE[0], "tied": BASE,
+    "plain": BASE,
+    "transposed": BASE.transpose(2, 0, 1),
+    "part": BASE[1, :, 1::2],
+    "half": BASE.astype(np.float16),
+    "bf16": BF16,
+    "double": BASE.astype(np.float64),
+    "tracked": np.array(5),
+    "flag": np.array([True, False]),
+    "expanded": np.full(3, 1.5, np.float32),
+    "empty": np.zeros((0, 3), np.float32),
+    "parameter": BASE[0],
+    "tied": BASE,
 }
 
 
@@ -33,9 +42,10 @@ def same(got, expected):
         np.testing.assert_array_equal(got[name], array, err_msg=name)
 
 
-@pytest.mark.parametrize("name, form", [
-    ("torch_zip.pth", "torch_zip"), ("torch_legacy.pth", "torch_legacy"), ("torch_nested.pth", "torch_zip"),
-])
+@pytest.mark.parametrize(
+    "name, form",
+    [("torch_zip.pth", "torch_zip"), ("torch_legacy.pth", "torch_legacy"), ("torch_nested.pth", "torch_zip")],
+)
 def test_pytorch_files(name, form):
     """Strides, views of a shared storage, and every element type, without PyTorch; wrappers and ``module.`` removed."""
     assert sniff(golden(name)) == form
@@ -104,8 +114,12 @@ def test_optimizer_file_of_this_paddle(tmp_path, layer):
 def test_slices_of_large_arrays(tmp_path):
     """Protocol 2 cannot carry 4 GB; Paddle cuts such an array up."""
     whole = np.arange(12.0).reshape(3, 4)
-    content = {"a@@.0": whole.ravel()[:7], "a@@.1": whole.ravel()[7:], "b": np.ones(2),
-               "UnpackBigParamInfor@@": {"a": {"OriginShape": (3, 4), "slices": ["a@@.0", "a@@.1"]}}}
+    content = {
+        "a@@.0": whole.ravel()[:7],
+        "a@@.1": whole.ravel()[7:],
+        "b": np.ones(2),
+        "UnpackBigParamInfor@@": {"a": {"OriginShape": (3, 4), "slices": ["a@@.0", "a@@.1"]}},
+    }
     path = tmp_path / "a.pdparams"
     path.write_bytes(pickle.dumps(content, protocol=2))
     got = read_weights(path)
@@ -115,8 +129,15 @@ def test_slices_of_large_arrays(tmp_path):
 
 @pytest.mark.parametrize("protocol", range(6))
 def test_numpy_pickles_of_every_protocol(tmp_path, protocol):
-    content = {"c": BASE, "f": np.asfortranarray(BASE), "big": BASE.astype(">f4"), "scalar": np.array(2.5),
-               "none": np.zeros((0, 2), np.int64), "bool": np.array([True, False]), "complex": BASE[0] * 1j}
+    content = {
+        "c": BASE,
+        "f": np.asfortranarray(BASE),
+        "big": BASE.astype(">f4"),
+        "scalar": np.array(2.5),
+        "none": np.zeros((0, 2), np.int64),
+        "bool": np.array([True, False]),
+        "complex": BASE[0] * 1j,
+    }
     path = tmp_path / "a.pdparams"
     path.write_bytes(pickle.dumps({**content, "lr": np.float64(0.1), "n": 2**70, "who": "é"}, protocol=protocol))
     got = read_weights(path)
@@ -175,8 +196,13 @@ TYPES = ("f8", "f4", "f2", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1", "?")
 
 
 @settings(deadline=None, max_examples=40)
-@given(st.dictionaries(st.text(max_size=8).filter(lambda s: s != "__metadata__"),
-                       st.tuples(st.sampled_from(TYPES), st.lists(st.integers(0, 3), max_size=4)), max_size=6))
+@given(
+    st.dictionaries(
+        st.text(max_size=8).filter(lambda s: s != "__metadata__"),
+        st.tuples(st.sampled_from(TYPES), st.lists(st.integers(0, 3), max_size=4)),
+        max_size=6,
+    )
+)
 def test_safetensors_agrees_with_the_package(tmp_path_factory, spec):
     folder = tmp_path_factory.mktemp("s")
     rng = np.random.default_rng(0)

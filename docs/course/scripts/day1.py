@@ -45,8 +45,13 @@ def train(net="pixel", lr=0.02, num_epochs=2, batch_size=8, num_samples=160):
 
     layers = [nn.Conv2D(3, 8, 1)]
     if net == "patch":
-        layers = [nn.Conv2D(3, 24, 3, padding=1), nn.ReLU(), nn.Conv2D(24, 24, 3, padding=1), nn.ReLU(),
-                  nn.Conv2D(24, 8, 3, padding=1)]
+        layers = [
+            nn.Conv2D(3, 24, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2D(24, 24, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2D(24, 8, 3, padding=1),
+        ]
     model = nn.Sequential(*layers)
     optimizer = paddle.optimizer.Adam(lr, parameters=model.parameters())
     train_set, val_set = scenes("train", num_samples), scenes("val", 24)

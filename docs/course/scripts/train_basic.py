@@ -24,8 +24,14 @@ NETS = {  # small versions; the papers' sizes are the defaults of each class
     "deeplab_v1": {"type": "DeepLabV1", **VGG},
     "deeplab_v2": {"type": "DeepLabV2", **VGG, "rates": [1, 2, 3, 4]},
     "deeplab_v3": {"type": "DeepLabV3", "backbone": R18, "aspp_rates": [2, 4, 6], "aspp_channels": 64},
-    "deeplab_v3plus": {"type": "DeepLabV3P", "backbone": {**R18, "output_stride": 16}, "aspp_rates": [1, 2, 3],
-                       "aspp_channels": 64, "low_channels": 24, "decoder_channels": 64},
+    "deeplab_v3plus": {
+        "type": "DeepLabV3P",
+        "backbone": {**R18, "output_stride": 16},
+        "aspp_rates": [1, 2, 3],
+        "aspp_channels": 64,
+        "low_channels": 24,
+        "decoder_channels": 64,
+    },
     "glore": {"type": "GloRe", "backbone": R18, "reduce_channels": 128, "num_state": 32, "num_nodes": 16},
     "gcu": {"type": "GCUNet", "backbone": R18, "reduce_channels": 64},
     "ginet": {"type": "GINet", "backbone": R18, "reduce_channels": 128, "num_state": 32, "num_nodes": 16},
@@ -58,8 +64,10 @@ def train(net="unet", lr=2e-3, num_epochs=2, batch_size=8, num_samples=400, size
     started = time.perf_counter()
     for step, batch in enumerate(data.train_batches(train_set, schedule, seed=0, stop_iter=steps), 1):
         outputs = model(batch["image"])  # {"out": [N, K, H, W], "aux": ..., "presence": [N, K]}, raw logits
-        loss = sum(LOSS_WEIGHTS[name] * (presence if name == "presence" else cross_entropy)(value, batch["label"])
-                   for name, value in outputs.items())
+        loss = sum(
+            LOSS_WEIGHTS[name] * (presence if name == "presence" else cross_entropy)(value, batch["label"])
+            for name, value in outputs.items()
+        )
         loss.backward()
         optimizer.step()
         optimizer.clear_grad()

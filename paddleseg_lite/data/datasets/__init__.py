@@ -11,5 +11,16 @@ from .pascal_context import PascalContext
 from .scenes import Scenes
 from .voc import PascalVOC
 
-__all__ = ["ADE20K", "CamVid", "Cityscapes", "ContextScenes", "Dataset", "FileDataset", "PascalContext", "PascalVOC",
-           "Scenes", "SegDataset", "bayes_optimal"]
+__all__ = [
+    "ADE20K",
+    "CamVid",
+    "Cityscapes",
+    "ContextScenes",
+    "Dataset",
+    "FileDataset",
+    "PascalContext",
+    "PascalVOC",
+    "Scenes",
+    "SegDataset",
+    "bayes_optimal",
+]

@@ -26,7 +26,7 @@ import numpy as np
 
 from ...errors import ConfigError, DataError
 from ..cache import DecodedCache, cache_path
-from ..labels import LabelMap
+from ..label_map import LabelMap
 from ..palette import parse_palette, voc_palette
 from ..transforms.base import Sample
 from ..transforms.compose import Compose
@@ -59,10 +59,21 @@ class SegDataset:
     fixed_names: Sequence[str] | None = None
     fixed_palette: Any = None
 
-    def __init__(self, *, num_classes: int | None = None, class_names: Sequence[str] | None = None, palette: Any = None,
-                 mode: str = "train", transforms: Sequence[Any] | None = None, ignore_index: int = 255,
-                 label_map: Mapping[int, int] | None = None, img_channels: int = 3, cache: str | None = None,
-                 cache_bytes: int = 2 << 30, cache_dir: str = "~/.cache/paddleseg_lite"):
+    def __init__(
+        self,
+        *,
+        num_classes: int | None = None,
+        class_names: Sequence[str] | None = None,
+        palette: Any = None,
+        mode: str = "train",
+        transforms: Sequence[Any] | None = None,
+        ignore_index: int = 255,
+        label_map: Mapping[int, int] | None = None,
+        img_channels: int = 3,
+        cache: str | None = None,
+        cache_bytes: int = 2 << 30,
+        cache_dir: str = "~/.cache/paddleseg_lite",
+    ):
         num_classes = self._agree(num_classes)
         if mode not in MODES:
             raise ConfigError(f"dataset mode is one of {', '.join(MODES)}, but got {mode!r}.")
@@ -147,8 +158,18 @@ class SegDataset:
 
     def fingerprint(self) -> str:
         """What decoded samples depend on: a change makes a new disk cache."""
-        return repr((type(self).__name__, len(self), self.num_classes, self.ignore_index, self.mode,
-                     sorted(self.labels.mapping.items()), self.img_channels, self._cache_settings[1]))
+        return repr(
+            (
+                type(self).__name__,
+                len(self),
+                self.num_classes,
+                self.ignore_index,
+                self.mode,
+                sorted(self.labels.mapping.items()),
+                self.img_channels,
+                self._cache_settings[1],
+            )
+        )
 
     def __getstate__(self):
         return {**self.__dict__, "_cache": None}  # a mapping cannot be sent; forked workers inherit it instead
@@ -181,7 +202,8 @@ class SegDataset:
         if label.shape != size:
             turned = (
                 " The sides are swapped: one of the files carries an EXIF orientation and the other does not."
-                if label.shape == size[::-1] else ""
+                if label.shape == size[::-1]
+                else ""
             )
             raise DataError(
                 f"label {path} is {label.shape[1]} x {label.shape[0]}, but its image {sample['meta'].get('path')} is "

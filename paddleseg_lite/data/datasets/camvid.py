@@ -39,10 +39,24 @@ class CamVid(ListDataset):
     fixed_names = tuple(name for name, _ in CAMVID_CLASSES)
     fixed_palette = tuple(colour for _, colour in CAMVID_CLASSES)
 
-    def __init__(self, *, dataset_root: str, mode: str = "train", train_path: str = "train.txt",
-                 val_path: str = "val.txt", test_path: str = "test.txt", **kwargs):
-        super().__init__(dataset_root=dataset_root, mode=mode, train_path=train_path, val_path=val_path,
-                         test_path=test_path, **kwargs)
+    def __init__(
+        self,
+        *,
+        dataset_root: str,
+        mode: str = "train",
+        train_path: str = "train.txt",
+        val_path: str = "val.txt",
+        test_path: str = "test.txt",
+        **kwargs,
+    ):
+        super().__init__(
+            dataset_root=dataset_root,
+            mode=mode,
+            train_path=train_path,
+            val_path=val_path,
+            test_path=test_path,
+            **kwargs,
+        )
 
     def default_label_map(self):
         return {VOID: self.ignore_index}

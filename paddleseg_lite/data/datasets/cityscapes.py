@@ -51,14 +51,19 @@ class Cityscapes(FileDataset):
 
     def __init__(self, *, dataset_root: str, mode: str = "train", **kwargs):
         root = expand(dataset_root)
-        need_folder(root, (f"leftImg8bit/{mode}",) if mode == "test" else (f"leftImg8bit/{mode}", f"gtFine/{mode}"),
-                    "Cityscapes", "Set dataset_root to the folder with leftImg8bit and gtFine, unpacked from "
-                    "leftImg8bit_trainvaltest.zip and gtFine_trainvaltest.zip.")
+        need_folder(
+            root,
+            (f"leftImg8bit/{mode}",) if mode == "test" else (f"leftImg8bit/{mode}", f"gtFine/{mode}"),
+            "Cityscapes",
+            "Set dataset_root to the folder with leftImg8bit and gtFine, unpacked from "
+            "leftImg8bit_trainvaltest.zip and gtFine_trainvaltest.zip.",
+        )
         images = sorted((root / "leftImg8bit" / mode).glob("*/*_leftImg8bit.png"))
         self.kind = "labelIds" if mode == "test" else _label_kind(root / "gtFine" / mode)
         super().__init__(mode=mode, **kwargs)
-        self.set_items(((image, _label_of(root, mode, image, self.kind)) for image in images),
-                       str(root / "leftImg8bit" / mode))
+        self.set_items(
+            ((image, _label_of(root, mode, image, self.kind)) for image in images), str(root / "leftImg8bit" / mode)
+        )
 
     def default_label_map(self):
         return label_ids(self.ignore_index) if self.kind == "labelIds" else {255: self.ignore_index}

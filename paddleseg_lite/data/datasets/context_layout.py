@@ -49,8 +49,14 @@ class Layout:
     sides: tuple = field(default=(), repr=False)  # spatial: where partners may stand, left and right
 
 
-def make_layout(rng: np.random.Generator, kind: str, size: tuple[int, int], distance: int, difficulty: float,
-                reliability: float = 1.0) -> Layout:
+def make_layout(
+    rng: np.random.Generator,
+    kind: str,
+    size: tuple[int, int],
+    distance: int,
+    difficulty: float,
+    reliability: float = 1.0,
+) -> Layout:
     """Draw a layout.
 
     Raises:
@@ -107,8 +113,16 @@ def _prior(rng, size, distance, difficulty, count):
         marks += [mark] if mark else []
     truth = int(rng.integers(1, 3))
     objects = tuple(replace(o, value=truth) for o in objects)
-    return Layout("prior", size, regions, (), objects, (replace(cue, value=truth),), (truth,) * len(objects),
-                  distractors=tuple(marks))
+    return Layout(
+        "prior",
+        size,
+        regions,
+        (),
+        objects,
+        (replace(cue, value=truth),),
+        (truth,) * len(objects),
+        distractors=tuple(marks),
+    )
 
 
 def _semantic(rng, size, distance, difficulty, count):

@@ -52,9 +52,19 @@ class ContextScenes(SegDataset):
         **kwargs: as :class:`~.base.SegDataset`.
     """
 
-    def __init__(self, *, kind: str | Sequence[str] = "prior", num_samples: int = 1000, size=(96, 96), seed: int = 0,
-                 difficulty: float = 0.5, cue_distance: int = 14, reliability: float = 1.0, mode: str = "train",
-                 **kwargs):
+    def __init__(
+        self,
+        *,
+        kind: str | Sequence[str] = "prior",
+        num_samples: int = 1000,
+        size=(96, 96),
+        seed: int = 0,
+        difficulty: float = 0.5,
+        cue_distance: int = 14,
+        reliability: float = 1.0,
+        mode: str = "train",
+        **kwargs,
+    ):
         kinds = (kind,) if isinstance(kind, str) else tuple(kind)
         unknown = [k for k in kinds if k not in KINDS]
         if unknown or not kinds:
@@ -94,8 +104,9 @@ class ContextScenes(SegDataset):
         kind = self.kind_of(index)
         key = (_MODES[self.mode], KINDS.index(kind), index)
         place, noise = np.random.SeedSequence(self.seed, spawn_key=key).spawn(2)
-        layout = make_layout(np.random.default_rng(place), kind, self.size, self.cue_distance, self.difficulty,
-                             self.reliability)
+        layout = make_layout(
+            np.random.default_rng(place), kind, self.size, self.cue_distance, self.difficulty, self.reliability
+        )
         return layout, np.random.default_rng(noise)
 
     def read(self, index):
@@ -115,8 +126,16 @@ class ContextScenes(SegDataset):
         return super().fingerprint() + repr(settings)
 
 
-def bayes_optimal(kind: str, *, size=(96, 96), difficulty: float = 0.5, cue_distance: int = 14,
-                  reliability: float = 1.0, samples: int = 500, seed: int = 0) -> dict[str, dict[str, float]]:
+def bayes_optimal(
+    kind: str,
+    *,
+    size=(96, 96),
+    difficulty: float = 0.5,
+    cue_distance: int = 14,
+    reliability: float = 1.0,
+    samples: int = 500,
+    seed: int = 0,
+) -> dict[str, dict[str, float]]:
     """Best scores that a given knowledge allows, by Monte Carlo over the generator's layouts.
 
     All three predictors find every object pixel; they differ in how they name it:
@@ -131,8 +150,16 @@ def bayes_optimal(kind: str, *, size=(96, 96), difficulty: float = 0.5, cue_dist
         ``{predictor: {"object_accuracy", "object_miou", "miou"}}``, object_miou over the
         two object classes, miou with the background (its IoU is 1).
     """
-    dataset = ContextScenes(kind=kind, num_samples=samples, size=size, seed=seed, difficulty=difficulty,
-                            cue_distance=cue_distance, reliability=reliability, mode="test")
+    dataset = ContextScenes(
+        kind=kind,
+        num_samples=samples,
+        size=size,
+        seed=seed,
+        difficulty=difficulty,
+        cue_distance=cue_distance,
+        reliability=reliability,
+        mode="test",
+    )
     confusion = {name: np.zeros((2, 2)) for name in ("without_context", "cues_only", "with_context")}
     for index in range(samples):
         layout, _ = dataset.layout(index)

@@ -31,9 +31,19 @@ class ListDataset(FileDataset):
         DataError: the list is missing or empty, a line is malformed, files are missing.
     """
 
-    def __init__(self, *, dataset_root: str, mode: str = "train", num_classes: int | None = None,
-                 train_path: str | None = None, val_path: str | None = None, test_path: str | None = None,
-                 separator: str | None = None, class_names: Sequence[str] | str | None = None, **kwargs):
+    def __init__(
+        self,
+        *,
+        dataset_root: str,
+        mode: str = "train",
+        num_classes: int | None = None,
+        train_path: str | None = None,
+        val_path: str | None = None,
+        test_path: str | None = None,
+        separator: str | None = None,
+        class_names: Sequence[str] | str | None = None,
+        **kwargs,
+    ):
         root = expand(dataset_root)
         if self.fixed_names is None or class_names is not None:
             class_names = find_names(root, class_names, num_classes)

@@ -14,11 +14,65 @@ from .base import expand
 from .files import FileDataset, need_folder, read_lines
 
 PASCAL_CONTEXT_CLASSES = (
-    "aeroplane", "bag", "bed", "bedclothes", "bench", "bicycle", "bird", "boat", "book", "bottle", "building", "bus",
-    "cabinet", "car", "cat", "ceiling", "chair", "cloth", "computer", "cow", "cup", "curtain", "dog", "door", "fence",
-    "floor", "flower", "food", "grass", "ground", "horse", "keyboard", "light", "motorbike", "mountain", "mouse",
-    "person", "plate", "platform", "pottedplant", "road", "rock", "sheep", "shelves", "sidewalk", "sign", "sky",
-    "snow", "sofa", "table", "track", "train", "tree", "truck", "tvmonitor", "wall", "water", "window", "wood",
+    "aeroplane",
+    "bag",
+    "bed",
+    "bedclothes",
+    "bench",
+    "bicycle",
+    "bird",
+    "boat",
+    "book",
+    "bottle",
+    "building",
+    "bus",
+    "cabinet",
+    "car",
+    "cat",
+    "ceiling",
+    "chair",
+    "cloth",
+    "computer",
+    "cow",
+    "cup",
+    "curtain",
+    "dog",
+    "door",
+    "fence",
+    "floor",
+    "flower",
+    "food",
+    "grass",
+    "ground",
+    "horse",
+    "keyboard",
+    "light",
+    "motorbike",
+    "mountain",
+    "mouse",
+    "person",
+    "plate",
+    "platform",
+    "pottedplant",
+    "road",
+    "rock",
+    "sheep",
+    "shelves",
+    "sidewalk",
+    "sign",
+    "sky",
+    "snow",
+    "sofa",
+    "table",
+    "track",
+    "train",
+    "tree",
+    "truck",
+    "tvmonitor",
+    "wall",
+    "water",
+    "window",
+    "wood",
 )
 
 
@@ -41,8 +95,12 @@ class PascalContext(FileDataset):
         super().__init__(mode="train" if mode.startswith("train") else mode, **kwargs)
         root = expand(dataset_root)
         root = root / "VOC2010" if (root / "VOC2010").is_dir() else root
-        need_folder(root, ("JPEGImages", "Context", "ImageSets/Segmentation"), "PascalContext",
-                    "Set dataset_root to VOC2010 with the labels of PASCAL-Context as PNG ids in Context.")
+        need_folder(
+            root,
+            ("JPEGImages", "Context", "ImageSets/Segmentation"),
+            "PascalContext",
+            "Set dataset_root to VOC2010 with the labels of PASCAL-Context as PNG ids in Context.",
+        )
         path = root / "ImageSets" / "Segmentation" / f"{mode}_context.txt"
         names = [line for _, line in read_lines(path, "PascalContext")]
         self.set_items(((root / "JPEGImages" / f"{n}.jpg", root / "Context" / f"{n}.png") for n in names), str(path))

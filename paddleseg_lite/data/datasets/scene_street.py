@@ -71,8 +71,12 @@ class Street:
         return self.canvas.finish(self.rng, gain, cast, round(noise * 255 * 16)), self.canvas.label
 
     def sky(self):
-        top, low = [((70, 130, 210), (170, 205, 235)), ((150, 160, 172), (200, 204, 208)),
-                    ((95, 105, 165), (240, 180, 140)), ((110, 165, 220), (225, 232, 235))][self.rng.integers(4)]
+        top, low = [
+            ((70, 130, 210), (170, 205, 235)),
+            ((150, 160, 172), (200, 204, 208)),
+            ((95, 105, 165), (240, 180, 140)),
+            ((110, 165, 220), (225, 232, 235)),
+        ][self.rng.integers(4)]
         top, low = self.tint(top, 10), self.tint(low, 8)
         steps = np.arange(self.height)[:, None, None]
         self.canvas.colour[:] = top + (low - top) * np.minimum(steps, self.horizon) // max(1, self.horizon)
@@ -85,8 +89,14 @@ class Street:
         """A line of far woods."""
         rise = self.pixels(self.between(4, 10))
         hills = self.canvas.clouds[0] * rise // 160 + self.canvas.blotches[1] * rise // 320
-        self.canvas.below(self.horizon - rise - hills, TREE, self.tint((70, 104, 78), 8), bottom=self.horizon + 2,
-                          blotches=18, grain=8)
+        self.canvas.below(
+            self.horizon - rise - hills,
+            TREE,
+            self.tint((70, 104, 78), 8),
+            bottom=self.horizon + 2,
+            blotches=18,
+            grain=8,
+        )
 
     def buildings(self):
         x = -self.pixels(self.between(0, 14))
@@ -104,15 +114,32 @@ class Street:
         lit = 60 if self.chance(0.25) else -self.count(45, 75)
         side = np.where(x > w - max(2, w // 6), -24, 0)  # the wall turned away from the sun
         overlay = window * lit + side
-        self.canvas.rectangle(base - h, base, left, left + w, BUILDING, wall, grain=7, blotches=9,
-                              overlay=overlay[max(0, h - base):, max(0, -left):])
+        self.canvas.rectangle(
+            base - h,
+            base,
+            left,
+            left + w,
+            BUILDING,
+            wall,
+            grain=7,
+            blotches=9,
+            overlay=overlay[max(0, h - base) :, max(0, -left) :],
+        )
         if self.chance(0.5):  # a roof
             rise, over = self.pixels(self.between(3, 8)), self.pixels(1)
             roof = self.pick([(110, 52, 44), (74, 74, 82), (120, 84, 60)], 8)
             ridge = self.between(0.3, 0.7) * w
-            self.canvas.polygon([(base - h, left - over), (base - h - rise, left + ridge - w * 0.15),
-                                 (base - h - rise, left + ridge + w * 0.15), (base - h, left + w + over)],
-                                BUILDING, roof, grain=10)
+            self.canvas.polygon(
+                [
+                    (base - h, left - over),
+                    (base - h - rise, left + ridge - w * 0.15),
+                    (base - h - rise, left + ridge + w * 0.15),
+                    (base - h, left + w + over),
+                ],
+                BUILDING,
+                roof,
+                grain=10,
+            )
 
     def land(self):
         h, w, horizon = self.height, self.width, self.horizon
@@ -123,16 +150,23 @@ class Street:
         mouth = self.pixels(2.5)
         asphalt = self.tint((98, 98, 104), 8)
         left, right = self.bottom
-        self.canvas.polygon([(h, left), (horizon, self.vanish - mouth), (horizon, self.vanish + mouth), (h, right)],
-                            ROAD, asphalt, grain=9, blotches=7, rows=depth // 2)
+        self.canvas.polygon(
+            [(h, left), (horizon, self.vanish - mouth), (horizon, self.vanish + mouth), (h, right)],
+            ROAD,
+            asphalt,
+            grain=9,
+            blotches=7,
+            rows=depth // 2,
+        )
         paint = self.tint((222, 222, 214), 8)
         for i in range(7):  # dashes of the middle line
             near, far = ((i + part) / 7 for part in (0.05, 0.55))
-            y0, y1 = horizon + (h - horizon) * near ** 2, horizon + (h - horizon) * far ** 2
-            half0, half1 = (0.028 * (right - left) * f ** 2 + 0.3 for f in (near, far))
-            c0, c1 = self.middle(near ** 2), self.middle(far ** 2)
-            self.canvas.polygon([(y1, c1 - half1), (y0, c0 - half0), (y0, c0 + half0), (y1, c1 + half1)], ROAD, paint,
-                                grain=8)
+            y0, y1 = horizon + (h - horizon) * near**2, horizon + (h - horizon) * far**2
+            half0, half1 = (0.028 * (right - left) * f**2 + 0.3 for f in (near, far))
+            c0, c1 = self.middle(near**2), self.middle(far**2)
+            self.canvas.polygon(
+                [(y1, c1 - half1), (y0, c0 - half0), (y0, c0 + half0), (y1, c1 + half1)], ROAD, paint, grain=8
+            )
 
     def middle(self, near):
         """Column of the road's middle at ``near`` (0: horizon, 1: lower edge)."""
@@ -168,13 +202,15 @@ class Street:
         size = self.pixels(9 + 22 * near + self.between(-2, 4))
         x, trunk = self.beside(near), self.pixels(2 + 4 * near, 2)
         self.canvas.shade(base, x, size * 0.22, size * 0.8, -35)
-        self.canvas.rectangle(base - size, base, x - trunk / 2, x - trunk / 2 + trunk, TREE, self.tint((92, 66, 42), 8),
-                              grain=14)
+        self.canvas.rectangle(
+            base - size, base, x - trunk / 2, x - trunk / 2 + trunk, TREE, self.tint((92, 66, 42), 8), grain=14
+        )
         leaves = self.pick([(44, 92, 40), (66, 112, 44), (38, 76, 50), (112, 104, 40)], 10)
         for _ in range(4):
             cy, cx = base - size * self.between(1.1, 1.7), x + size * self.between(-0.4, 0.4)
-            self.canvas.ellipse(cy, cx, size * 0.55, size * 0.6, TREE, leaves + self.count(-10, 10), ragged=45,
-                                grain=30, blotches=26)
+            self.canvas.ellipse(
+                cy, cx, size * 0.55, size * 0.6, TREE, leaves + self.count(-10, 10), ragged=45, grain=30, blotches=26
+            )
 
     def car(self, near, base):
         w, h = self.pixels(15 + 28 * near), self.pixels(6 + 11 * near, 6)
@@ -185,10 +221,28 @@ class Street:
         glass, tyre = self.tint((58, 72, 88), 8), self.tint((26, 26, 28), 4)
         self.canvas.shade(base, x, max(2, h * 0.25), w * 0.6, -45)
         roof = max(3, round(h * 0.55))
-        self.canvas.polygon([(top, left + w * 0.14), (top - roof, left + w * 0.3), (top - roof, left + w * 0.74),
-                             (top, left + w * 0.9)], CAR, body, grain=5)
-        self.canvas.polygon([(top, left + w * 0.22), (top - roof + 1, left + w * 0.34),
-                             (top - roof + 1, left + w * 0.7), (top, left + w * 0.82)], CAR, glass, grain=5)
+        self.canvas.polygon(
+            [
+                (top, left + w * 0.14),
+                (top - roof, left + w * 0.3),
+                (top - roof, left + w * 0.74),
+                (top, left + w * 0.9),
+            ],
+            CAR,
+            body,
+            grain=5,
+        )
+        self.canvas.polygon(
+            [
+                (top, left + w * 0.22),
+                (top - roof + 1, left + w * 0.34),
+                (top - roof + 1, left + w * 0.7),
+                (top, left + w * 0.82),
+            ],
+            CAR,
+            glass,
+            grain=5,
+        )
         shine = -np.arange(h)[:, None] * 34 // max(1, h)
         self.canvas.rectangle(top, top + h - max(1, h // 4), left, left + w, CAR, body, grain=5, rows=shine)
         for at in (0.2, 0.8):
@@ -227,20 +281,30 @@ class Street:
         self.canvas.rectangle(base - h, base, x, x + w, POLE, self.tint((120, 122, 124), 6), grain=8)
         cy, cx = base - h, x + w / 2
         rim, face = [((200, 30, 36), (240, 240, 236)), ((30, 70, 180), (60, 110, 220)), ((236, 190, 20), (30, 30, 30))][
-            self.rng.integers(3)]
+            self.rng.integers(3)
+        ]
         if self.chance(0.5):
             self.canvas.ellipse(cy, cx, radius, radius, SIGN, self.tint(rim, 8), grain=5)
             self.canvas.ellipse(cy, cx, radius * 0.55, radius * 0.55, SIGN, self.tint(face, 8), grain=5)
         else:
             self.canvas.rectangle(cy - radius, cy + radius, cx - radius, cx + radius, SIGN, self.tint(rim, 8), grain=5)
-            self.canvas.rectangle(cy - radius / 2, cy + radius / 2, cx - radius / 2, cx + radius / 2, SIGN,
-                                  self.tint(face, 8), grain=5)
+            self.canvas.rectangle(
+                cy - radius / 2, cy + radius / 2, cx - radius / 2, cx + radius / 2, SIGN, self.tint(face, 8), grain=5
+            )
 
     def wires(self):
         thickness = self.pixels(3, 3)
         y = self.horizon * self.between(0.12, 0.35)
         slope = self.height * self.between(-0.08, 0.08)
         for _ in range(self.count(1, 2)):
-            self.canvas.cable(y, -1, y + slope, self.width + 1, self.height * self.between(0.01, 0.05), thickness, WIRE,
-                              self.tint((24, 24, 28), 4))
+            self.canvas.cable(
+                y,
+                -1,
+                y + slope,
+                self.width + 1,
+                self.height * self.between(0.01, 0.05),
+                thickness,
+                WIRE,
+                self.tint((24, 24, 28), 4),
+            )
             y += self.pixels(self.between(8, 12))

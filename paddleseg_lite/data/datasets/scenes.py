@@ -35,8 +35,18 @@ class Scenes(SegDataset):
         **kwargs: as :class:`~.base.SegDataset`.
     """
 
-    def __init__(self, *, num_samples: int = 400, size=(96, 96), num_classes: int = 8, seed: int = 0,
-                 noise: float = 0.03, difficulty: float = 0.5, mode: str = "train", **kwargs):
+    def __init__(
+        self,
+        *,
+        num_samples: int = 400,
+        size=(96, 96),
+        num_classes: int = 8,
+        seed: int = 0,
+        noise: float = 0.03,
+        difficulty: float = 0.5,
+        mode: str = "train",
+        **kwargs,
+    ):
         if not isinstance(num_classes, int) or not 6 <= num_classes <= 10:
             raise ConfigError(f"Scenes num_classes is 6 to 10, but got {num_classes!r}.")
         good = isinstance(size, (list, tuple)) and len(size) == 2 and all(isinstance(s, int) and s >= 32 for s in size)
@@ -62,8 +72,15 @@ class Scenes(SegDataset):
         return {"path": f"scenes/{self.mode}-{self.seed}-{index:06d}.png", "label_path": None}
 
     def read(self, index):
-        image, label = render_scene(self.seed, self.mode, index, size=self.size, num_classes=self.num_classes,
-                                    noise=self.noise, difficulty=self.difficulty)
+        image, label = render_scene(
+            self.seed,
+            self.mode,
+            index,
+            size=self.size,
+            num_classes=self.num_classes,
+            noise=self.noise,
+            difficulty=self.difficulty,
+        )
         sample = {"image": image, "meta": self.describe(index)}
         if self.mode != "test":
             sample["label"] = label
@@ -77,8 +94,16 @@ class Scenes(SegDataset):
         return super().fingerprint() + repr((self.size, self.seed, self.noise, self.difficulty, "v1"))
 
 
-def render_scene(seed: int, mode: str, index: int, *, size=(96, 96), num_classes: int = 8, noise: float = 0.03,
-                 difficulty: float = 0.5) -> tuple[np.ndarray, np.ndarray]:
+def render_scene(
+    seed: int,
+    mode: str,
+    index: int,
+    *,
+    size=(96, 96),
+    num_classes: int = 8,
+    noise: float = 0.03,
+    difficulty: float = 0.5,
+) -> tuple[np.ndarray, np.ndarray]:
     """Draw one scene: uint8 RGB [H, W, 3] and uint8 ids [H, W]."""
     sequence = np.random.SeedSequence(seed, spawn_key=(_MODES[mode], index))
     return Street(np.random.Generator(np.random.PCG64(sequence)), size, num_classes, difficulty).paint(noise)

@@ -14,8 +14,27 @@ from .base import expand
 from .files import FileDataset, need_folder, read_lines
 
 VOC_CLASSES = (
-    "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
-    "diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",
+    "background",
+    "aeroplane",
+    "bicycle",
+    "bird",
+    "boat",
+    "bottle",
+    "bus",
+    "car",
+    "cat",
+    "chair",
+    "cow",
+    "diningtable",
+    "dog",
+    "horse",
+    "motorbike",
+    "person",
+    "pottedplant",
+    "sheep",
+    "sofa",
+    "train",
+    "tvmonitor",
 )
 
 
@@ -39,8 +58,12 @@ class PascalVOC(FileDataset):
         super().__init__(mode="train" if mode.startswith("train") else mode, **kwargs)
         root = expand(dataset_root)
         root = root / "VOC2012" if (root / "VOC2012").is_dir() else root
-        need_folder(root, ("JPEGImages", "ImageSets/Segmentation"), "PascalVOC",
-                    "Set dataset_root to VOCdevkit (or VOC2012), as unpacked from VOCtrainval_11-May-2012.tar.")
+        need_folder(
+            root,
+            ("JPEGImages", "ImageSets/Segmentation"),
+            "PascalVOC",
+            "Set dataset_root to VOCdevkit (or VOC2012), as unpacked from VOCtrainval_11-May-2012.tar.",
+        )
         sets = root / "ImageSets" / "Segmentation"
         lists = _augmented(root, sets) if mode == "trainaug" else [(sets / f"{mode}.txt", "SegmentationClass")]
         pairs = (pair for path, labels in lists for pair in _pairs(root, path, labels))
@@ -48,9 +71,12 @@ class PascalVOC(FileDataset):
 
 
 def _augmented(root: Path, sets: Path) -> list[tuple[Path, str]]:
-    need_folder(root, ("SegmentationClassAug",), "PascalVOC trainaug",
-                "It holds the labels of Hariharan et al. (SBD) as PNG files of ids: "
-                "tools/prepare.py voc_aug makes it.")
+    need_folder(
+        root,
+        ("SegmentationClassAug",),
+        "PascalVOC trainaug",
+        "It holds the labels of Hariharan et al. (SBD) as PNG files of ids: tools/prepare.py voc_aug makes it.",
+    )
     for name in ("trainaug.txt", "train_aug.txt"):
         if (sets / name).is_file():
             return [(sets / name, "SegmentationClassAug")]

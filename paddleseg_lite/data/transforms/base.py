@@ -52,8 +52,9 @@ class Transform:
         return f"{type(self).__name__}({arguments})"
 
 
-def geometric(sample: Sample, image: Callable, label: Callable, weight: Callable | None = None,
-              undo: tuple | None = None) -> Sample:
+def geometric(
+    sample: Sample, image: Callable, label: Callable, weight: Callable | None = None, undo: tuple | None = None
+) -> Sample:
     """Apply one geometric change to everything in a sample that has pixels.
 
     Args:

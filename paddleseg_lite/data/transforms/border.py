@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...registry import TRANSFORMS
-from ..weights import unet_border_weight
+from ..border_weights import unet_border_weight
 from .base import Transform
 
 
@@ -26,7 +26,11 @@ class UNetBorderWeight(Transform):
         if sample.get("label") is None:
             return sample
         weight = unet_border_weight(
-            sample["label"], w0=self.w0, sigma=self.sigma, class_weights=self.class_weights,
-            background=self.background, ignore_index=self.ignore_index,
+            sample["label"],
+            w0=self.w0,
+            sigma=self.sigma,
+            class_weights=self.class_weights,
+            background=self.background,
+            ignore_index=self.ignore_index,
         )
         return {**sample, "weight": weight}

@@ -30,8 +30,16 @@ class ElasticDeformation(Transform):
 
     random = True
 
-    def __init__(self, *, sigma=10.0, grid_size=3, prob=1.0, border="reflect", im_padding_value=127.5,
-                 label_padding_value=LABEL_PADDING):
+    def __init__(
+        self,
+        *,
+        sigma=10.0,
+        grid_size=3,
+        prob=1.0,
+        border="reflect",
+        im_padding_value=127.5,
+        label_padding_value=LABEL_PADDING,
+    ):
         if not sigma >= 0 or not isinstance(grid_size, int) or grid_size < 2:
             raise ConfigError("ElasticDeformation needs sigma >= 0 (pixels) and an integer grid_size of 2 or more.")
         if border not in ("reflect", "constant"):
@@ -73,12 +81,9 @@ def _cubic_matrix(points: int, size: int) -> np.ndarray:
     at = np.linspace(0, points - 1, size)
     base = np.minimum(at.astype(int), points - 2)
     t = at - base
-    weights = np.stack([
-        ((-t + 2) * t - 1) * t / 2,
-        ((3 * t - 5) * t * t + 2) / 2,
-        ((-3 * t + 4) * t + 1) * t / 2,
-        (t - 1) * t * t / 2,
-    ])
+    weights = np.stack(
+        [((-t + 2) * t - 1) * t / 2, ((3 * t - 5) * t * t + 2) / 2, ((-3 * t + 4) * t + 1) * t / 2, (t - 1) * t * t / 2]
+    )
     matrix = np.zeros((size, points))
     for k in range(4):
         np.add.at(matrix, (np.arange(size), np.clip(base + k - 1, 0, points - 1)), weights[k])

@@ -65,8 +65,16 @@ class RandomPaddingCrop(Transform):
 
     random = True
 
-    def __init__(self, *, crop_size=(512, 512), im_padding_value=IMAGE_PADDING, label_padding_value=LABEL_PADDING,
-                 category_max_ratio=1.0, ignore_index=255, loop_times=10):
+    def __init__(
+        self,
+        *,
+        crop_size=(512, 512),
+        im_padding_value=IMAGE_PADDING,
+        label_padding_value=LABEL_PADDING,
+        category_max_ratio=1.0,
+        ignore_index=255,
+        loop_times=10,
+    ):
         self.crop_size = tuple(size_pair(crop_size, "RandomPaddingCrop crop_size")[::-1])
         if not category_max_ratio > 0 or loop_times < 1:
             raise ConfigError("RandomPaddingCrop needs category_max_ratio > 0 and loop_times >= 1.")

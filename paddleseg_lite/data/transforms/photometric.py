@@ -35,9 +35,20 @@ class RandomDistort(Photometric):
     The formulas are Pillow's ``ImageEnhance`` ones, which PaddleSeg uses.
     """
 
-    def __init__(self, *, brightness_range=0.5, brightness_prob=0.5, contrast_range=0.5, contrast_prob=0.5,
-                 saturation_range=0.5, saturation_prob=0.5, hue_range=18, hue_prob=0.5,
-                 sharpness_range=0.5, sharpness_prob=0):
+    def __init__(
+        self,
+        *,
+        brightness_range=0.5,
+        brightness_prob=0.5,
+        contrast_range=0.5,
+        contrast_prob=0.5,
+        saturation_range=0.5,
+        saturation_prob=0.5,
+        hue_range=18,
+        hue_prob=0.5,
+        sharpness_range=0.5,
+        sharpness_prob=0,
+    ):
         self.brightness_range, self.brightness_prob = brightness_range, brightness_prob
         self.contrast_range, self.contrast_prob = contrast_range, contrast_prob
         self.saturation_range, self.saturation_prob = saturation_range, saturation_prob

@@ -21,8 +21,14 @@ from .labelme import read_json
 from .rle import decode_rle
 
 
-def coco_job(annotations: Path, images: Path, *, panoptic: Path | None = None, class_names: list[str] | None = None,
-             crowd: str = "keep") -> Job:
+def coco_job(
+    annotations: Path,
+    images: Path,
+    *,
+    panoptic: Path | None = None,
+    class_names: list[str] | None = None,
+    crowd: str = "keep",
+) -> Job:
     """Labels of every image that a COCO file lists.
 
     Args:
@@ -55,10 +61,14 @@ def coco_job(annotations: Path, images: Path, *, panoptic: Path | None = None, c
             label = lambda e=entry, f=found: panoptic_label(e, f, panoptic, ids, annotations)  # noqa: E731
         else:
             label = lambda e=entry, f=found: instance_label(e, f, ids, crowd, annotations)  # noqa: E731
-        items.append(Item(
-            label=label, target=Path("annotations") / name.with_suffix(".png"), image=images / name,
-            copy=Path("images") / name,
-        ))
+        items.append(
+            Item(
+                label=label,
+                target=Path("annotations") / name.with_suffix(".png"),
+                image=images / name,
+                copy=Path("images") / name,
+            )
+        )
     return Job(items, names, files={"labels.txt": "\n".join(names) + "\n"})
 
 

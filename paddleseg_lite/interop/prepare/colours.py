@@ -14,8 +14,9 @@ from .job import IGNORE, Item, Job
 SUFFIXES = (".png", ".bmp", ".tif", ".tiff")
 
 
-def rgb2id_job(folder: Path, table: dict[str, tuple[int, int, int]], *, images: Path | None = None,
-               unknown: str = "error") -> Job:
+def rgb2id_job(
+    folder: Path, table: dict[str, tuple[int, int, int]], *, images: Path | None = None, unknown: str = "error"
+) -> Job:
     """Every picture below ``folder``.
 
     Args:

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 
 from ...data import colorize, read_image, voc_palette, write_png
-from ...data.io import write_bytes
 from ...errors import DataError, UserError
+from ...files import write_bytes
 
 logger = logging.getLogger("paddleseg_lite")
 IGNORE = 255

@@ -43,11 +43,14 @@ def labelme_job(folder: Path, *, class_names: list[str] | None = None, line_widt
     for path, document in documents.items():
         stem = path.relative_to(folder).with_suffix("")
         image = find_image(path, document)
-        items.append(Item(
-            label=lambda p=path, d=document, i=image: draw(p, d, i, names, line_width),
-            target=Path("annotations") / stem.with_suffix(".png"), image=image,
-            copy=Path("images") / stem.with_suffix(image.suffix) if image else None,
-        ))
+        items.append(
+            Item(
+                label=lambda p=path, d=document, i=image: draw(p, d, i, names, line_width),
+                target=Path("annotations") / stem.with_suffix(".png"),
+                image=image,
+                copy=Path("images") / stem.with_suffix(image.suffix) if image else None,
+            )
+        )
     return Job(items, names, files={"labels.txt": "\n".join(names) + "\n"})
 
 

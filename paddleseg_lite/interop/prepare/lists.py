@@ -16,8 +16,17 @@ LABELS = (".png", ".npy", ".bmp", ".tif", ".tiff")
 PARTS = ("train", "val", "test")
 
 
-def split_job(root: Path, *, images: str = "images", labels: str = "annotations", ratio: Sequence[float] = (0.8, 0.2),
-              seed: int = 0, image_suffix: str = "", label_suffix: str = "", classes: str | None = None) -> Job:
+def split_job(
+    root: Path,
+    *,
+    images: str = "images",
+    labels: str = "annotations",
+    ratio: Sequence[float] = (0.8, 0.2),
+    seed: int = 0,
+    image_suffix: str = "",
+    label_suffix: str = "",
+    classes: str | None = None,
+) -> Job:
     """Pair files by name and deal them out at random, the same way for the same seed and names.
 
     Args:
@@ -38,8 +47,10 @@ def split_job(root: Path, *, images: str = "images", labels: str = "annotations"
             "need --image_suffix or --label_suffix."
         )
     notes = []
-    for kind, alone in (("images without a label", set(pictures) - set(masks)),
-                        ("labels without an image", set(masks) - set(pictures))):
+    for kind, alone in (
+        ("images without a label", set(pictures) - set(masks)),
+        ("labels without an image", set(masks) - set(pictures)),
+    ):
         if alone:
             shown = ", ".join(sorted(alone)[:SHOWN]) + (", ..." if len(alone) > SHOWN else "")
             notes.append(f"{len(alone)} {kind}, left out: {shown}")

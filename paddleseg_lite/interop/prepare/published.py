@@ -41,13 +41,19 @@ def voc_aug_job(voc: Path, sbd: Path) -> Job:
         raise DataError(f"{sbd} has no folder cls with .mat files: unpack benchmark.tgz and name its dataset folder.")
     extra = [p for p in mats if p.stem not in held_out and p.stem not in set(own)]
     items = [
-        Item(lambda p=voc / "SegmentationClass" / f"{name}.png": read_label(p).astype(np.uint8),
-             Path("SegmentationClassAug") / f"{name}.png", voc / "JPEGImages" / f"{name}.jpg")
+        Item(
+            lambda p=voc / "SegmentationClass" / f"{name}.png": read_label(p).astype(np.uint8),
+            Path("SegmentationClassAug") / f"{name}.png",
+            voc / "JPEGImages" / f"{name}.jpg",
+        )
         for name in own
     ]
     items += [
-        Item(lambda p=path: sbd_label(p), Path("SegmentationClassAug") / f"{path.stem}.png",
-             voc / "JPEGImages" / f"{path.stem}.jpg")
+        Item(
+            lambda p=path: sbd_label(p),
+            Path("SegmentationClassAug") / f"{path.stem}.png",
+            voc / "JPEGImages" / f"{path.stem}.jpg",
+        )
         for path in extra
     ]
     names = sorted([*own, *(p.stem for p in extra)])

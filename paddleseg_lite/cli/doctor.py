@@ -1,0 +1,36 @@
+"""Find what is wrong before training: ``python tools/doctor.py --config my.yml``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from . import common as cli
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def build_parser():
+    p = cli.parser(__doc__)
+    cli.add_config_flags(p, default=str(ROOT / "configs" / "quick_start" / "unet_scenes.yml"))
+    p.add_argument("--batch_size", type=int, help="sets batch_size")
+    p.add_argument("--num_workers", type=int, help="sets num_workers")
+    p.add_argument("--json", metavar="FILE", help="write all facts and findings here")
+    p.add_argument("--no_dry_run", action="store_true", help="look at the data only")
+    p.add_argument("--no_cache", action="store_true", help="read every file again")
+    return p
+
+
+def main(argv=None):
+    args = build_parser().parse_args(argv)
+    cli.start(args)
+    if args.json:
+        cli.make_folder(Path(args.json).parent)
+    config = cli.read_config(args, {"batch_size": args.batch_size, "num_workers": args.num_workers})
+
+    from ..doctor import diagnose
+
+    diagnosis = diagnose(config, dry_run=not args.no_dry_run, use_cache=not args.no_cache)
+    print(diagnosis.text())
+    if args.json:
+        cli.write_json(Path(args.json), diagnosis.to_dict())
+    return 0 if diagnosis.ok else 2

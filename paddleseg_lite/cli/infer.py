@@ -1,0 +1,40 @@
+"""Segment images and videos: ``python tools/infer.py --model_path output/unet_scenes --image_path photos/``."""
+
+from __future__ import annotations
+
+from . import common as cli
+
+
+def build_parser():
+    p = cli.parser(__doc__)
+    cli.add_config_flags(p)
+    p.add_argument("--model_path", required=True, help="run folder, checkpoint folder or weight file")
+    p.add_argument("--image_path", required=True, help="image, video, folder, glob, or a .txt list")
+    p.add_argument("--save_dir", default="output/infer", help="where the pictures go")
+    p.add_argument("--opacity", type=float, default=0.6, help="of the colours in added_prediction")
+    p.add_argument("--contours", action="store_true", help="draw the borders between classes")
+    p.add_argument("--custom_color", nargs="+", type=int, metavar="R G B", help="palette, three numbers a class")
+    p.add_argument("--explain", action="store_true", help="also show what the nodes of the graph unit look at")
+    cli.add_test_flags(p, "--aug_pred", engine="auto")
+    return p
+
+
+def main(argv=None):
+    args = build_parser().parse_args(argv)
+    cli.start(args)
+
+    from ..inference.predictor import find_config, load
+    from .jobs.infer import Painter, run_prediction
+
+    args.config = args.config or find_config(args.model_path)
+    loaded = load(args.model_path, config=cli.read_test_config(args))
+    painter = Painter(loaded, opacity=args.opacity, contours=args.contours, custom_color=args.custom_color)
+    return run_prediction(
+        loaded,
+        args.image_path,
+        args.save_dir,
+        painter,
+        explain=args.explain,
+        engine=args.engine,
+        precision=args.precision,
+    )

@@ -1,0 +1,93 @@
+"""What ``tools/ablate.py`` does: expand, run, report."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import re
+import signal
+import threading
+from pathlib import Path
+
+from ...errors import ConfigError, EnvironmentProblem
+from ...files import make_folder
+from ...studies.report import write_hparams, write_report
+from ...studies.results import collect
+from ...studies.runner import run_study
+from ...studies.study import load_study
+
+logger = logging.getLogger("paddleseg_lite")
+
+
+def run_ablation(
+    config: str,
+    *,
+    opts: list[str],
+    save_dir: str | None = None,
+    jobs: int = 1,
+    shard: str = "1/1",
+    imports: list[str] | None = None,
+    retry_failed: bool = False,
+    keep_weights: bool = False,
+    report_only: bool = False,
+    device: str = "cpu",
+) -> int:
+    """Run (what is left of) a study and write its report; 1 when the report has holes, else 0."""
+    if jobs < 1:
+        raise ConfigError(f"--jobs must be at least 1, got {jobs}.")
+    study = load_study(config, opts=opts)
+    folder = make_folder(save_dir or Path("output") / "ablation" / Path(config).stem)
+    problem = None
+    if not report_only:
+        try:
+            with _terminate_as_interrupt():
+                run_study(
+                    study,
+                    folder,
+                    jobs=jobs,
+                    shard=parse_shard(shard),
+                    retry_failed=retry_failed,
+                    keep_weights=keep_weights,
+                    imports=imports,
+                    device=device,
+                    progress=logger.info,
+                )
+        except EnvironmentProblem as e:  # what has finished is worth a report all the same
+            problem = e
+        except KeyboardInterrupt:
+            logger.info("stopped; finished runs are kept in %s, and the same command goes on from there", folder)
+            raise
+    try:
+        page = write_report(study, folder)
+        write_hparams(study, folder)
+    except OSError:
+        if problem is None:
+            raise
+        raise problem from None
+    if problem is not None:
+        raise problem
+    print((folder / "report.md").read_text(encoding="utf-8"))
+    logger.info("report: %s", page)
+    holes = any(row.failures or row.missing for _, rows in collect(study, folder) for row in rows)
+    return 1 if holes else 0
+
+
+@contextlib.contextmanager
+def _terminate_as_interrupt():
+    """SIGTERM ends the study as Ctrl-C does: its runs save what they have and can be resumed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """``"2/4"`` -> ``(2, 4)``."""
+    match = re.fullmatch(r"(\d+)/(\d+)", text)
+    if not match or not 1 <= int(match[1]) <= int(match[2]):
+        raise ConfigError(f"--shard takes i/n with 1 <= i <= n, e.g. 1/4; got '{text}'.")
+    return int(match[1]), int(match[2])

@@ -1,0 +1,111 @@
+"""What ``tools/compare.py`` does: two runs on the same images, the paired difference and where it comes from."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...errors import DataError
+from ...files import make_folder, write_json
+from ...metrics import ConfusionMatrix, difference_interval
+from ...reports import figure, page, table
+from ...reports.evaluation import worst_panel
+from .val import validate_loaded
+
+logger = logging.getLogger("paddleseg_lite")
+
+GALLERY = 8
+
+
+def run_comparison(first, second, *, save_dir: str, num_workers: int = 0) -> int:
+    """Score two loaded networks and report ``second - first``.
+
+    Raises:
+        DataError: their validation sets differ.
+    """
+    folder = make_folder(save_dir)
+    a, data_a, _ = validate_loaded(first, num_workers=num_workers, keep_images=True)
+    b, data_b, _ = validate_loaded(second, num_workers=num_workers, keep_images=True)
+    paths = [r.path for r in a.per_image]
+    if paths != [r.path for r in b.per_image] or list(data_a.class_names) != list(data_b.class_names):
+        raise DataError(
+            f"{first.source} and {second.source} were configured for different validation sets; "
+            "name one with --config, so that both are scored on the same images."
+        )
+    convention, names = first.config.miou_convention, list(data_a.class_names)
+    interval = difference_interval(
+        [r.matrix for r in a.per_image], [r.matrix for r in b.per_image], convention=convention
+    )
+    changes = [(_miou(y.matrix) - _miou(x.matrix), i) for i, (x, y) in enumerate(zip(a.per_image, b.per_image))]
+    changes = sorted((c for c in changes if not math.isnan(c[0])), key=lambda c: c[0])
+    differences = config_differences(first.config.to_dict(), second.config.to_dict())
+    summary = {
+        "first": str(first.source),
+        "second": str(second.source),
+        "images": len(paths),
+        "convention": convention,
+        "mIoU": [float(a.scores.mIoU), float(b.scores.mIoU)],
+        "difference": interval.value,
+        "interval_95": [interval.low, interval.high],
+        "p_value": interval.p_value,
+        "IoU_difference": {n: _plain(y - x) for n, x, y in zip(names, a.scores.IoU, b.scores.IoU)},
+        "per_image": {paths[i]: change for change, i in changes},
+        "config_differences": differences,
+    }
+    write_json(folder / "comparison.json", summary)
+    verdict = (
+        "the second is better"
+        if interval.low > 0
+        else ("the first is better" if interval.high < 0 else "no evidence of a difference")
+    )
+    text = (
+        f"mIoU {a.scores.mIoU:.4f} -> {b.scores.mIoU:.4f}: {interval.value:+.4f} "
+        f"(95 % interval over images {interval.low:+.4f} .. {interval.high:+.4f}): {verdict}"
+    )
+    rows = [[n, f"{x:.4f}", f"{y:.4f}", f"{y - x:+.4f}"] for n, x, y in zip(names, a.scores.IoU, b.scores.IoU)]
+    sections = [
+        f"<p class='lead'>{text}</p>",
+        "<p class='dim'>The interval resamples images; it says nothing about other seeds or other training runs.</p>",
+        "<h2>Classes</h2>",
+        table(["class", "first", "second", "difference"], rows),
+        "<h2>What differs in the configs</h2>",
+        table(["key", "first", "second"], [[k, v[0], v[1]] for k, v in differences.items()] or [["nothing", "", ""]]),
+    ]
+    for title, chosen in (
+        ("Most gained", [c for c in reversed(changes) if c[0] > 0][:GALLERY]),
+        ("Most lost", [c for c in changes if c[0] < 0][:GALLERY]),
+    ):
+        sections.append(f"<h2>{title}</h2><p class='dim'>input, truth, prediction, errors; the second run below</p>")
+        for change, i in chosen:
+            runs = ((first, data_a), (second, data_b))
+            pair = [worst_panel(data, i, run.predict_index(data, i)) for run, data in runs]
+            sections.append(figure(np.concatenate(pair), f"{Path(paths[i]).name}: mIoU {change:+.3f}"))
+    (folder / "index.html").write_text(page("Comparison", *sections), encoding="utf-8")
+    print(text)
+    logger.info("report: %s", folder / "index.html")
+    return 0
+
+
+def config_differences(a: dict[str, Any], b: dict[str, Any], prefix: str = "") -> dict[str, tuple[str, str]]:
+    """Dotted key -> (value in a, value in b), where they differ."""
+    found: dict[str, tuple[str, str]] = {}
+    for key in dict.fromkeys([*a, *b]):
+        x, y = a.get(key), b.get(key)
+        if isinstance(x, dict) and isinstance(y, dict):
+            found.update(config_differences(x, y, f"{prefix}{key}."))
+        elif x != y:
+            found[f"{prefix}{key}"] = (json.dumps(x, default=str), json.dumps(y, default=str))
+    return found
+
+
+def _miou(matrix: np.ndarray) -> float:
+    return float(ConfusionMatrix.from_matrix(matrix).compute("nan").mIoU)
+
+
+def _plain(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)

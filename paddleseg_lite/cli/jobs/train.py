@@ -1,0 +1,151 @@
+"""A training session around :mod:`paddleseg_lite.training.trainer`: the run folder, the records, the exit status."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from ...checkpoint.folder import latest_first, list_checkpoints
+from ...checkpoint.storage import remove_folder
+from ...config import Config
+from ...data import write_png
+from ...doctor import diagnose
+from ...errors import ConfigError, UserError
+from ...files import make_folder, write_json, write_text
+from ...training import callbacks as cb
+from ...training.node_log import NodeLog
+from ...training.samples import sample_panels
+from ...training.trainer import Trainer
+from ...visualize.overlays import legend
+
+logger = logging.getLogger("paddleseg_lite")
+
+STATUS = {None: 0, "SIGINT": 130}
+
+
+def run_training(
+    config: Config,
+    *,
+    name: str,
+    save_dir: str | None = None,
+    resume: str | bool | None = None,
+    overwrite: bool = False,
+    use_vdl: bool = True,
+    profile: str | None = None,
+    doctor: bool = True,
+    environment: dict[str, Any] | None = None,
+) -> int:
+    """Train a recipe in a run folder that explains itself.
+
+    Returns:
+        The exit status: 0 when the run ended as planned or on SIGTERM, 130 on SIGINT.
+    """
+    folder = run_folder(save_dir, name, resume=bool(resume), overwrite=overwrite)
+    logger.info("run folder: %s\n%s", folder, config.to_yaml())
+    first = os.environ.get("PADDLE_TRAINER_ID", "0") == "0"  # rank 0 alone writes
+    if first and not resume:
+        describe(folder, config, environment)
+        if doctor:
+            examine(config, folder)
+        if overwrite:
+            remove_checkpoints(folder)
+    trainer = Trainer(config, folder)
+    if trainer.rank == 0:
+        trainer.callbacks += default_callbacks(config, folder, use_vdl=use_vdl, profile=profile)
+    if resume:
+        trainer.resume(None if resume is True else resume)
+        if first:
+            describe(folder, config, environment)  # only now: a recipe that does not fit must not replace the run's own
+    parameters = sum(int(p.size) for p in trainer.model.parameters() if not p.stop_gradient)
+    logger.info(
+        "%s, %s parameters; %d training and %d validation images; %d iterations of %d",
+        config.model["type"],
+        f"{parameters:,}",
+        len(trainer.train_dataset),
+        len(trainer.val_dataset or ()),
+        trainer.total_iters,
+        config.batch_size * config.accumulate,
+    )
+    result = trainer.run()
+    if result.stopped_by:
+        logger.info("stopped: %s; go on with --resume_model --save_dir %s", result.stopped_by, folder)
+    else:
+        logger.info("done: best mIoU %.4f at iteration %d; run folder %s", result.best_miou, result.best_iter, folder)
+    return STATUS.get(result.stopped_by, 0)
+
+
+def describe(folder: Path, config: Config, environment: dict[str, Any] | None) -> None:
+    """``config.yml`` and ``env.json`` of the run."""
+    write_text(folder / "config.yml", config.to_yaml())
+    write_json(folder / "env.json", environment or {})
+
+
+def examine(config: Config, folder: Path) -> None:
+    """Step 0: the doctor. What would make the run fail or mean nothing ends it here.
+
+    Raises:
+        UserError: the findings with their fixes.
+    """
+    diagnosis = diagnose(config, speed=False)
+    write_json(folder / "doctor.json", diagnosis.to_dict())
+    if not diagnosis.ok:
+        raise UserError(f"the run was not started (--no_doctor starts it anyway):\n{diagnosis.text()}")
+    logger.info("doctor: %s", diagnosis.text() if diagnosis.findings else f"{diagnosis.verdict}")
+
+
+def default_callbacks(config: Config, folder: Path, *, use_vdl: bool, profile: str | None) -> list[cb.Callback]:
+    """What every run has, and what it asks for."""
+    chosen: list[cb.Callback] = [cb.TrainLog(progress=sys.stderr.isatty()), cb.MetricsFile(folder / "metrics.jsonl")]
+    if config.do_eval and config.val_dataset:
+        chosen.append(SamplePictures(folder / "samples"))
+    if use_vdl:
+        vdl = cb.VisualDLLog(folder / "vdl")
+        chosen += [vdl, NodeLog(vdl)]
+    if config.early_stop_intervals:
+        chosen.append(cb.EarlyStop(config.early_stop_intervals))
+    if profile:
+        chosen.append(cb.Profile(profile, folder / "profile"))
+    return chosen
+
+
+def remove_checkpoints(folder: Path) -> None:
+    """Take the checkpoints of a former run away: a resume would start from the newest, whichever run it is of."""
+    for checkpoint in latest_first(folder):
+        remove_folder(checkpoint)
+
+
+def run_folder(save_dir: str | None, name: str, *, resume: bool, overwrite: bool) -> Path:
+    """The folder of this run; never one that another run's checkpoints would be mixed into."""
+    if save_dir is not None:
+        folder = Path(save_dir)
+        if list_checkpoints(folder) and not (resume or overwrite):
+            raise ConfigError(
+                f"{folder} already holds a run. Go on with it (--resume_model), start anew in it (--overwrite), "
+                "or choose another --save_dir."
+            )
+        return make_folder(folder)
+    folder, number = Path("output") / name, 1
+    while (list_checkpoints(folder) or (folder / "metrics.jsonl").exists()) and not (resume or overwrite):
+        number += 1
+        folder = Path("output") / f"{name}-{number}"
+    return make_folder(folder)
+
+
+class SamplePictures(cb.Callback):
+    """``samples/``: fixed validation images (input, label, prediction) after each validation, and a legend."""
+
+    def __init__(self, folder: Path, count: int = 4):
+        self.folder, self.count = folder, count
+
+    def on_start(self, trainer):
+        if trainer.val_dataset is not None:
+            make_folder(self.folder)
+            write_png(self.folder / "legend.png", legend(trainer.val_dataset.class_names, trainer.val_dataset.palette))
+
+    def on_eval(self, trainer, evaluation, is_best):
+        pictures = sample_panels(trainer.model, trainer.val_dataset, self.count, options=trainer.options)
+        for i, picture in enumerate(pictures):
+            write_png(self.folder / f"sample_{i}_iter_{trainer.state.iteration:06d}.png", picture)

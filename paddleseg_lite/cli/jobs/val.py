@@ -1,0 +1,136 @@
+"""What ``tools/val.py`` does with a loaded network: score, print, save."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from ...data import SegDataset
+from ...data.building import build_dataset
+from ...errors import ConfigError
+from ...files import make_folder, write_json
+from ...inference.evaluation import Evaluation, evaluate
+from ...inference.predictor import Loaded
+from ...metrics import MeanCrossEntropy
+from ...reports.evaluation import ReportMeasures, write_evaluation_report
+from .backends import probe_of, use_engine
+
+logger = logging.getLogger("paddleseg_lite")
+
+
+def validate_loaded(
+    loaded: Loaded,
+    *,
+    num_workers: int = 0,
+    keep_images: bool = False,
+    observe: bool = False,
+    engine: str = "dygraph",
+    precision: str | None = None,
+) -> tuple[Evaluation, SegDataset, ReportMeasures | None]:
+    """Score on the recipe's validation set, as training does.
+
+    Args:
+        loaded: the network.
+        num_workers: of the loader.
+        keep_images: keep a confusion matrix per image.
+        observe: also take the measures that only the report shows.
+        engine, precision: see :func:`~.engines.use_engine`.
+    """
+    config = loaded.config
+    if num_workers < 0:
+        raise ConfigError(f"--num_workers must be 0 or more, got {num_workers}.")
+    if config.val_dataset is None:
+        raise ConfigError("the config has no val_dataset to score on.")
+    dataset = build_dataset(config.val_dataset, mode="val")
+    if dataset.num_classes != len(loaded.class_names):
+        raise ConfigError(
+            f"the network was trained for {len(loaded.class_names)} classes, the dataset has {dataset.num_classes}."
+        )
+    use_engine(
+        loaded,
+        engine,
+        precision=precision,
+        images=len(dataset),
+        probe=lambda: probe_of(loaded, dataset.load(0)["image"]),
+    )
+    measures = ReportMeasures(dataset.num_classes, dataset.ignore_index) if observe else None
+    evaluation = evaluate(
+        loaded.forward or loaded.model,
+        dataset,
+        options=loaded.options,
+        loss=MeanCrossEntropy(dataset.ignore_index),
+        num_workers=num_workers,
+        convention=config.miou_convention,
+        keep_images=keep_images,
+        engine=loaded.computed_by,
+        observers=(measures,) if measures else (),
+        crf=loaded.crf,
+    )
+    return evaluation, dataset, measures
+
+
+def run_validation(
+    loaded: Loaded,
+    *,
+    num_workers: int = 0,
+    json_path: str | None = None,
+    report: str | None = None,
+    engine: str = "dygraph",
+    precision: str | None = None,
+) -> int:
+    """Score, print the per-class table, write JSON and the report where asked; returns the exit status."""
+    folder = make_folder(report) if report else None
+    evaluation, dataset, measures = validate_loaded(
+        loaded,
+        num_workers=num_workers,
+        keep_images=bool(report),
+        observe=bool(report),
+        engine=engine,
+        precision=precision,
+    )
+    logger.info("%s on %d images with %s", loaded.source, evaluation.images, evaluation.engine)
+    print(evaluation.scores.table(dataset.class_names))
+    logger.info(
+        "mIoU %.6f (convention '%s'), cross-entropy %.4f, %.1f images/s",
+        evaluation.scores.mIoU,
+        loaded.config.miou_convention,
+        evaluation.loss,
+        evaluation.images_per_second,
+    )
+    if evaluation.unrefined is not None:
+        logger.info(
+            "with the CRF; mIoU without it, as validation during training has it: %.6f (%+.6f by the CRF)",
+            evaluation.unrefined.mIoU,
+            evaluation.scores.mIoU - evaluation.unrefined.mIoU,
+        )
+    if json_path:
+        write_json(
+            Path(json_path),
+            {
+                "source": str(loaded.source),
+                "images": evaluation.images,
+                "engine": evaluation.engine,
+                "miou_convention": loaded.config.miou_convention,
+                "loss": evaluation.loss,
+                "images_per_s": evaluation.images_per_second,
+                **before_crf(evaluation),
+                **evaluation.scores.as_dict(dataset.class_names),
+            },
+        )
+    if folder is not None:
+        page = write_evaluation_report(
+            folder,
+            evaluation,
+            measures,
+            dataset,
+            title=f"{loaded.config.model['type']}: {loaded.source}",
+            convention=loaded.config.miou_convention,
+            predict_index=lambda i: loaded.predict_index(dataset, i),
+        )
+        logger.info("report: %s", page)
+    return 0
+
+
+def before_crf(evaluation: Evaluation) -> dict[str, float]:
+    """``mIoU_without_crf`` where a CRF was used."""
+    return {} if evaluation.unrefined is None else {"mIoU_without_crf": float(evaluation.unrefined.mIoU)}

@@ -1,1 +1,0 @@
-"""What each tool does once its flags are read: the engine plus folders, files, tables and exit status."""

@@ -1,0 +1,58 @@
+"""From a YAML file to a checked :class:`Config`.
+
+Values come from, weakest first: the files named by ``_base_``, the file itself,
+``--opts a.b=c`` (in the keys of the file), command-line flags. A mapping in a later
+layer is merged into the earlier one unless it says ``_inherited_: False``.
+
+Schemas of others are recognised and translated by what registers itself in
+:data:`paddleseg_lite.registry.TRANSLATORS`: an object with ``recognises(tree)`` and
+``translate(tree, origins=..., source=...)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..registry import TRANSLATORS
+from .checking import check_components
+from .parsing import parse_config
+from .reading import read_tree, set_key, set_option
+from .schema import Config
+
+
+def load_config(
+    path: str | Path, *, opts: Sequence[str] = (), overrides: Mapping[str, Any] | None = None, check: bool = True
+) -> Config:
+    """Read, merge and check a recipe.
+
+    Args:
+        path: YAML file, in our schema or one that a translator is registered for.
+        opts: ``"a.b=c"`` strings; the value is YAML, indices reach into lists.
+        overrides: dotted key -> value from flags; ``None`` values are skipped.
+        check: also check model, data, loss and schedule against the registries
+            (imports Paddle).
+
+    Raises:
+        ConfigError: names the file, the key and the nearest valid one.
+    """
+    tree, origins = read_tree(Path(path))
+    translator = foreign_schema(tree)
+    for text in opts:
+        set_option(tree, text, origins)
+    if translator is not None:
+        tree = translator.translate(tree, origins=origins, source=str(path))
+    for key, value in (overrides or {}).items():
+        if value is not None:
+            set_key(tree, key, value, origins, source=f"--{key.rsplit('.', 1)[-1]}")
+    config = parse_config(tree, origins=origins, source=str(path))
+    if check:
+        check_components(config, origins=origins, source=str(path))
+    return config
+
+
+def foreign_schema(tree: Mapping[str, Any]) -> Any | None:
+    """The translator of the schema that a tree is written in; ``None`` for our own."""
+    translators = (TRANSLATORS.get(name) for name in TRANSLATORS.names())
+    return next((t for t in translators if t.recognises(tree)), None)

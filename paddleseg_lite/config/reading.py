@@ -1,0 +1,158 @@
+"""Reading YAML files, merging layers and remembering which layer set which key."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..errors import ConfigError, nearest
+
+RIVALS = {"iters": "epochs", "epochs": "iters"}  # a later layer's choice replaces an earlier one's
+MAX_NODES = 200_000  # values in a file once its anchors are written out
+
+
+def read_tree(path: Path, seen: tuple[Path, ...] = ()) -> tuple[dict, dict[str, str]]:
+    """A file merged over its bases, and for every key the file that set it."""
+    path = path.expanduser()
+    if path.resolve() in seen:
+        raise ConfigError(f"{path}: _base_ files name each other in a circle: {' -> '.join(p.name for p in seen)}.")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        siblings = [str(p.name) for p in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
+        raise ConfigError(f"config file '{path}' does not exist.{nearest(path.name, siblings)}") from None
+    except (OSError, UnicodeDecodeError) as e:
+        raise ConfigError(f"config file '{path}' cannot be read: {e}.") from None
+    own = parse_yaml(text, str(path))
+    if not isinstance(own, dict) or not all(isinstance(k, str) for k in own):
+        raise ConfigError(
+            f"{path} must hold a mapping of keys to values at its top level, at least model: {{type: UNet}}."
+        )
+    bases = own.pop("_base_", [])
+    tree: dict = {}
+    origins: dict[str, str] = {}
+    for base in bases if isinstance(bases, list) else [bases]:
+        if not isinstance(base, str):
+            raise ConfigError(f"{path}: _base_ must be a file name or a list of them, got {base!r}.")
+        base_tree, base_origins = read_tree(path.parent / base, (*seen, path.resolve()))
+        tree = merge(tree, base_tree)
+        origins.update(base_origins)
+    own = read_exponents(own)
+    _drop_rivals(tree, own)
+    tree = merge(tree, own)
+    _note_origins(own, "", str(path), origins)
+    return tree, origins
+
+
+def parse_yaml(text: str, where: str) -> Any:
+    """Plain values from YAML; nothing is executed, and anchors cannot blow up.
+
+    Raises:
+        ConfigError: not YAML, another type than plain values, or more than ``MAX_NODES`` values.
+    """
+    try:
+        value = yaml.safe_load(text)
+        size = _expanded_size(value, {})
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as e:
+        raise ConfigError(f"{where} is not valid YAML: {' '.join(str(e).split())}") from None
+    if size > MAX_NODES:
+        raise ConfigError(
+            f"{where} names {size:.0g} values through its anchors (at most {MAX_NODES}), or an anchor holds itself: "
+            "write the values out."
+        )
+    return value
+
+
+def _expanded_size(node: Any, known: dict[int, float]) -> float:
+    """Number of values under ``node`` were every alias a copy; infinite where one holds itself."""
+    if not isinstance(node, (dict, list)):
+        return 1
+    if id(node) not in known:
+        known[id(node)] = float("inf")  # until it is counted: met again inside itself
+        known[id(node)] = 1 + sum(_expanded_size(v, known) for v in (node.values() if isinstance(node, dict) else node))
+    return known[id(node)]
+
+
+def merge(base: Mapping, over: Mapping) -> dict:
+    """``over`` on top of ``base``; mappings merge key by key unless ``_inherited_: False``."""
+    if over.get("_inherited_") is False:
+        base = {}
+    merged = dict(base)
+    for key, value in over.items():
+        if key == "_inherited_":
+            continue
+        old = merged.get(key)
+        if isinstance(value, Mapping):
+            merged[key] = merge(old if isinstance(old, Mapping) else {}, value)
+        else:
+            merged[key] = copy.deepcopy(value)
+    return merged
+
+
+def _note_origins(tree: Any, prefix: str, source: str, origins: dict[str, str]) -> None:
+    if prefix:
+        origins[prefix] = source
+    if isinstance(tree, Mapping):
+        for key, value in tree.items():
+            _note_origins(value, f"{prefix}.{key}" if prefix else str(key), source, origins)
+
+
+def set_option(tree: dict, text: str, origins: dict[str, str]) -> None:
+    """Apply one ``--opts`` string ``a.b=c``; the value is YAML and may itself contain ``=``."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(f"--opts takes key=value, got '{text}'. Example: --opts lr_scheduler.learning_rate=0.05")
+    parsed = parse_yaml(value, f"--opts {text}: the value")
+    set_key(tree, key.strip(), read_exponents(parsed), origins, source=f"--opts {text}")
+
+
+def set_key(tree: dict, dotted: str, value: Any, origins: dict[str, str], source: str) -> None:
+    """Set ``a.b.0.c``; mappings on the way are created, list indices must exist."""
+    node: Any = tree
+    parts = dotted.split(".")
+    if dotted in RIVALS:
+        tree.pop(RIVALS[dotted], None)
+    for depth, part in enumerate(parts):
+        last, so_far = depth == len(parts) - 1, ".".join(parts[:depth])
+        if isinstance(node, list):
+            if not part.lstrip("-").isdigit() or not -len(node) <= int(part) < len(node):
+                raise ConfigError(f"{source}: '{so_far}' is a list of {len(node)}; '{part}' is no index of it.")
+            part = int(part)
+        elif not isinstance(node, dict):
+            raise ConfigError(f"{source}: '{so_far}' is the value {node!r}; it has no '{part}'.")
+        if last:
+            node[part] = value
+        else:
+            if isinstance(node, dict) and not isinstance(node.get(part), (dict, list)):
+                node[part] = {} if node.get(part) is None else node[part]
+            node = node[part]
+    _note_origins(value, dotted, source, origins)
+    origins[dotted] = source
+
+
+def _drop_rivals(tree: dict, own: Mapping[str, Any]) -> None:
+    for key, rival in RIVALS.items():
+        if own.get(key) is not None and rival not in own:
+            tree.pop(rival, None)
+
+
+def read_exponents(tree: Any) -> Any:
+    """YAML reads ``1e-3`` as a string; numbers written so are meant as numbers, wherever they stand."""
+
+    def walk(node):
+        if isinstance(node, dict):
+            return {k: walk(v) for k, v in node.items()}
+        if isinstance(node, list):
+            return [walk(v) for v in node]
+        if isinstance(node, str) and node[:1] in "+-.0123456789" and "e" in node.lower():
+            try:
+                return float(node)
+            except ValueError:
+                return node
+        return node
+
+    return walk(tree)

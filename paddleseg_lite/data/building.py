@@ -1,0 +1,80 @@
+"""Datasets from a recipe, and what it tells of its classes."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from ..config import Config
+from ..errors import ConfigError, DataError
+from ..registry import DATASETS, TRANSFORMS
+from .palette import parse_palette, voc_palette
+
+logger = logging.getLogger("paddleseg_lite")
+
+DEFAULT_TRANSFORMS = [{"type": "Normalize"}]  # of a dataset that names none, and of a network without a dataset
+
+
+def inference_transforms(config: Config) -> list[Any]:
+    """What is done to an image before the network sees it, in validation and prediction alike.
+
+    The transforms of ``val_dataset``; without one, those of ``train_dataset`` that draw nothing.
+    """
+    spec = config.val_dataset or config.train_dataset or {}
+    given = list(spec.get("transforms", DEFAULT_TRANSFORMS) or ())
+    if config.val_dataset:
+        return given
+    kinds = [TRANSFORMS.get(t if isinstance(t, str) else t["type"]) for t in given]
+    return [t for t, kind in zip(given, kinds) if not getattr(kind, "random", False)]
+
+
+def build_dataset(spec: dict[str, Any], *, mode: str, cache: str | None = None):
+    """Build a dataset; where ``spec`` does not say so, in this ``mode`` and with normalised images."""
+    return DATASETS.build(spec, offered={"mode": mode, "cache": cache, "transforms": DEFAULT_TRANSFORMS})
+
+
+def build_datasets(config: Config) -> tuple[Any, Any]:
+    """``(train, val)``; ``val`` is ``None`` where the recipe has none. Their classes must agree."""
+    if config.train_dataset is None:
+        raise ConfigError("the config has no train_dataset; training needs one.")
+    train = build_dataset(config.train_dataset, mode="train", cache=config.cache)
+    val = build_dataset(config.val_dataset, mode="val", cache=config.cache) if config.val_dataset else None
+    if val is not None and val.num_classes != train.num_classes:
+        raise ConfigError(
+            f"train_dataset has {train.num_classes} classes but val_dataset has {val.num_classes}; they must agree."
+        )
+    return train, val
+
+
+def describe_classes(spec: dict[str, Any] | None, num_classes: int | None = None) -> dict[str, Any]:
+    """``class_names``, ``palette``, ``num_classes`` and ``ignore_index`` of a dataset.
+
+    Where its files are not on this machine, what its description tells: prediction needs no more.
+
+    Args:
+        spec: of the dataset; may be None.
+        num_classes: used where the dataset does not tell.
+
+    Raises:
+        ConfigError: the number of classes is nowhere.
+    """
+    names = palette = None
+    if spec is not None:
+        try:
+            found = build_dataset(spec, mode="val")
+            return {key: getattr(found, key) for key in ("class_names", "palette", "num_classes", "ignore_index")}
+        except DataError as e:
+            logger.info("the dataset is not here, its classes are taken from the recipe (%s)", e)
+        entry = DATASETS.get(spec["type"])
+        names, palette = getattr(entry, "fixed_names", None), getattr(entry, "fixed_palette", None)
+        names = spec["class_names"] if isinstance(spec.get("class_names"), list) else names
+        palette = spec.get("palette", palette)
+        num_classes = spec.get("num_classes") or (len(names) if names else num_classes)
+    if not num_classes:
+        raise ConfigError("the number of classes is unknown: give model.num_classes, or a dataset that has it.")
+    return {
+        "class_names": list(names or (f"class_{i}" for i in range(num_classes))),
+        "num_classes": num_classes,
+        "palette": voc_palette(num_classes) if palette is None else parse_palette(palette, num_classes),
+        "ignore_index": (spec or {}).get("ignore_index", 255),
+    }

@@ -1,1 +1,0 @@
-"""Running networks: training, evaluation, prediction, checkpoints."""

@@ -1,0 +1,147 @@
+"""Building an ONNX graph: names, constants, sizes, nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...layers.pyramid import _bin_matrix
+from . import protobuf as pb
+from .dynamic import Dim, SizeDependent, first, sizes
+from .trace import Node, Value
+
+
+class OnnxWriter:
+    """Collects nodes and constants; a tensor is known by its name.
+
+    Equal small constants are stored once. Numbers that follow the input's size
+    (:class:`~.dynamic.Dim`) are read from tensors written before.
+    """
+
+    def __init__(self):
+        self.nodes: list[bytes] = []
+        self.initializers: list[bytes] = []
+        self.producers: dict[int, Node] = {}  # the node behind a traced value, by id(value)
+        self.places: dict[int, list[str]] = {}  # of max-pooling, see onnx_unpool
+        self._names: dict[int, str] = {}  # of traced values, by id(value)
+        self._constants: dict[tuple, str] = {}
+        self._sources: dict[Dim, tuple[str, int]] = {}  # the first tensor with that side, and which side
+        self._dims: dict[Dim, str] = {}
+        self._count = 0
+
+    # -- tensors -----------------------------------------------------------------------------
+
+    def bind(self, value: Value, name: str) -> None:
+        """Say which tensor holds a traced value."""
+        self._names[id(value)] = name
+        for axis, size in enumerate(sizes(value)):
+            if isinstance(size, Dim):
+                self._sources.setdefault(size, (name, axis))
+
+    def name(self, value: Value | None) -> str:
+        """The tensor that holds a traced value; ``""`` for an argument left out."""
+        if value is None:
+            return ""
+        if id(value) not in self._names:
+            if value.const is None:
+                raise KeyError(f"tensor {value.name} is used before it is computed")
+            same = all(np.array_equal(value.const, twin.const) for twin in value.twins)
+            self._names[id(value)] = self.constant(value.const, value.name) if same else self._varying(value)
+        return self._names[id(value)]
+
+    def add(self, op_type: str, *inputs: str, outputs: int = 1, **attributes: Any):
+        """Append a node; the name of its result, or the list of them where ``outputs > 1``."""
+        names = [self._fresh(op_type.lower()) for _ in range(outputs)]
+        self.nodes.append(pb.node(op_type, inputs, names, names[0], **attributes))
+        return names[0] if outputs == 1 else names
+
+    def constant(self, array: Any, name: str | None = None) -> str:
+        """A constant tensor."""
+        array = np.asarray(array)
+        key = (array.dtype.str, array.shape, array.tobytes()) if array.size <= 64 else None
+        if key in self._constants:
+            return self._constants[key]
+        name = self._fresh(name or "c")
+        self.initializers.append(pb.tensor(name, array))
+        if key is not None:
+            self._constants[key] = name
+        return name
+
+    def _fresh(self, stem: str) -> str:
+        self._count += 1
+        return f"{stem}_{self._count}"
+
+    # -- sizes -------------------------------------------------------------------------------
+
+    def ints(self, values: Sequence[int | Dim]) -> str:
+        """An int64 vector; constant where no entry follows the input."""
+        values = list(values)
+        if not any(isinstance(v, Dim) for v in values):
+            return self.constant(np.asarray(values, dtype=np.int64))
+        return self.add("Concat", *(self.dim(v) for v in values), axis=0)
+
+    def dim(self, size: int | Dim) -> str:
+        """An int64 vector of one size."""
+        if not isinstance(size, Dim):
+            return self.ints([size])
+        if size not in self._dims:
+            self._dims[size] = self._expression(size)
+        return self._dims[size]
+
+    def _expression(self, size: Dim) -> str:
+        """Where a size comes from: a side of a tensor, a multiple, a product of two sides, or a side and a constant."""
+        if size in self._sources:
+            name, axis = self._sources[size]
+            return self.add("Gather", self.add("Shape", name), self.ints([axis]), axis=0)
+        for p in self._sources:
+            factor = first(size) // first(p)
+            if p * factor == size:
+                return self.add("Mul", self.dim(p), self.ints([factor]))
+        for p in self._sources:
+            for q in self._sources:
+                if p * q == size:
+                    return self.add("Mul", self.dim(p), self.dim(q))
+        for p in self._sources:
+            if isinstance(size - p, int):
+                return self.add("Add", self.dim(p), self.ints([size - p]))
+        raise SizeDependent(f"where the sizes {list(size.values)} of three traces come from was not found.")
+
+    def number(self, values: Sequence[float], dtype: str = "float32") -> str:
+        """A scalar, given as it was in each trace: constant, a size, or one over a size."""
+        if len(set(values)) == 1:
+            return self.constant(np.asarray(values[0], dtype))
+        inverse = not all(float(v).is_integer() for v in values)
+        whole = [round(1 / v) if inverse else int(v) for v in values]
+        if inverse and not np.allclose([1 / v for v in whole], values, rtol=1e-6):
+            raise SizeDependent(f"the number {list(values)} follows the size in an unknown way.")
+        scalar = self.add("Squeeze", self.dim(Dim(tuple(whole))), self.ints([0]))
+        scalar = self.add("Cast", scalar, to=pb.DTYPES[dtype])
+        return self.add("Div", self.constant(np.asarray(1, dtype)), scalar) if inverse else scalar
+
+    def _varying(self, value: Value) -> str:
+        """A constant that is different in the other traces: a number, or the matrix of an adaptive pooling."""
+        traces = [value.const, *(twin.const for twin in value.twins)]
+        shape = value.const.shape
+        if all(t.size == 1 for t in traces):
+            scalar = self.number([t.item() for t in traces], value.dtype)
+            return self.add("Reshape", scalar, self.ints(shape)) if shape else scalar
+        if len(shape) == 2 and all(np.array_equal(t, _bin_matrix(t.shape[1], t.shape[0])) for t in traces):
+            return self._bins(shape[0], Dim(tuple(t.shape[1] for t in traces)))
+        if len({t.flat[0] for t in traces}) == 1 and all((t == t.flat[0]).all() for t in traces):
+            value_of_all = self.constant(np.asarray(value.const.flat[0]))
+            return self.add("Expand", value_of_all, self.ints(sizes(value)))
+        raise SizeDependent(f"a constant of shape {list(shape)} follows the size in an unknown way.")
+
+    def _bins(self, count: int, length: Dim) -> str:
+        """``[count, length]``: row i averages ``[floor(i L / n), ceil((i + 1) L / n))``, for any L."""
+        size, n = self.dim(length), self.ints([count])
+        row = np.arange(count, dtype=np.int64)[:, None]
+        start = self.add("Div", self.add("Mul", self.constant(row), size), n)
+        stop = self.add("Mul", self.constant(row + 1), size)
+        stop = self.add("Div", self.add("Add", stop, self.ints([count - 1])), n)
+        column = self.add("Range", *(self.constant(np.int64(0)), self.add("Squeeze", size), self.constant(np.int64(1))))
+        inside = self.add("And", self.add("GreaterOrEqual", column, start), self.add("Less", column, stop))
+        share = self.add("Cast", self.add("Sub", stop, start), to=pb.DTYPES["float32"])
+        return self.add("Div", self.add("Cast", inside, to=pb.DTYPES["float32"]), share)

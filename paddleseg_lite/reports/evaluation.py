@@ -1,0 +1,184 @@
+"""The report of an evaluation: tables, pictures and one self-contained page (``tools/val.py --report``)."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..data import colorize, write_png
+from ..metrics import BoundaryF1, Calibration, ConfusionMatrix, miou_interval
+from ..visualize.overlays import IGNORED, legend, panel
+from .html import figure, page, table
+from .plots import confusion_picture, reliability_picture
+
+WORST = 20
+PANEL_HEIGHT = 150
+
+
+class ReportMeasures:
+    """What the report needs beyond the confusion matrix; an observer of :func:`~paddleseg_lite.engine.evaluate`."""
+
+    def __init__(self, num_classes: int, ignore_index: int):
+        self.boundary = BoundaryF1(num_classes, ignore_index)
+        self.calibration = Calibration(ignore_index=ignore_index)
+        self.boundary_of_image: list[float] = []
+
+    def __call__(self, logits, label: np.ndarray, meta: dict) -> None:
+        """Take in one image: ``logits [K, H, W]``, ``label [H, W]``."""
+        values = np.asarray(logits.numpy() if hasattr(logits, "numpy") else logits)
+        self.calibration.update_logits(values, label)
+        self.boundary_of_image.append(self.boundary.update(values.argmax(axis=0), label))
+
+
+@dataclass(frozen=True)
+class ImageScore:
+    """One line of ``per_image.csv``."""
+
+    path: str
+    miou: float
+    accuracy: float
+    boundary_f1: float
+
+
+def image_scores(evaluation, measures: ReportMeasures, convention: str, ignore_index: int) -> list[ImageScore]:
+    """Scores of every image, in the dataset's order."""
+    scores = []
+    for result, boundary in zip(evaluation.per_image, measures.boundary_of_image):
+        own = ConfusionMatrix.from_matrix(result.matrix, ignore_index).compute(convention)
+        scores.append(ImageScore(result.path, float(own.mIoU), float(own.aAcc), float(boundary)))
+    return scores
+
+
+def write_evaluation_report(
+    folder: Path,
+    evaluation,
+    measures: ReportMeasures,
+    dataset,
+    *,
+    title: str,
+    convention: str,
+    predict_index: Callable[[int], np.ndarray],
+) -> Path:
+    """Write ``index.html``, ``scores.json``, ``per_class.csv``, ``per_image.csv`` and the pictures.
+
+    Args:
+        folder: where to; made where absent.
+        evaluation: with a matrix per image (``keep_images=True``).
+        measures: what observed that evaluation.
+        dataset: for names, colours and the worst images.
+        title: of the page.
+        convention: of mIoU, named in the report.
+        predict_index: class ids ``[H, W]`` of image i, at the label's size.
+
+    Returns:
+        The page's path.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    names = list(dataset.class_names)
+    scores, boundary, calibration = evaluation.scores, measures.boundary.compute(), measures.calibration.compute()
+    interval = miou_interval([r.matrix for r in evaluation.per_image], convention=convention)
+    images = image_scores(evaluation, measures, convention, dataset.ignore_index)
+    worst = sorted((i for i in range(len(images)) if not math.isnan(images[i].miou)), key=lambda i: images[i].miou)
+    worst = worst[:WORST]
+    summary = {
+        "images": evaluation.images,
+        "engine": evaluation.engine,
+        "miou_convention": convention,
+        "mIoU_interval_95": [interval.low, interval.high],
+        "boundary_F1": boundary.mean,
+        "ECE": calibration.ECE,
+        "loss": evaluation.loss,
+        "images_per_s": evaluation.images_per_second,
+        **scores.as_dict(names),
+    }
+    (folder / "scores.json").write_text(json.dumps(summary, indent=1), encoding="utf-8")
+    header, rows = _class_table(names, scores, boundary.per_class)
+    _write_csv(folder / "per_class.csv", header, rows)
+    _write_csv(
+        folder / "per_image.csv",
+        ["image", "mIoU", "pixel accuracy", "boundary F1"],
+        [[s.path, s.miou, s.accuracy, s.boundary_f1] for s in images],
+    )
+    confusion = confusion_picture(evaluation.matrix.matrix, names)
+    (folder / "confusion.png").write_bytes(confusion)
+    key = legend(names, dataset.palette, columns=1 + len(names) // 30)
+    sheet = [worst_panel(dataset, i, predict_index(i)) for i in worst]
+    for rank, picture in enumerate(sheet):
+        write_png(folder / "worst" / f"{rank:02d}.png", picture)
+    facts = [
+        ["mIoU", f"{scores.mIoU:.4f}"],
+        ["95 % interval over images", f"{interval.low:.4f} .. {interval.high:.4f}"],
+        ["pixel accuracy (aAcc)", f"{scores.aAcc:.4f}"],
+        ["mean class accuracy (mAcc)", f"{scores.mAcc:.4f}"],
+        ["frequency-weighted IoU", f"{scores.fwIoU:.4f}"],
+        ["kappa", f"{scores.kappa:.4f}"],
+        ["boundary F1", f"{boundary.mean:.4f}"],
+        ["calibration error (ECE)", f"{calibration.ECE:.4f}"],
+        ["cross-entropy", "-" if evaluation.loss is None else f"{evaluation.loss:.4f}"],
+        ["images", evaluation.images],
+        ["images/s", f"{evaluation.images_per_second:.1f}"],
+        ["computed by", evaluation.engine],
+        ["absent classes (convention)", convention],
+    ]
+    captions = [f"{Path(images[i].path).name}: mIoU {images[i].miou:.3f}" for i in worst]
+    sections = [
+        table(["measure", "value"], facts),
+        "<h2>Classes</h2>",
+        table(header, [[_text(v) for v in row] for row in rows]),
+        figure(key, "class colours"),
+        "<h2>Confusion</h2>",
+        figure(confusion, "share of each true class (row) predicted as each class (column)"),
+        "<h2>Calibration</h2>",
+        figure(
+            reliability_picture(
+                calibration.confidence, calibration.accuracy, calibration.count / max(1, calibration.count.sum())
+            ),
+            "accuracy of pixels against the confidence of the prediction",
+        ),
+        f"<h2>The worst {len(worst)} images</h2><p class='dim'>input, truth, prediction, errors in red</p>",
+        *(figure(picture, caption) for picture, caption in zip(sheet, captions)),
+    ]
+    target = folder / "index.html"
+    target.write_text(page(title, *sections), encoding="utf-8")
+    return target
+
+
+def worst_panel(dataset, index: int, prediction: np.ndarray) -> np.ndarray:
+    """Input, truth, prediction and error map of one image, side by side."""
+    raw = dataset.load(index)
+    image, label = raw["image"], raw["label"]
+    image = np.repeat(image[..., :1], 3, axis=2) if image.shape[2] < 3 else image[..., :3]
+    error = (image // 3).astype(np.uint8)
+    error[(prediction != label) & (label != dataset.ignore_index)] = (220, 38, 38)
+    colors = [
+        colorize(ids, dataset.palette, ignore_index=dataset.ignore_index, ignore_colour=IGNORED)
+        for ids in (label, prediction)
+    ]
+    return panel([image, *colors, error], height=max(PANEL_HEIGHT, min(image.shape[0], 240)))
+
+
+def _class_table(names, scores, boundary) -> tuple[list[str], list[list[Any]]]:
+    header = ["class", "IoU", "Dice", "precision", "recall", "boundary F1", "pixels"]
+    columns = (scores.IoU, scores.Dice, scores.precision, scores.Acc, boundary)
+    rows = [[name, *(float(c[i]) for c in columns), int(scores.support[i])] for i, name in enumerate(names)]
+    return header, rows
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float):
+        return "-" if math.isnan(value) else f"{value:.4f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _write_csv(path: Path, header: list[str], rows: list[list[Any]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as f:
+        writer = csv.writer(f)
+        writer.writerow(header)
+        writer.writerows(rows)

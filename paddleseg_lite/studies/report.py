@@ -1,0 +1,102 @@
+"""The report of a study: Markdown, CSV, JSON, one self-contained HTML page, hparams in VisualDL."""
+
+from __future__ import annotations
+
+import csv
+import html
+import json
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from .. import reports as reporting
+from .plots import class_heatmap, seed_plot
+from .results import Row, collect, planned, value_of
+from .runner import read_result
+from .study import Study, describe
+from .tables import METHOD, contrast_table, cost_table, full_table, group_title, holes, result_table, sentences
+
+COLORS = {"better": "good", "worse": "bad"}
+
+
+def write_report(study: Study, folder: Path) -> Path:
+    """(Re)build all files of the report from the finished runs; returns the HTML page's path."""
+    groups = collect(study, folder)
+    (folder / "report.md").write_text(_markdown(study, groups), encoding="utf-8")
+    (folder / "report.html").write_text(_html(study, groups), encoding="utf-8")
+    content = [
+        {
+            "group": group,
+            "variants": [_plain(row) for row in rows],
+            "contrasts": [{**asdict(c), "verdict": c.comparison.verdict} for c in planned(study, rows)],
+        }
+        for group, rows in groups
+    ]
+    (folder / "report.json").write_text(json.dumps(content, indent=1, default=str), encoding="utf-8")
+    with (folder / "report.csv").open("w", newline="", encoding="utf-8") as f:
+        writer = csv.writer(f)
+        header, table = full_table(study, groups)
+        writer.writerow(header)
+        writer.writerows(table)
+    return folder / "report.html"
+
+
+def _plain(row: Row) -> dict[str, Any]:
+    return {**asdict(row), "mean": row.mean, "std": row.std, "verdict": row.verdict}
+
+
+def write_hparams(study: Study, folder: Path) -> None:
+    """One VisualDL hparams entry per finished run, in place of those of an earlier report."""
+    from visualdl import LogWriter
+
+    shutil.rmtree(folder / "vdl", ignore_errors=True)
+    for run in study.runs:
+        result = read_result(folder, run)
+        if result is None or result["status"] != "done":
+            continue
+        value = value_of(study.metric, result)
+        if isinstance(value, str):
+            continue
+        with LogWriter(logdir=str(folder / "vdl" / run.key)) as writer:
+            writer.add_hparams({**run.levels, "seed": run.seed}, metrics_list=[study.metric.name])
+            writer.add_scalar(tag=study.metric.name, value=value, step=0)
+
+
+def _markdown(study: Study, groups) -> str:
+    parts = [f"# {study.title}", METHOD]
+    for group, rows in groups:
+        parts += [f"## {group_title(group)}", reporting.markdown_table(*result_table(study, rows))]
+        parts += ["\n".join(f"* {s}" for s in [*sentences(study, rows), *(f"Hole: {h}" for h in holes(rows))])]
+        if study.contrasts:
+            parts += ["Planned comparisons:", reporting.markdown_table(*contrast_table(planned(study, rows)))]
+        parts += ["Cost:", reporting.markdown_table(*cost_table(study, rows))]
+    parts += ["## The study", f"```yaml\n{describe(study)}```"]
+    return "\n\n".join(parts) + "\n"
+
+
+def _html(study: Study, groups) -> str:
+    sections = [f"<p>{html.escape(METHOD)}</p>"]
+    for group, rows in groups:
+        colors = [COLORS.get(row.verdict, "") for row in rows]
+        sections += [f"<h2>{html.escape(group_title(group))}</h2>"]
+        sections += [reporting.table(*result_table(study, rows), classes=colors), _list(sentences(study, rows))]
+        if holes(rows):
+            sections += ["<p>Holes in this table:</p>", _list(holes(rows), "bad")]
+        if any(row.values for row in rows):
+            name = study.metric.name
+            sections.append(reporting.figure(seed_plot(rows, name), f"{name} of every seed; dashed: baseline"))
+        if study.contrasts:
+            found = planned(study, rows)
+            colors = [COLORS.get(c.comparison.verdict, "") for c in found]
+            sections += ["<h3>Planned comparisons</h3>", reporting.table(*contrast_table(found), classes=colors)]
+        sections += ["<h3>Cost</h3>", reporting.table(*cost_table(study, rows))]
+        if rows[0].class_iou and any(row.class_iou for row in rows[1:]):
+            sections.append(reporting.figure(class_heatmap(rows), "IoU of each class, points above the baseline's"))
+    sections.append(f"<details><summary>The study</summary><pre>{html.escape(describe(study))}</pre></details>")
+    return reporting.page(study.title, *sections)
+
+
+def _list(items: list[str], color: str = "") -> str:
+    tag = f"<li class='{color}'>" if color else "<li>"
+    return "<ul>" + "".join(f"{tag}{html.escape(item)}</li>" for item in items) + "</ul>"

@@ -1,0 +1,158 @@
+"""One run of a study, in a process of its own: ``python -m paddleseg_lite.studies.worker RUN_FOLDER``.
+
+The folder holds ``config.yml``. When the run is over it also holds
+``result.json``: either the scores and costs, or the reason why there are none.
+A run that was killed has checkpoints and no ``result.json``; it is resumed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+from .. import runtime
+from ..errors import UserError
+from ..processes import ORPHANED, end_with
+
+RESULT = "result.json"
+FAILED, INTERRUPTED, DISK_FULL = 1, ORPHANED, 4  # exit codes; after the last two the run can be resumed
+
+
+def main(folder: Path) -> int:
+    """Run to the end; 0 when ``result.json`` says done, else one of the exit codes above."""
+    end_with(os.getppid())  # an orphan would write beside its successor
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
+    runtime.setup(os.environ.get("PADDLESEG_LITE_STUDY_DEVICE", "cpu"))
+    started = time.perf_counter()
+    try:
+        for file in json.loads(os.environ.get("PADDLESEG_LITE_STUDY_IMPORTS", "[]")):
+            from ..plugins import import_file
+
+            import_file(Path(file))
+        result = _train(folder)
+    except UserError as e:
+        result = {"status": "failed", "reason": str(e)}
+    except Exception as e:  # a fault of ours: the study goes on, the report shows the hole
+        result = {"status": "failed", "reason": f"{type(e).__name__}: {e}", "traceback": traceback.format_exc()}
+    if result is None:
+        return INTERRUPTED
+    if result["status"] == "failed" and disk_is_full(folder):  # that is not the variant's fault
+        print(result["reason"])
+        return DISK_FULL
+    result["seconds"] = time.perf_counter() - started
+    try:
+        write_result(folder, result)
+    except OSError as e:
+        print(f"cannot write {folder / RESULT}: {e}")
+        return DISK_FULL
+    return 0 if result["status"] == "done" else FAILED
+
+
+def disk_is_full(folder: Path, need: int = 1 << 20) -> bool:
+    """Whether ``need`` bytes can no longer be written there."""
+    probe = folder / f".probe.{os.getpid()}"
+    try:
+        probe.write_bytes(bytes(need))
+    except OSError:
+        return True
+    finally:
+        with contextlib.suppress(OSError):
+            probe.unlink()
+    return False
+
+
+def write_result(folder: Path, result: dict[str, Any]) -> None:
+    """``result.json``, whole or not at all."""
+    temporary = folder / f".{RESULT}.{os.getpid()}"
+    temporary.write_text(json.dumps(result, indent=1), encoding="utf-8")
+    os.replace(temporary, folder / RESULT)
+
+
+def _train(folder: Path) -> dict[str, Any] | None:
+    from ..checkpoint.folder import list_checkpoints
+    from ..config import load_config
+    from ..training.callbacks import TrainLog
+    from ..training.trainer import Trainer
+
+    config = load_config(folder / "config.yml")
+    trainer = Trainer(config, folder)
+    trainer.callbacks += [TrainLog(progress=False), study_record(folder / "metrics.jsonl")]
+    if list_checkpoints(folder):
+        trainer.resume(None)
+    outcome = trainer.run()
+    if outcome.stopped_by in ("SIGINT", "SIGTERM"):
+        return None
+    records = [json.loads(x) for x in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    evaluations = [r for r in records if r["kind"] == "eval"]
+    if not evaluations:
+        raise UserError("the run made no validation, so there is nothing to compare; do not set do_eval: false.")
+    speeds = sorted(r["images_per_s"] for r in records if r["kind"] == "train")
+    return {
+        "status": "done",
+        "metrics": evaluations[-1],  # the last, not the best: picking the best on the validation set flatters
+        "train_images_per_s": speeds[len(speeds) // 2],
+        **costs(trainer),
+    }
+
+
+def study_record(path: Path):
+    """``metrics.jsonl`` whose validations also hold the confusion matrix (rows truth), for any metric afterwards."""
+    from ..training.callbacks import MetricsFile
+
+    class Record(MetricsFile):
+        def on_eval(self, trainer, evaluation, is_best):
+            self.confusion = evaluation.matrix.matrix.tolist()
+            super().on_eval(trainer, evaluation, is_best)
+
+        def _write(self, record):
+            super()._write({**record, "confusion": self.confusion} if record["kind"] == "eval" else record)
+
+    return Record(path)
+
+
+def costs(trainer) -> dict[str, Any]:
+    """Parameters, GMACs, latency of one validation image, peak memory."""
+    import numpy as np
+    import paddle
+
+    from .. import accel
+    from ..models.summary import summarize
+
+    sample = trainer.val_dataset.get(0, None)
+    image = paddle.to_tensor(np.ascontiguousarray(sample["image"].transpose(2, 0, 1))[None])
+    trainer.model.eval()
+    with accel.disabled(trainer.model):  # the counting watches Paddle's own layers
+        summary = summarize(trainer.model, tuple(image.shape))
+    times = []
+    with paddle.no_grad():
+        for _ in range(12):
+            started = time.perf_counter()
+            trainer.model(image)["out"].numpy()
+            times.append(time.perf_counter() - started)
+    return {
+        "parameters": int(summary.parameters),
+        "gmacs": float(summary.gmacs),
+        "latency_ms": 1000 * sorted(times[2:])[5],
+        "peak_memory_mb": peak_memory_mb(),
+    }
+
+
+def peak_memory_mb() -> float | None:
+    """Largest resident size of this process so far; ``None`` where the platform does not tell."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,48 @@
+"""Network and loss of a training from a :class:`~paddleseg_lite.config.Config`."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+
+from ..config import Config
+from ..data import take_census
+from ..errors import ConfigError
+from ..losses import Criterion, build_criterion
+from ..models import Segmentor, build_model
+
+logger = logging.getLogger("paddleseg_lite")
+
+
+def build_network(config: Config, num_classes: int) -> Segmentor:
+    """The recipe's network for ``num_classes``; a different ``model.num_classes`` in the recipe is an error."""
+    given = config.model.get("num_classes")
+    if given is not None and given != num_classes:
+        raise ConfigError(
+            f"model.num_classes is {given} but the dataset has {num_classes} classes. "
+            "Leave model.num_classes out (it follows the dataset), or correct one of the two."
+        )
+    return build_model(config.model, num_classes=num_classes)
+
+
+def build_loss(config: Config, train_dataset, *, label_fit: str = "resize") -> Criterion:
+    """The recipe's criterion, with class weights counted on the training labels where it asks for them."""
+    weights = config.class_weights
+    if isinstance(weights, str):
+        if weights not in ("enet", "median_frequency"):
+            raise ConfigError(f"class_weights is '{weights}'; use enet, median_frequency or a list of numbers.")
+        weights = take_census(train_dataset).weights(weights)
+        logger.info("class weights (%s): %s", config.class_weights, np.round(weights, 3).tolist())
+    if weights is not None and len(weights) != train_dataset.num_classes:
+        raise ConfigError(
+            f"class_weights has {len(weights)} numbers for {train_dataset.num_classes} classes: "
+            "give one for each class."
+        )
+    return build_criterion(
+        config.loss,
+        num_classes=train_dataset.num_classes,
+        ignore_index=train_dataset.ignore_index,
+        class_weights=None if weights is None else [float(w) for w in weights],
+        label_fit=label_fit,
+    )

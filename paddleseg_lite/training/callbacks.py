@@ -1,0 +1,229 @@
+"""What stands beside the training loop: progress, records, pictures, early stop.
+
+A callback reads the trainer and never steers the arithmetic; the one thing it
+may do is ask for a stop through ``trainer.request_stop(reason)``.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import ConfigError, EnvironmentProblem
+from .samples import sample_panels
+
+logger = logging.getLogger("paddleseg_lite")
+
+
+class Callback:
+    """Hooks, all optional. ``info`` is a dict of plain numbers for the last ``log_iters`` steps."""
+
+    def on_start(self, trainer) -> None:
+        """Training is about to begin (or go on)."""
+
+    def on_log(self, trainer, info: dict) -> None:
+        """Every ``log_iters`` steps."""
+
+    def on_eval(self, trainer, evaluation, is_best: bool) -> None:
+        """After a validation."""
+
+    def on_step(self, trainer) -> None:
+        """After every optimizer step."""
+
+    def on_end(self, trainer, result) -> None:
+        """Training is over, whatever the reason."""
+
+
+class TrainLog(Callback):
+    """The log line, and a progress bar on a terminal."""
+
+    def __init__(self, progress: bool):
+        self.progress, self.bar = progress, None
+
+    def on_start(self, trainer):
+        if self.progress:
+            from tqdm import tqdm
+
+            self.bar = tqdm(total=trainer.total_iters, initial=trainer.state.iteration, unit="it", dynamic_ncols=True)
+
+    def on_step(self, trainer):
+        if self.bar is not None:
+            self.bar.update(1)
+
+    def on_log(self, trainer, info):
+        line = (
+            f"[TRAIN] epoch {info['epoch']}, iter {info['iter']}/{trainer.total_iters}, loss {info['loss']:.4f}, "
+            f"lr {info['lr']:.6f}, {info['images_per_s']:.1f} images/s, data wait {100 * info['data_share']:.0f} %, "
+            f"ETA {_clock(info['eta_s'])}"
+        )
+        parts = info["loss_parts"]
+        if len(parts) > 1:
+            line += " (" + ", ".join(f"{k} {v:.4f}" for k, v in parts.items()) + ")"
+        if self.bar is not None:
+            self.bar.set_postfix_str(f"loss {info['loss']:.4f}, lr {info['lr']:.2e}, {info['images_per_s']:.1f} img/s")
+            self.bar.write(line)
+        else:
+            logger.info(line)
+
+    def on_eval(self, trainer, evaluation, is_best):
+        s = evaluation.scores
+        loss = "" if evaluation.loss is None else f"loss {evaluation.loss:.4f}, "
+        logger.info(
+            "[EVAL] iter %d: %smIoU %.4f, aAcc %.4f, mAcc %.4f, kappa %.4f over %d images (%.1f images/s)",
+            trainer.state.iteration,
+            loss,
+            s.mIoU,
+            s.aAcc,
+            s.mAcc,
+            s.kappa,
+            evaluation.images,
+            evaluation.images_per_second,
+        )
+        best = trainer.state
+        logger.info("[EVAL] best mIoU %.4f at iter %s%s", best.best_miou, best.best_iter, " (new)" if is_best else "")
+
+    def on_end(self, trainer, result):
+        if self.bar is not None:
+            self.bar.close()
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(int(seconds), 60)
+    return f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}"  # whole days are hours
+
+
+class MetricsFile(Callback):
+    """``metrics.jsonl``: one JSON object a line, always written; on resume, lines past the checkpoint are dropped."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def on_start(self, trainer):
+        start = trainer.state.iteration
+        if start == 0 or not self.path.exists():
+            self.path.write_text("", encoding="utf-8")
+            return
+        kept = []
+        for line in self.path.read_text(encoding="utf-8").splitlines():
+            try:
+                if json.loads(line)["iter"] <= start:
+                    kept.append(line)
+            except (ValueError, KeyError):
+                continue  # a line cut off by a crash
+        self.path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+
+    def _write(self, record: dict) -> None:
+        with self.path.open("a", encoding="utf-8") as f:
+            f.write(json.dumps(record, allow_nan=True) + "\n")
+
+    def on_log(self, trainer, info):
+        self._write({"kind": "train", **info})
+
+    def on_eval(self, trainer, evaluation, is_best):
+        self._write(
+            {
+                "kind": "eval",
+                "iter": trainer.state.iteration,
+                "loss": evaluation.loss,
+                "is_best": is_best,
+                "seconds": evaluation.seconds,
+                "engine": evaluation.engine,
+                **evaluation.scores.as_dict(trainer.val_dataset.class_names),
+            }
+        )
+
+
+class VisualDLLog(Callback):
+    """Scalars, fixed validation samples as pictures, and hparams, in ``vdl/``."""
+
+    def __init__(self, folder: Path, num_samples: int = 4):
+        self.folder, self.num_samples, self.writer = folder, num_samples, None
+
+    def on_start(self, trainer):
+        try:
+            from visualdl import LogWriter
+        except ImportError as e:
+            raise EnvironmentProblem(f"visualdl is not installed or broken ({e}): install it, or use --no_vdl.") from e
+
+        self.writer = LogWriter(logdir=str(self.folder))
+
+    def _scalar(self, tag: str, value, step: int) -> None:
+        if value is not None and np.isfinite(value):
+            self.writer.add_scalar(tag=tag, value=float(value), step=step)
+
+    def on_log(self, trainer, info):
+        step = info["iter"]
+        for tag in ("loss", "lr", "grad_norm", "images_per_s", "data_share"):
+            self._scalar(f"train/{tag}", info.get(tag), step)
+        for name, value in info["loss_parts"].items():
+            self._scalar(f"train/loss_{name}", value, step)
+
+    def on_eval(self, trainer, evaluation, is_best):
+        step, scores = trainer.state.iteration, evaluation.scores
+        self._scalar("val/loss", evaluation.loss, step)
+        for tag in ("mIoU", "aAcc", "mAcc"):
+            self._scalar(f"val/{tag}", getattr(scores, tag), step)
+        for name, iou in zip(trainer.val_dataset.class_names, scores.IoU):
+            self._scalar(f"val_IoU/{name}", iou, step)
+        panels = sample_panels(trainer.model, trainer.val_dataset, self.num_samples, options=trainer.options)
+        for i, panel in enumerate(panels):
+            self.writer.add_image(tag=f"val/sample_{i} (input, label, prediction)", img=panel, step=step)
+
+    def on_end(self, trainer, result):
+        hparams = {
+            "model": trainer.config.model["type"],
+            "context": str(trainer.config.model.get("context") or {"type": "none"}),
+            "optimizer": trainer.config.optimizer["type"],
+            "learning_rate": float(trainer.config.lr_scheduler.get("learning_rate", 0.0)),
+            "batch_size": trainer.config.batch_size,
+            "iters": trainer.total_iters,
+            "seed": trainer.config.seed,
+        }
+        self.writer.add_hparams(hparams, metrics_list=["val/best_mIoU"])
+        self._scalar("val/best_mIoU", trainer.state.best_miou, trainer.state.iteration)
+        self.writer.close()
+
+
+class EarlyStop(Callback):
+    """Stop after so many validations without a better mIoU."""
+
+    def __init__(self, intervals: int):
+        self.intervals = intervals
+
+    def on_eval(self, trainer, evaluation, is_best):
+        if trainer.state.stale_evals >= self.intervals:
+            trainer.request_stop(f"no better mIoU in {self.intervals} validations")
+
+
+class Profile(Callback):
+    """``paddle.profiler`` over ``START:STOP`` iterations; a summary and a Chrome trace in ``folder``."""
+
+    def __init__(self, span: str, folder: Path):
+        try:
+            self.first, self.last = (int(v) for v in span.split(":"))
+            if not 0 < self.first < self.last:
+                raise ValueError
+        except ValueError:
+            raise ConfigError(f"--profile takes START:STOP iterations, 0 < START < STOP, got '{span}'.") from None
+        self.folder, self.profiler = folder, None
+
+    def on_step(self, trainer):
+        import paddle.profiler as profiler
+
+        iteration = trainer.state.iteration
+        if iteration == self.first:
+            self.profiler = profiler.Profiler(on_trace_ready=profiler.export_chrome_tracing(str(self.folder)))
+            self.profiler.start()
+        elif self.profiler is not None and iteration < self.last:
+            self.profiler.step()
+        elif self.profiler is not None:
+            self.on_end(trainer, None)
+
+    def on_end(self, trainer, result):
+        if self.profiler is not None:
+            self.profiler.stop()
+            self.profiler.summary(op_detail=True, time_unit="ms")
+            self.profiler = None

@@ -1,0 +1,9 @@
+"""Pictures for people: overlays, contours, legends, panels, lettering, maps of graph nodes.
+
+May import: data, graph, errors. Takes arrays and gives arrays; what is written where is
+the business of its callers. A new kind of picture is a file here.
+"""
+
+from .overlays import beside, contours, legend, legend_text, overlay, panel, rgb
+
+__all__ = ["beside", "contours", "legend", "legend_text", "overlay", "panel", "rgb"]

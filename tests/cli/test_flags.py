@@ -1,0 +1,42 @@
+"""Every flag that PaddleSeg's users know exists here under its name."""
+
+import importlib.util
+
+import pytest
+
+COMMON = "--config --device --opts"
+TEST = (
+    "--engine --model_path --scales --flip_horizontal --flip_vertical --precision --amp_level --is_slide --crop_size "
+    "--stride"
+)
+FLAGS = {
+    "train": "--save_dir --iters --batch_size --learning_rate --save_interval --log_iters --num_workers --do_eval "
+    "--use_vdl --use_ema --resume_model --keep_checkpoint_max --early_stop_intervals --seed --precision "
+    "--amp_level --epochs --no_eval --nan_policy --accumulate --profile",
+    "val": f"{TEST} --aug_eval --num_workers",
+    "infer": f"{TEST} --image_path --aug_pred --custom_color --save_dir",
+    "doctor": "--json",
+}
+
+
+@pytest.mark.parametrize("name", FLAGS)
+def test_flags_exist(root, name):
+    spec = importlib.util.spec_from_file_location(f"flags_{name}", root / "tools" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    known = {option for action in module.build_parser()._actions for option in action.option_strings}
+    assert not {*COMMON.split(), *FLAGS[name].split()} - known
+
+
+def test_engines_are_named_after_what_computes():
+    from paddleseg_lite.inference.precision import engine_name, half_forward
+
+    assert [engine_name(p) for p in ("fp32", "fp16", "bf16")] == ["dygraph fp32"] * 3  # on a CPU validation is in fp32
+    assert half_forward(None, "bf16", "O1") is None  # on a CPU the kernels are chosen, not the types
+
+
+def test_the_engines_of_the_command_line_are_those_there_are():
+    from paddleseg_lite.cli.common import ENGINES
+    from paddleseg_lite.export import KINDS
+
+    assert (*KINDS, "auto") == ENGINES

@@ -1,0 +1,188 @@
+"""What goes wrong in a study is named, the rest goes on, and the report shows the hole."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import namedtuple
+
+import pytest
+
+from paddleseg_lite.cli.jobs.ablate import run_ablation
+from paddleseg_lite.errors import EnvironmentProblem
+from paddleseg_lite.studies import runner, worker
+from paddleseg_lite.studies.results import collect
+from paddleseg_lite.studies.runner import read_result, run_folder, run_study
+from paddleseg_lite.studies.study import load_study
+
+Usage = namedtuple("Usage", "total used free")
+
+
+def unit(values):
+    return {"factors": {"unit": {"values": {"none": {"model.context": None}, **values}}}, "seeds": [0]}
+
+
+def test_each_fault_is_a_hole_and_the_others_go_on(write, tmp_path, capsys):
+    """A path that does not exist, an argument that does not, a position that does not, a run that diverges."""
+    path = write(
+        unit(
+            {
+                "wrong path": {"model.contxt": "GloRe"},
+                "wrong argument": {"model.context": {"type": "GloRe", "nodes": 4}},
+                "wrong position": {"model.context": {"type": "GloRe", "position": "stage9"}},
+                "diverging": {"lr_scheduler": {"type": "PolynomialDecay", "learning_rate": 1.0e30}},
+                "GloRe": {"model.context": {"type": "GloRe", "num_nodes": 4, "num_state": 4}},
+            }
+        ),
+        {"iters": 4, "save_interval": 4},
+    )
+    assert run_ablation(str(path), opts=[], save_dir=str(tmp_path / "o"), jobs=2) == 1
+    study = load_study(path)
+    results = {run.levels["unit"]: read_result(tmp_path / "o", run) for run in study.runs}
+    assert results["none"]["status"] == results["GloRe"]["status"] == "done"
+    reasons = {name: r["reason"] for name, r in results.items() if r["status"] == "failed"}
+    assert set(reasons) == {"wrong path", "wrong argument", "wrong position", "diverging"}
+    assert "contxt" in reasons["wrong path"] and "Did you mean 'context'" in reasons["wrong path"]
+    assert "nodes" in reasons["wrong argument"] and "stage9" in reasons["wrong position"]
+    assert "not finite at iteration" in reasons["diverging"]
+    text = (tmp_path / "o" / "report.md").read_text()
+    assert text == capsys.readouterr().out.rstrip("\n") + "\n"
+    for name in reasons:
+        assert f"Hole: {name}, seed 0: {reasons[name].splitlines()[0]}" in text
+    assert "Holes in this table" in (tmp_path / "o" / "report.html").read_text()
+
+
+def test_a_failed_run_is_left_alone_unless_asked(write, tmp_path):
+    study, said = load_study(write(unit({}))), []
+    target = run_folder(tmp_path, study.runs[0])
+    target.mkdir(parents=True)
+    worker.write_result(target, {"status": "failed", "reason": "it diverged"})
+    run_study(study, tmp_path, progress=said.append)
+    assert read_result(tmp_path, study.runs[0])["status"] == "failed"
+    run_study(study, tmp_path, retry_failed=True, progress=said.append)
+    assert read_result(tmp_path, study.runs[0])["status"] == "done"
+
+
+def test_a_process_that_dies_is_a_hole(write, tmp_path, monkeypatch):
+    study, said = load_study(write(unit({}))), []
+    end = "import os; os.kill(os.getpid(), 9)"
+    monkeypatch.setattr(runner._Pool, "_spawn", lambda *_: subprocess.Popen([sys.executable, "-c", end]))
+    run_study(study, tmp_path, progress=said.append)
+    assert "FAILED: the process was killed (signal 9)" in said[-1]
+
+
+@pytest.mark.parametrize("mine, jobs, theirs", [("6", 2, "3"), ("6,2", 1, "6"), ("2", 5, "1"), (None, 2, "4")])
+def test_runs_get_the_device_and_their_share_of_the_threads(write, tmp_path, monkeypatch, mine, jobs, theirs):
+    """OMP_NUM_THREADS is what the user or --threads has set; without it the cores count."""
+    seen = []
+    real = subprocess.Popen
+
+    def start(command, **kwargs):
+        seen.append(kwargs["env"])
+        return real([sys.executable, "-c", ""])
+
+    monkeypatch.setattr(runner.subprocess, "Popen", start)
+    monkeypatch.setattr(runner, "available_cores", lambda: 8)
+    monkeypatch.setenv("OMP_NUM_THREADS", mine) if mine else monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    run_study(load_study(write(unit({}))), tmp_path, jobs=jobs, device="gpu:1", progress=lambda line: None)
+    assert [(e["OMP_NUM_THREADS"], e["PADDLESEG_LITE_STUDY_DEVICE"]) for e in seen] == [(theirs, "gpu:1")]
+
+
+def test_a_worker_takes_the_device_of_the_study(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(worker, "end_with", lambda parent: None)
+    monkeypatch.setattr(worker.runtime, "setup", asked.append)
+    monkeypatch.setattr(worker, "_train", lambda folder: None)
+    worker.main(tmp_path)
+    monkeypatch.setenv("PADDLESEG_LITE_STUDY_DEVICE", "gpu:1")
+    worker.main(tmp_path)
+    assert asked == ["cpu", "gpu:1"]
+
+
+def test_the_tool_hands_its_device_to_the_study(tool, write, monkeypatch):
+    from paddleseg_lite import commands
+    from paddleseg_lite.cli import common as cli
+
+    given = {}
+    monkeypatch.setattr(cli, "start", lambda args: type("Settled", (), {"device": "gpu:0"}))
+    monkeypatch.setattr(commands.ablation, "run_ablation", lambda config, **kwargs: given.update(kwargs) or 0)
+    assert tool("ablate", "--config", write(), "--device", "gpu")[0] == 0
+    assert given["device"] == "gpu:0"
+
+
+def test_no_run_is_started_on_a_full_disk(write, tmp_path, monkeypatch):
+    """The first run ends, the second is not begun, the report has the first, and the next call goes on."""
+    path = write(unit({"GloRe": {"model.context": {"type": "GloRe", "num_nodes": 4}}}))
+    calls = iter([10**12, 10**6])
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(0, 0, next(calls)))
+    told = r"only 0 MiB are free for .*; 1 of 2 runs are left.*call the study again"
+    with pytest.raises(EnvironmentProblem, match=told):
+        run_ablation(str(path), opts=[], save_dir=str(tmp_path / "o"))
+    assert "GloRe" in (tmp_path / "o" / "report.md").read_text()
+    ((_, rows),) = collect(load_study(path), tmp_path / "o")
+    assert len(rows[0].values) == 1 and rows[1].missing == [0] and not rows[1].failures
+    monkeypatch.undo()
+    assert run_ablation(str(path), opts=[], save_dir=str(tmp_path / "o")) == 0
+
+
+def test_a_run_broken_off_by_a_full_disk_is_not_a_failure(write, tmp_path, monkeypatch):
+    study, said = load_study(write(unit({}))), []
+    end = f"raise SystemExit({worker.DISK_FULL})"
+    monkeypatch.setattr(runner._Pool, "_spawn", lambda *_: subprocess.Popen([sys.executable, "-c", end]))
+    with pytest.raises(EnvironmentProblem, match=r"is full .unit=none seed=0 stopped there.; 1 of 1 runs are left"):
+        run_study(study, tmp_path, progress=said.append)
+    assert read_result(tmp_path, study.runs[0]) is None and "disk is full" in said[-1]
+
+
+def test_a_worker_tells_a_full_disk_from_a_fault(tmp_path, monkeypatch):
+    def no_space(folder):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(worker, "end_with", lambda parent: None)
+    monkeypatch.setattr(worker.runtime, "setup", lambda *_: None)
+    monkeypatch.setattr(worker, "_train", no_space)
+    assert worker.main(tmp_path) == worker.FAILED  # there is space: some other fault
+    assert "No space left" in json.loads((tmp_path / "result.json").read_text())["reason"]
+    (tmp_path / "result.json").unlink()
+    monkeypatch.setattr(worker, "disk_is_full", lambda folder: True)
+    assert worker.main(tmp_path) == worker.DISK_FULL
+    assert not list(tmp_path.iterdir())
+
+
+def test_free_space_is_found_by_writing(tmp_path):
+    assert not worker.disk_is_full(tmp_path)
+    assert worker.disk_is_full(tmp_path / "nowhere")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX")
+def test_a_study_killed_twice_ends_with_the_same_table(root, write, tmp_path):
+    path = write({"seeds": [0]}, {"iters": 12, "save_interval": 3})
+    command = [sys.executable, str(root / "tools" / "ablate.py"), "--config", str(path), "--save_dir"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    draw = random.Random(time.time_ns())
+    for kill in range(2):
+        process = subprocess.Popen([*command, str(tmp_path / "o")], **quiet)
+        deadline = time.monotonic() + 120
+        while len(list((tmp_path / "o").glob("runs/*/iter_*/manifest.json"))) <= kill:  # something to lose
+            assert time.monotonic() < deadline
+            if process.poll() is not None:
+                break
+            time.sleep(0.02)
+        time.sleep(draw.uniform(0.0, 0.5))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        time.sleep(2.0)
+        workers = subprocess.run(["pgrep", "-f", f"ablation.worker {tmp_path}"], capture_output=True, text=True).stdout
+        assert workers == ""  # no orphan writes beside its successor
+    tables = []
+    for name in ("o", "undisturbed"):
+        done = subprocess.run([*command, str(tmp_path / name)], capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stdout + done.stderr
+        variants = json.loads((tmp_path / name / "report.json").read_text())[0]["variants"]
+        tables.append([(v["name"], v["values"], v["class_iou"], v["comparison"]) for v in variants])
+    assert repr(tables[0]) == repr(tables[1])  # nan is not equal to itself

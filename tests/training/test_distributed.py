@@ -1,0 +1,137 @@
+"""Two processes with the gloo backend on a CPU: the same curve as one, and no survivor when one dies."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the gloo launcher is tried on Linux")
+
+OPTS = [
+    "model.base_channels=4",
+    "train_dataset.num_samples=16",
+    "val_dataset.num_samples=4",
+    "train_dataset.size=[32,32]",
+    "val_dataset.size=[32,32]",
+    "lr_scheduler.warmup_iters=0",
+    "freeze_bn=true",
+]
+
+
+def arguments(root, folder, iters, batch, *more):
+    return [
+        str(root / "tools" / "train.py"),
+        "--iters",
+        str(iters),
+        "--batch_size",
+        str(batch),
+        "--save_interval",
+        "4",
+        "--log_iters",
+        "1",
+        "--no_vdl",
+        "--no_doctor",
+        "--save_dir",
+        str(folder),
+        *more,
+        "--opts",
+        *OPTS,
+    ]
+
+
+def launch_script(log_dir, *call):
+    command = [
+        sys.executable,
+        "-m",
+        "paddle.distributed.launch",
+        "--nproc_per_node",
+        "2",
+        "--backend",
+        "gloo",
+        "--log_dir",
+        str(log_dir),
+    ]
+    return subprocess.Popen([*command, *call], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def launch(root, folder, log_dir, iters, *more):
+    return launch_script(log_dir, *arguments(root, folder, iters, 2, *more))
+
+
+def records(folder, kind):
+    lines = (folder / "metrics.jsonl").read_text().splitlines() if (folder / "metrics.jsonl").exists() else []
+    return [r for r in map(json.loads, lines) if r["kind"] == kind]
+
+
+def test_two_processes_give_the_curve_of_one_with_the_double_batch(root, tmp_path):
+    two = launch(root, tmp_path / "two", tmp_path / "log", 8)
+    one = subprocess.run([sys.executable, *arguments(root, tmp_path / "one", 8, 4)], capture_output=True, text=True)
+    assert one.returncode == 0, one.stdout + one.stderr
+    output, _ = two.communicate(timeout=240)
+    assert two.returncode == 0, output
+    curves = [[r["loss"] for r in records(tmp_path / name, "train")] for name in ("one", "two")]
+    assert len(curves[0]) == 8
+    np.testing.assert_allclose(curves[0], curves[1], atol=1e-5)
+    scores = [records(tmp_path / name, "eval")[-1] for name in ("one", "two")]
+    assert scores[0]["classes"].keys() == scores[1]["classes"].keys()
+    total = [sum(c["support"] for c in s["classes"].values()) for s in scores]
+    assert total[0] == total[1] == 4 * 32 * 32  # every image once
+
+
+def test_the_ranks_agree(tmp_path):
+    """On k-means anchors, on the statistics that validation uses, and on the step to stop at."""
+    process = launch_script(tmp_path / "log", str(Path(__file__).with_name("two_ranks.py")), str(tmp_path))
+    try:
+        output, _ = process.communicate(timeout=120)
+    except subprocess.TimeoutExpired:  # the ranks wait for each other
+        process.terminate()
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, output
+    ranks = [np.load(tmp_path / f"rank_{i}.npz") for i in range(2)]
+    assert [int(r["iteration"]) for r in ranks] == [3, 3]
+    assert [str(r["reason"]) for r in ranks] == ["rank 0 has seen enough", "another rank asked for a stop"]
+    names = [n for n in ranks[0].files if n.startswith(("start/", "eval/"))]
+    assert any("anchors" in n for n in names) and any("mean" in n for n in names)
+    for name in names:
+        np.testing.assert_array_equal(ranks[0][name], ranks[1][name], err_msg=name)
+    for name in (n for n in names if n.startswith("start/")):
+        np.testing.assert_array_equal(ranks[1][name], ranks[1][name.replace("start/", "average/")], err_msg=name)
+
+
+def test_when_one_rank_dies_the_other_ends_and_the_run_resumes(root, tmp_path):
+    folder, log = tmp_path / "run", tmp_path / "log"
+    process = launch(root, folder, log, 100000)
+    deadline = time.monotonic() + 120
+    while not [r for r in records(folder, "train") if r["iter"] >= 5]:
+        assert time.monotonic() < deadline and process.poll() is None, process.communicate()[0]
+        time.sleep(0.1)
+    victim = rank_processes(process.pid)[-1]
+    os.kill(victim, signal.SIGKILL)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert "ABORT" in output or "abort" in output or "Terminating" in output
+    reached = max(r["iter"] for r in records(folder, "train"))
+    again = launch(root, folder, log, reached + 4, "--resume_model")
+    output, _ = again.communicate(timeout=240)
+    assert again.returncode == 0, output
+    assert records(folder, "train")[-1]["iter"] == reached + 4
+
+
+def rank_processes(launcher):
+    """Process ids of the ranks, in the order they were started."""
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                stat = Path(f"/proc/{name}/stat").read_text().rsplit(")", 1)[1].split()
+                if int(stat[1]) == launcher:
+                    found.append(int(name))
+            except OSError:
+                continue
+    return sorted(found)

@@ -1,0 +1,136 @@
+"""Half precision: what a CPU does with it, and the scaler's state through JSON."""
+
+import contextlib
+import json
+import logging
+
+import numpy as np
+import paddle
+import pytest
+
+from paddleseg_lite.inference.logits import run_logits
+from paddleseg_lite.training import parallel, precision
+from paddleseg_lite.training.callbacks import Callback
+from paddleseg_lite.training.precision import Precision
+from paddleseg_lite.training.trainer import Trainer
+
+
+def test_a_cpu_says_what_it_does_with_half_precision(tiny, tmp_path, caplog):
+    caplog.set_level(logging.INFO, logger="paddleseg_lite")
+    Trainer(tiny(precision="fp16", cpu_accel="off"), tmp_path / "a")
+    assert "CPUs have no fp16 training kernels; training in fp32" in caplog.text
+    Trainer(tiny(precision="bf16"), tmp_path / "b")
+    assert "bf16 on a CPU" in caplog.text and "weights stay in fp32" in caplog.text
+
+
+class Scaler:
+    """The state of ``paddle.amp.GradScaler`` as it is on a GPU (it switches itself off on a CPU)."""
+
+    def __init__(self):
+        self.state = {
+            "scale": np.array([512.0], np.float32),
+            "incr_ratio": 2.0,
+            "decr_ratio": 0.5,
+            "incr_every_n_steps": 2000,
+            "decr_every_n_nan_or_inf": 1,
+            "incr_count": 7,
+            "decr_count": 0,
+            "use_dynamic_loss_scaling": True,
+        }
+
+    def state_dict(self):
+        return self.state
+
+    def load_state_dict(self, state):
+        assert state["scale"][0] == 512.0  # Paddle indexes it
+        self.state = state
+
+
+def test_the_scaler_survives_json(tiny, tmp_path):
+    trainer = Trainer(tiny(cpu_accel="off"), tmp_path)
+    own: Precision = trainer.precision
+    own.scaler = Scaler()
+    assert own.loss_scale == 512.0
+    state = json.loads(json.dumps(own.state_dict()))
+    own.scaler = Scaler()
+    own.load_state_dict(state)
+    assert own.scaler.state["incr_count"] == 7 and own.scaler.state["use_dynamic_loss_scaling"] is True
+
+
+def test_the_logged_norm_is_that_of_the_unscaled_gradients(tiny, tmp_path):
+    norms = []
+    for scale in (1.0, 512.0):
+        trainer = Trainer(tiny(cpu_accel="off", log_iters=1), tmp_path / str(scale))
+        trainer.network.train()
+        batch = {"image": paddle.ones([2, 3, 32, 32]), "label": paddle.zeros([2, 32, 32], dtype="int64"), "meta": []}
+        total, _ = trainer.criterion(trainer.network(batch["image"]), batch)
+        (total * scale).backward()
+        if scale != 1.0:
+            trainer.precision.scaler = Scaler()
+        trainer.guard.saw(batch, total)
+        assert trainer.guard.check(trainer, batch)
+        norms.append(float(trainer.guard.grad_norm))
+    assert norms[0] == pytest.approx(norms[1], rel=1e-4) and norms[0] > 0
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_validation_runs_the_network_as_tools_val_does(tiny, tmp_path, monkeypatch, dtype):
+    """On a GPU: in half precision, scored in fp32; callbacks call the network under autocast."""
+    owner, inside, modes = Trainer(tiny(cpu_accel="off"), tmp_path), [], []
+    model = owner.model
+
+    def half_forward(network, *recipe):
+        def forward(x):
+            modes.append(network.training)
+            return run_logits(lambda y: {"out": network(y)["out"].astype(dtype)}, x)
+
+        return forward
+
+    @contextlib.contextmanager
+    def autocast():
+        inside.append(True)
+        yield
+        inside.pop()
+
+    class Shows(Callback):
+        def on_eval(self, trainer, evaluation, is_best):
+            modes.append(bool(inside))
+
+    monkeypatch.setattr("paddleseg_lite.training.trainer.half_forward", half_forward)
+    monkeypatch.setattr(owner.precision, "autocast", autocast)
+    owner.callbacks.append(Shows())
+    evaluation = owner.validate()
+    assert modes == [False] * 4 + [True] and model.training  # 4 images, then the callback
+    assert np.isfinite(evaluation.loss) and evaluation.matrix.matrix.sum() == 4 * 32 * 32
+    assert run_logits(lambda x: x.astype(dtype), paddle.ones([1, 2, 2, 2])).dtype == paddle.float32
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_frozen_norms_are_not_converted_to_synchronised_ones(tiny, tmp_path, monkeypatch, frozen):
+    asked = []
+    monkeypatch.setattr(parallel, "convert_sync_bn", lambda model, world: asked.append(world) or model)
+    Trainer(tiny(freeze_bn=frozen, cpu_accel="off"), tmp_path)
+    assert asked == ([] if frozen else [1])
+
+
+def test_clipping_bounds_the_update(tiny, tmp_path):
+    limit = 1e-3
+    config = tiny(
+        optimizer={"type": "sgd", "grad_clip": {"type": "ClipGradByGlobalNorm", "clip_norm": limit}},
+        lr_scheduler={"type": "Constant", "learning_rate": 1.0},
+        cpu_accel="off",
+        iters=1,
+        save_interval=1,
+        do_eval=False,
+    )
+    trainer = Trainer(config, tmp_path)
+    trained = [p for p in trainer.model.parameters() if not p.stop_gradient]  # without running statistics
+    before = [p.numpy().copy() for p in trained]
+    trainer.run()
+    moved = sum(float(((p.numpy() - b) ** 2).sum()) for p, b in zip(trained, before)) ** 0.5
+    assert moved == pytest.approx(limit, rel=1e-2)
+
+
+def test_accelerate_leaves_gpus_alone(monkeypatch):
+    monkeypatch.setattr(precision.paddle, "get_device", lambda: "gpu:0")
+    precision.accelerate(object(), "bf16", "fp32")  # would fail on an object that is no network
