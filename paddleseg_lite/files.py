@@ -1,14 +1,24 @@
-"""Files and folders that are whole or absent."""
+"""Files that are whole or absent, their hashes, and the folder for what is kept between runs."""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
+import logging
 import os
+import tempfile
 import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from .errors import EnvironmentProblem
+
+logger = logging.getLogger("paddleseg_lite")
+
+_CHUNK = 1 << 20
+_told: set[Path] = set()  # cache folders already reported as unusable
 
 
 def make_folder(path: str | Path) -> Path:
@@ -19,10 +29,7 @@ def make_folder(path: str | Path) -> Path:
     """
     path = Path(path)
     try:
-        path.mkdir(parents=True, exist_ok=True)
-        probe = path / f".write_test_{os.getpid()}"
-        probe.touch()
-        probe.unlink()
+        _make_writable(path)
     except OSError as e:
         raise EnvironmentProblem(
             f"cannot write to the output folder {path}: {e.strerror or e}. Choose another one (--save_dir, "
@@ -31,38 +38,129 @@ def make_folder(path: str | Path) -> Path:
     return path
 
 
-def write_bytes(path: str | os.PathLike, data: bytes) -> None:
-    """Write a file whole: to a neighbour first, then renamed.
+def _make_writable(path: Path) -> None:
+    path.mkdir(parents=True, exist_ok=True)
+    probe = path / f".write_test_{os.getpid()}"
+    probe.touch()
+    probe.unlink()
+
+
+@contextlib.contextmanager
+def whole_file(path: str | os.PathLike, *, suffix: str = "") -> Iterator[Path]:
+    """A neighbour of ``path`` to write to; it takes the place of ``path`` when the block ends without an error.
+
+    A link keeps pointing to its file, and what is no plain file (``/dev/stdout``) is never replaced: its own
+    path is handed out then.
+
+    Args:
+        path: the file; its folder is made.
+        suffix: of the neighbour's name, for writers that choose the format by it.
 
     Raises:
         EnvironmentProblem: the folder cannot be made or written, or the disk is full.
     """
-    path = Path(path)
+    target = Path(os.path.realpath(path))
+    temporary = target.parent / f".writing-{uuid.uuid4().hex}{suffix}"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.parent / f".writing-{uuid.uuid4().hex}"
+        if target.exists() and not target.is_file():
+            yield target
+            return
+        target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with open(temporary, "xb") as f:
-                f.write(data)
-            os.replace(temporary, path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+            yield temporary
+            os.replace(temporary, target)
+        finally:
+            with contextlib.suppress(OSError):  # the first error is the one to hear of
+                temporary.unlink(missing_ok=True)
     except OSError as e:
         raise EnvironmentProblem(
             f"cannot write {path}: {e.strerror or e}. Choose a folder you may write to, or free some space."
         ) from e
 
 
-def write_json(path: Path, content: Any) -> None:
-    """JSON in UTF-8, indented; the file is complete or not there."""
-    write_text(path, json.dumps(content, indent=1, ensure_ascii=False))
-
-
-def write_text(path: Path, text: str) -> None:
-    """Text in UTF-8.
+def write_bytes(path: str | os.PathLike, data: bytes) -> None:
+    """Write a file whole.
 
     Raises:
-        EnvironmentProblem: the folder cannot be written, or the disk is full.
+        EnvironmentProblem: the folder cannot be made or written, or the disk is full.
     """
-    write_bytes(path, text.encode("utf-8"))
+    with whole_file(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_text(path: str | os.PathLike, text: str) -> None:
+    """Text in UTF-8, whole; what a file name holds that is no text is written as ``\\udcNN`` (valid in JSON)."""
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
+
+
+def write_json(path: str | os.PathLike, content: Any, *, default: Callable[[Any], Any] | None = None) -> None:
+    """JSON in UTF-8, indented, whole; ``default`` turns what JSON does not know into what it does."""
+    write_text(path, json.dumps(content, indent=1, ensure_ascii=False, default=default))
+
+
+def read_json(path: str | os.PathLike) -> dict[str, Any]:
+    """A JSON object that may be made again: ``{}`` where there is none or it is damaged."""
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def file_hash(path: str | os.PathLike, kind: str = "sha256") -> str:
+    """Hex digest of a file, read in pieces.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    digest = hashlib.new(kind)
+    with open(path, "rb") as f:
+        while block := f.read(_CHUNK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def cache_folder(name: str = "") -> Path:
+    """A folder to keep things between runs: ``name`` under the cache folder, made and known to be writable.
+
+    The cache folder is ``$PADDLESEG_LITE_CACHE``, else ``paddleseg_lite`` under ``$XDG_CACHE_HOME`` or
+    ``~/.cache``. Where it cannot be written, or there is no home, the system's folder for temporary files serves;
+    a warning says so once.
+    """
+    try:
+        root = _chosen_root()
+        _make_writable(root / name)
+        return root / name
+    except (OSError, RuntimeError) as e:  # RuntimeError: there is no home
+        root, why = _temporary_root(), getattr(e, "strerror", None) or str(e)
+        _make_writable(root / name)
+        if root not in _told:
+            _told.add(root)
+            logger.warning(
+                "the cache folder cannot be used (%s): downloads and exports go to %s. Set PADDLESEG_LITE_CACHE "
+                "to a folder you may write to.",
+                why,
+                root,
+            )
+        return root / name
+
+
+def _chosen_root() -> Path:
+    own = os.environ.get("PADDLESEG_LITE_CACHE")
+    if own:
+        return Path(own).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "paddleseg_lite"
+
+
+def _temporary_root() -> Path:
+    """A folder of this user alone: another one could have put weights there."""
+    user = getattr(os, "getuid", lambda: None)()  # Windows: the folder for temporary files is the user's own
+    root = Path(tempfile.gettempdir()) / (f"paddleseg_lite-{user}" if user is not None else "paddleseg_lite")
+    try:
+        root.mkdir(mode=0o700, exist_ok=True)
+        facts = root.lstat()
+        if user is None or (facts.st_uid == user and not facts.st_mode & 0o022 and root.is_dir()):
+            return root
+    except OSError:
+        pass
+    return Path(tempfile.mkdtemp(prefix="paddleseg_lite-"))
