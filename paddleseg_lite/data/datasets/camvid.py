@@ -2,10 +2,18 @@
 
 Brostow, Fauqueur, Cipolla, Pattern Recognition Letters 2009. Labels hold ids 0..10,
 and 11 for void, which is ignored.
+
+The pictures are frames of drives, named ``SEQUENCE_FRAME.png``. All 101 of ``val.txt``
+come from a drive that ``train.txt`` has 204 frames of (0016E5), so that the score there
+rewards memory; those of ``test.txt`` come from streets not seen in training. Holding out
+a drive of ``train.txt`` measures what carries over.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from ...errors import DataError
 from ...registry import DATASETS
 from .listfile import ListDataset
 
@@ -33,6 +41,8 @@ class CamVid(ListDataset):
     Args:
         dataset_root: folder with the lists; each line is ``image label``, relative to it.
         mode: train, val or test.
+        held_out: a drive of ``train.txt`` ("0006R0" or "0001TP", say): training is on the
+            other drives, and validation on this one instead of ``val.txt``.
         **kwargs: as :class:`~.listfile.ListDataset`.
     """
 
@@ -47,16 +57,25 @@ class CamVid(ListDataset):
         train_path: str = "train.txt",
         val_path: str = "val.txt",
         test_path: str = "test.txt",
+        held_out: str | None = None,
         **kwargs,
     ):
         super().__init__(
             dataset_root=dataset_root,
             mode=mode,
             train_path=train_path,
-            val_path=val_path,
+            val_path=val_path if held_out is None else train_path,
             test_path=test_path,
             **kwargs,
         )
+        if held_out is not None and mode != "test":
+            self._hold_out(held_out)
+
+    def _hold_out(self, drive: str) -> None:
+        drives = [Path(image).name.partition("_")[0] for image, _ in self.items]
+        if drive not in drives:
+            raise DataError(f"{self.source} has no pictures of drive '{drive}': it has {', '.join(sorted(set(drives)))}.")
+        self.items = [pair for pair, own in zip(self.items, drives) if (own == drive) == (self.mode == "val")]
 
     def default_label_map(self):
         return {VOID: self.ignore_index}
