@@ -1,5 +1,7 @@
 """Datasets: lists, folders, ids, and each bad input with its message."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from data_helpers import code, list_dataset, write_image
@@ -385,3 +387,22 @@ def test_any_bytes_as_a_list(tmp_path_factory, data, mode):
         assert "fuzz.txt" in str(e)
     else:
         assert len(dataset) > 0
+
+
+def test_camvid_holds_out_a_drive(tmp_path):
+    """Training is on the other drives, validation on this one, whatever val.txt says."""
+    for name in ("A_1", "A_2", "B_1", "C_1"):
+        write_image(tmp_path / f"{name}.png", np.zeros((4, 4, 3), np.uint8))
+        write_image(tmp_path / "annot" / f"{name}.png", np.zeros((4, 4), np.uint8))
+    lines = "".join(f"{name}.png annot/{name}.png\n" for name in ("A_1", "B_1", "A_2"))
+    (tmp_path / "train.txt").write_text(lines)
+    (tmp_path / "val.txt").write_text("C_1.png annot/C_1.png\n")
+
+    def names(mode, held_out):
+        found = CamVid(dataset_root=str(tmp_path), mode=mode, transforms=[], held_out=held_out)
+        return [Path(image).stem for image, _ in found.items]
+
+    assert names("train", "A") == ["B_1"] and names("val", "A") == ["A_1", "A_2"]
+    assert names("train", None) == ["A_1", "B_1", "A_2"] and names("val", None) == ["C_1"]
+    with pytest.raises(DataError, match="no pictures of drive 'Z': it has A, B"):
+        names("train", "Z")
