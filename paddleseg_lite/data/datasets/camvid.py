@@ -74,7 +74,9 @@ class CamVid(ListDataset):
     def _hold_out(self, drive: str) -> None:
         drives = [Path(image).name.partition("_")[0] for image, _ in self.items]
         if drive not in drives:
-            raise DataError(f"{self.source} has no pictures of drive '{drive}': it has {', '.join(sorted(set(drives)))}.")
+            raise DataError(
+                f"{self.source} has no pictures of drive '{drive}': it has {', '.join(sorted(set(drives)))}."
+            )
         self.items = [pair for pair, own in zip(self.items, drives) if (own == drive) == (self.mode == "val")]
 
     def default_label_map(self):
