@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import hashlib
+import io
 import json
 import logging
 import os
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +98,13 @@ def write_text(path: str | os.PathLike, text: str) -> None:
 def write_json(path: str | os.PathLike, content: Any, *, default: Callable[[Any], Any] | None = None) -> None:
     """JSON in UTF-8, indented, whole; ``default`` turns what JSON does not know into what it does."""
     write_text(path, json.dumps(content, indent=1, ensure_ascii=False, default=default))
+
+
+def write_csv(path: str | os.PathLike, header: Sequence[Any], rows: Iterable[Sequence[Any]]) -> None:
+    """A table for spreadsheets, in UTF-8, whole."""
+    text = io.StringIO()
+    csv.writer(text).writerows([header, *rows])
+    write_text(path, text.getvalue())
 
 
 def read_json(path: str | os.PathLike) -> dict[str, Any]:

@@ -103,7 +103,7 @@ def set_threads(threads: int | None = None) -> int:
     if "paddle" not in sys.modules and not {"OMP_WAIT_POLICY", "KMP_BLOCKTIME"} & set(os.environ):
         os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
     if threads is None and "OMP_NUM_THREADS" in os.environ:
-        return _count_in_environment("OMP_NUM_THREADS")
+        return threads_in_force()
     if threads is not None and threads < 1:
         raise EnvironmentProblem(f"--threads must be at least 1, got {threads}: leave it out for all cores.")
     count = threads or max(1, available_cores() // _count_in_environment("PADDLE_TRAINERS_NUM"))
@@ -116,6 +116,15 @@ def set_threads(threads: int | None = None) -> int:
         return 1
     os.environ["OMP_NUM_THREADS"] = str(count)
     return count
+
+
+def threads_in_force() -> int:
+    """The threads :func:`set_threads` or the user has settled on; all cores where nobody has.
+
+    Raises:
+        EnvironmentProblem: ``OMP_NUM_THREADS`` is not a number of at least 1.
+    """
+    return _count_in_environment("OMP_NUM_THREADS") if "OMP_NUM_THREADS" in os.environ else available_cores()
 
 
 def _count_in_environment(name: str) -> int:

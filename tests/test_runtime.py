@@ -86,3 +86,10 @@ def test_bad_seed_and_bad_thread_count(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "many")
     with pytest.raises(EnvironmentProblem, match="not a number"):
         runtime.set_threads()
+
+
+@pytest.mark.parametrize("text, threads", [("3", 3), ("6,2", 6), (None, 8)])
+def test_threads_in_force(text, threads, monkeypatch):
+    monkeypatch.setattr(runtime, "available_cores", lambda: 8)
+    monkeypatch.setenv("OMP_NUM_THREADS", text) if text else monkeypatch.delenv("OMP_NUM_THREADS")
+    assert runtime.threads_in_force() == threads

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import CheckpointError
+from ..files import file_hash
 from ..version import __version__
 from ..weights.match import load_strict
 from ..weights.readers import read_weights
@@ -32,7 +33,7 @@ from ..weights.reading import Damaged, reading
 from ..weights.safetensors import read_safetensors, write_safetensors
 from ..weights.writers import write_pdparams
 from .optimizer_state import OptimizerState, collect_optimizer, restore_optimizer, unwrap
-from .storage import FolderWriter, Watch, recover, remove_folder, sha256_of
+from .storage import FolderWriter, Watch, recover, remove_folder
 
 __all__ = [
     "Checkpoint",
@@ -196,7 +197,7 @@ def load_checkpoint(folder: str | os.PathLike, *, verify: bool = True) -> Checkp
             raise CheckpointError(f"{path}: is missing, so this checkpoint is incomplete. Use an earlier one.")
         try:
             size = path.stat().st_size
-            intact = not verify or sha256_of(path) == entry["sha256"]
+            intact = not verify or file_hash(path) == entry["sha256"]
         except OSError as e:
             raise CheckpointError(f"{path}: cannot be read ({e.strerror or e}). Use an earlier checkpoint.") from e
         if size != entry["size"]:

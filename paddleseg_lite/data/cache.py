@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import EnvironmentProblem
+from ..files import cache_folder
 
 try:
     import fcntl
@@ -139,9 +140,10 @@ def _label_at(h: int, w: int, c: int) -> int:
     return -(-h * w * c // 4) * 4
 
 
-def cache_path(folder: str | os.PathLike, fingerprint: str) -> Path:
+def cache_path(folder: str | os.PathLike | None, fingerprint: str) -> Path:
     """Where the cache of a dataset lies; the name changes with its files and settings."""
-    return Path(folder).expanduser() / f"decoded-{hashlib.sha256(fingerprint.encode()).hexdigest()[:24]}.bin"
+    folder = cache_folder() if folder is None else Path(folder).expanduser()
+    return folder / f"decoded-{hashlib.sha256(fingerprint.encode()).hexdigest()[:24]}.bin"
 
 
 def _anonymous(size: int) -> mmap.mmap:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import json
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -13,7 +13,8 @@ import numpy as np
 
 from ..data.exif import orientation
 from ..data.io import image_size, read_label
-from ..errors import DataError
+from ..errors import DataError, EnvironmentProblem
+from ..files import cache_folder, read_json, write_json
 
 CACHE_VERSION = 2
 
@@ -93,20 +94,11 @@ class _Cache:
 
     def __init__(self, pairs: list[tuple[str, str | None]]):
         name = hashlib.blake2b(repr(pairs).encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()
-        base = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser()
-        self.path = base / "paddleseg_lite" / "doctor" / f"{name}.v{CACHE_VERSION}.json"
+        self.path = cache_folder("doctor") / f"{name}.v{CACHE_VERSION}.json"
 
     def read(self) -> dict[str, dict]:
-        try:
-            return json.loads(self.path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
+        return read_json(self.path)
 
     def write(self, known: dict[str, dict]) -> None:
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = self.path.with_suffix(f".{os.getpid()}")
-            temporary.write_text(json.dumps(known), encoding="utf-8")
-            os.replace(temporary, self.path)
-        except OSError:
-            pass  # a cache that cannot be written costs time, nothing else
+        with contextlib.suppress(EnvironmentProblem):  # a cache that cannot be written costs time, nothing else
+            write_json(self.path, known)

@@ -6,7 +6,7 @@ import os
 import shutil
 
 from ..config import Config
-from ..runtime import available_cores
+from ..runtime import available_cores, threads_in_force
 from .diagnosis import Diagnosis
 
 PREFETCH = 2
@@ -14,7 +14,7 @@ PREFETCH = 2
 
 def examine_machine(diagnosis: Diagnosis, config: Config) -> None:
     """What this machine offers to the recipe."""
-    cores, threads = available_cores(), int(os.environ.get("OMP_NUM_THREADS", "1").split(",")[0] or 1)
+    cores, threads = available_cores(), threads_in_force()
     diagnosis.facts.update(cores=cores, threads=threads)
     if threads < cores:
         diagnosis.add(

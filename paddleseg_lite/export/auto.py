@@ -7,7 +7,6 @@ process starts with the winner.
 
 from __future__ import annotations
 
-import json
 import logging
 import platform
 import time
@@ -19,10 +18,11 @@ import numpy as np
 import paddle
 
 from ..errors import EnvironmentProblem, UserError
-from ..runtime import available_cores
+from ..files import read_json, write_json
+from ..runtime import available_cores, threads_in_force
 from .agreement import compare
-from .backends import DygraphEngine, Engine, available, load_engine, thread_count
-from .cache import cache_folder, read_json, write_whole
+from .backends import DygraphEngine, Engine, available, load_engine
+from .cache import cache_folder
 from .onnx.trace import eval_mode
 
 logger = logging.getLogger("paddleseg_lite")
@@ -108,7 +108,8 @@ def choose_engine(
         probe = np.random.default_rng(0).standard_normal((1, network.in_channels, 360, 480)).astype(np.float32)
     folder = Path(folder) if folder else cache_folder(network)
     record = folder / f"choice_{precision}_{'x'.join(str(s) for s in probe.shape)}.json"
-    machine = [platform.processor() or platform.machine(), available_cores(), thread_count(threads), _versions()]
+    threads = threads or threads_in_force()
+    machine = [platform.processor() or platform.machine(), available_cores(), threads, _versions()]
     kept = read_json(record)
     if kept.get("machine") != machine:
         seconds, _ = _timed(plain, probe, runs=1)
@@ -117,7 +118,7 @@ def choose_engine(
                 network, precision, f"{_count(images)} about {images * seconds:.1f} s, an export would take longer"
             )
         kept = {"machine": machine, **_race(network, precision, probe, threads, folder, seconds)}
-        write_whole(record, json.dumps(kept).encode())
+        write_json(record, kept)
     elif images is not None and images * kept["saves"] < kept["opens_in"]:
         return _without_export(network, precision, f"{_count(images)} less time without the export")
     return _open(kept, plain, network, threads, folder)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import os
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +22,7 @@ import paddle
 
 from .. import accel
 from ..errors import ConfigError, EnvironmentProblem, nearest
-from ..runtime import available_cores
+from ..runtime import threads_in_force
 from .onnx.convert import AXES
 from .source import FileSource, ModelFile, NetworkSource
 
@@ -163,12 +162,6 @@ class OnnxEngine:
         return self._runs[shape]
 
 
-def thread_count(threads: int | None = None) -> int:
-    """What was asked for, else Paddle's own (``OMP_NUM_THREADS``), else all cores of this process."""
-    own = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
-    return threads or (int(own) if own.isdecimal() and int(own) else available_cores())
-
-
 def _package(name: str) -> Any:
     try:
         return importlib.import_module(name)
@@ -186,7 +179,7 @@ def _openvino(precision: str, threads: int | None) -> Callable:
     settings = {
         # Said for fp32 as well: OpenVINO takes bf16 by itself where the chip has it.
         "INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16"}[precision],
-        "INFERENCE_NUM_THREADS": thread_count(threads),
+        "INFERENCE_NUM_THREADS": threads or threads_in_force(),
         "PERFORMANCE_HINT": "LATENCY",
     }
 
@@ -205,7 +198,7 @@ def _onnxruntime(threads: int | None) -> Callable:
 
     def compile_model(model: ModelFile, shape) -> Callable:
         options = ort.SessionOptions()
-        options.intra_op_num_threads = thread_count(threads)
+        options.intra_op_num_threads = threads or threads_in_force()
         options.log_severity_level = 3
         for axis, size in zip(model.layout, shape or ()):
             options.add_free_dimension_override_by_name(AXES[axis], int(size))

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import json
-import logging
-import os
 import shutil
-import tempfile
 from dataclasses import is_dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,37 +12,22 @@ from typing import Any
 
 import paddle
 
+from .. import files
+from ..files import make_folder
 from ..version import __version__
-
-logger = logging.getLogger("paddleseg_lite")
 
 _KEEP = 12  # networks; the least recently used go first
 _NOT_SETTINGS = ("training", "_full_name", "_accel")  # do not change what is computed in eval mode
 _CODE = ("models", "backbones", "layers", "graph", "export")  # what an export depends on
 
 
-def cache_root() -> Path:
-    """``$PADDLESEG_LITE_CACHE``, or ``paddleseg_lite`` under ``$XDG_CACHE_HOME`` (``~/.cache``)."""
-    own = os.environ.get("PADDLESEG_LITE_CACHE")
-    if own:
-        return Path(own)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "paddleseg_lite"
-
-
 def cache_folder(network: paddle.nn.Layer, root: str | Path | None = None) -> Path:
-    """The folder of a network's exports, made where it is missing; a temporary one where that is not allowed."""
-    engines = (Path(root) if root else cache_root()) / "engines"
-    folder = engines / fingerprint(network)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        os.utime(folder)
-        _prune(engines)
-        with tempfile.NamedTemporaryFile(dir=folder):
-            return folder
-    except OSError as e:
-        other = Path(tempfile.mkdtemp(prefix="paddleseg_lite_"))
-        logger.warning("exports are not kept: %s cannot be written (%s).", folder, e.strerror or e)
-        return other
+    """The folder of a network's exports, made where it is missing; under ``root`` instead of the user's cache."""
+    name = f"engines/{fingerprint(network)}"
+    folder = make_folder(Path(root) / name) if root else files.cache_folder(name)  # marks it as used just now
+    with contextlib.suppress(FileNotFoundError):  # another process prunes too
+        _prune(folder.parent)
+    return folder
 
 
 def fingerprint(network: paddle.nn.Layer) -> str:
@@ -84,21 +66,3 @@ def _prune(engines: Path) -> None:
     folders = sorted((f for f in engines.iterdir() if f.is_dir()), key=lambda f: f.stat().st_mtime)
     for folder in folders[:-_KEEP]:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file that is there completely or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(handle, "wb") as f:
-        f.write(data)
-    os.replace(temporary, path)
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object, ``{}`` where there is none or it is damaged."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}

@@ -6,7 +6,6 @@ network's code and without the checkpoint.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 import yaml
 
 from ..errors import CheckpointError, ConfigError
+from ..files import file_hash, write_text
 from .source import FileSource, ModelFile
 
 FILE = "deploy.yml"
@@ -52,16 +52,7 @@ class Description:
 
     def write(self, folder: Path) -> None:
         content = yaml.safe_dump(asdict(self), sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)
-        (folder / FILE).write_text(content, encoding="utf-8")
-
-
-def file_hash(path: Path) -> str:
-    """sha256 of a file, in hex."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as f:
-        while block := f.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+        write_text(folder / FILE, content)
 
 
 class Deployment:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,8 @@ from pathlib import Path
 import paddle
 
 from ..errors import ConfigError
-from .cache import cache_folder, read_json, write_whole
+from ..files import read_json, write_bytes, write_json
+from .cache import cache_folder
 from .onnx.convert import to_onnx
 from .onnx.dynamic import SizeDependent, fits
 
@@ -71,11 +71,11 @@ class NetworkSource:
             except SizeDependent as e:
                 if shape is not None:
                     raise
-                write_whole(facts_path, json.dumps({"impossible": str(e)}).encode())
+                write_json(facts_path, {"impossible": str(e)})
                 return None
-            write_whole(path, model.data)
+            write_bytes(path, model.data)
             facts = {"multiple": model.multiple, "bytes_per_pixel": model.bytes_per_pixel}
-            write_whole(facts_path, json.dumps(facts).encode())  # last: it says that the model is whole
+            write_json(facts_path, facts)  # last: it says that the model is whole
         return ModelFile(path, shape, int(facts["multiple"]), float(facts["bytes_per_pixel"]))
 
 

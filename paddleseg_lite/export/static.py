@@ -11,7 +11,6 @@ passes, on by default in 3.3.1, refuse resize and max-pooling with indices.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,7 +18,8 @@ import numpy as np
 import paddle
 from paddle import nn
 
-from .cache import cache_folder, write_whole
+from ..files import write_json
+from .cache import cache_folder
 from .onnx.convert import Normalisation
 from .onnx.trace import eval_mode
 
@@ -104,7 +104,7 @@ class StaticEngine:
             done = stem.with_suffix(".done")
             if not done.is_file():
                 export_static(network, stem, shape)
-                write_whole(done, json.dumps(list(shape)).encode())  # last: it says that the graph is whole
+                write_json(done, list(shape))  # last: it says that the graph is whole
             return stem
 
         return cls(stem_for, getattr(network, "num_classes", None))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..data import colorize, write_png
+from ..files import write_bytes, write_csv, write_json, write_text
 from ..metrics import BoundaryF1, Calibration, ConfusionMatrix, miou_interval
 from ..visualize.overlays import IGNORED, legend, panel
 from .html import figure, page, table
@@ -98,16 +97,16 @@ def write_evaluation_report(
         "images_per_s": evaluation.images_per_second,
         **scores.as_dict(names),
     }
-    (folder / "scores.json").write_text(json.dumps(summary, indent=1), encoding="utf-8")
+    write_json(folder / "scores.json", summary)
     header, rows = _class_table(names, scores, boundary.per_class)
-    _write_csv(folder / "per_class.csv", header, rows)
-    _write_csv(
+    write_csv(folder / "per_class.csv", header, rows)
+    write_csv(
         folder / "per_image.csv",
         ["image", "mIoU", "pixel accuracy", "boundary F1"],
         [[s.path, s.miou, s.accuracy, s.boundary_f1] for s in images],
     )
     confusion = confusion_picture(evaluation.matrix.matrix, names)
-    (folder / "confusion.png").write_bytes(confusion)
+    write_bytes(folder / "confusion.png", confusion)
     key = legend(names, dataset.palette, columns=1 + len(names) // 30)
     sheet = [worst_panel(dataset, i, predict_index(i)) for i in worst]
     for rank, picture in enumerate(sheet):
@@ -146,7 +145,7 @@ def write_evaluation_report(
         *(figure(picture, caption) for picture, caption in zip(sheet, captions)),
     ]
     target = folder / "index.html"
-    target.write_text(page(title, *sections), encoding="utf-8")
+    write_text(target, page(title, *sections))
     return target
 
 
@@ -175,10 +174,3 @@ def _text(value: Any) -> str:
     if isinstance(value, float):
         return "-" if math.isnan(value) else f"{value:.4f}"
     return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def _write_csv(path: Path, header: list[str], rows: list[list[Any]]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as f:
-        writer = csv.writer(f)
-        writer.writerow(header)
-        writer.writerows(rows)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import html
-import json
 import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from .. import reports as reporting
+from ..files import write_csv, write_json, write_text
 from .plots import class_heatmap, seed_plot
 from .results import Row, collect, planned, value_of
 from .runner import read_result
@@ -23,8 +22,8 @@ COLORS = {"better": "good", "worse": "bad"}
 def write_report(study: Study, folder: Path) -> Path:
     """(Re)build all files of the report from the finished runs; returns the HTML page's path."""
     groups = collect(study, folder)
-    (folder / "report.md").write_text(_markdown(study, groups), encoding="utf-8")
-    (folder / "report.html").write_text(_html(study, groups), encoding="utf-8")
+    write_text(folder / "report.md", _markdown(study, groups))
+    write_text(folder / "report.html", _html(study, groups))
     content = [
         {
             "group": group,
@@ -33,12 +32,8 @@ def write_report(study: Study, folder: Path) -> Path:
         }
         for group, rows in groups
     ]
-    (folder / "report.json").write_text(json.dumps(content, indent=1, default=str), encoding="utf-8")
-    with (folder / "report.csv").open("w", newline="", encoding="utf-8") as f:
-        writer = csv.writer(f)
-        header, table = full_table(study, groups)
-        writer.writerow(header)
-        writer.writerows(table)
+    write_json(folder / "report.json", content, default=str)
+    write_csv(folder / "report.csv", *full_table(study, groups))
     return folder / "report.html"
 
 

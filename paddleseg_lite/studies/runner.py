@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError, EnvironmentProblem
-from ..runtime import available_cores
+from ..files import write_text
+from ..runtime import threads_in_force
 from .metric import Metric
 from .study import Run, Study
 from .worker import DISK_FULL, INTERRUPTED, RESULT, write_result
@@ -120,8 +121,11 @@ class _Pool:
             if free < MIN_FREE_BYTES:
                 self.problem = f"only {free >> 20} MiB are free for {self.folder}"
                 return
-            (target / "config.yml").write_text(todo[0].config.to_yaml(), encoding="utf-8")
+            write_text(target / "config.yml", todo[0].config.to_yaml())
             log = (target / "log.txt").open("a", encoding="utf-8")
+        except EnvironmentProblem as e:
+            self.problem = str(e)
+            return
         except OSError as e:
             self.problem = f"cannot write {target}: {e.strerror}"
             return
@@ -177,12 +181,6 @@ class _Pool:
             log.close()
         for _, process, _, _ in self.active.values():
             process.wait()
-
-
-def threads_in_force() -> int:
-    """Threads to divide: what the user or :func:`~paddleseg_lite.runtime.setup` settled on, else the cores."""
-    first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    return int(first) if first.isdecimal() else available_cores()
 
 
 def _ending(code: int) -> str:

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from .. import runtime
-from ..errors import UserError
+from ..errors import EnvironmentProblem, UserError
+from ..files import write_json
 from ..processes import ORPHANED, end_with
 
 RESULT = "result.json"
@@ -49,8 +50,8 @@ def main(folder: Path) -> int:
     result["seconds"] = time.perf_counter() - started
     try:
         write_result(folder, result)
-    except OSError as e:
-        print(f"cannot write {folder / RESULT}: {e}")
+    except EnvironmentProblem as e:
+        print(e)
         return DISK_FULL
     return 0 if result["status"] == "done" else FAILED
 
@@ -70,9 +71,7 @@ def disk_is_full(folder: Path, need: int = 1 << 20) -> bool:
 
 def write_result(folder: Path, result: dict[str, Any]) -> None:
     """``result.json``, whole or not at all."""
-    temporary = folder / f".{RESULT}.{os.getpid()}"
-    temporary.write_text(json.dumps(result, indent=1), encoding="utf-8")
-    os.replace(temporary, folder / RESULT)
+    write_json(folder / RESULT, result)
 
 
 def _train(folder: Path) -> dict[str, Any] | None:

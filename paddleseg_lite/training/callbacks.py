@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import ConfigError, EnvironmentProblem
+from ..files import write_text
 from .samples import sample_panels
 
 logger = logging.getLogger("paddleseg_lite")
@@ -104,7 +105,7 @@ class MetricsFile(Callback):
     def on_start(self, trainer):
         start = trainer.state.iteration
         if start == 0 or not self.path.exists():
-            self.path.write_text("", encoding="utf-8")
+            write_text(self.path, "")
             return
         kept = []
         for line in self.path.read_text(encoding="utf-8").splitlines():
@@ -113,7 +114,7 @@ class MetricsFile(Callback):
                     kept.append(line)
             except (ValueError, KeyError):
                 continue  # a line cut off by a crash
-        self.path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+        write_text(self.path, "".join(f"{line}\n" for line in kept))
 
     def _write(self, record: dict) -> None:
         with self.path.open("a", encoding="utf-8") as f:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections import deque
 from collections.abc import Callable
@@ -13,7 +12,8 @@ import numpy as np
 import paddle
 from paddle import nn
 
-from ..errors import UserError
+from ..errors import EnvironmentProblem, UserError
+from ..files import write_json
 from ..layers import keep_statistics
 from .parallel import any_rank
 
@@ -80,10 +80,10 @@ class NumbersGuard:
         self._skips += 1
         with trainer.precision.autocast():  # half precision overflows where fp32 would not
             layer = first_bad_layer(trainer.model, batch["image"])  # on all ranks: synchronised norms wait for each
-        path = "another rank's blackbox" if own else self._write_black_box(trainer, batch, metas, gradients, layer)
+        path = "another rank's blackbox." if own else self._write_black_box(trainer, batch, metas, gradients, layer)
         message = (
             f"the loss or a gradient is not finite at iteration {trainer.state.iteration + 1}. "
-            f"What led to it is in {path}. "
+            f"What led to it is in {path} "
         )
         if self.policy == "stop" or self._skips > MAX_SKIPS_IN_A_ROW:
             raise TrainingDiverged(
@@ -95,7 +95,8 @@ class NumbersGuard:
         logger.warning("%sUpdate left out (%d in a row).", message, self._skips)
         return False
 
-    def _write_black_box(self, trainer, batch: dict, metas: list[dict], gradients: list, layer: str | None) -> Path:
+    def _write_black_box(self, trainer, batch: dict, metas: list[dict], gradients: list, layer: str | None) -> str:
+        """Write the state at the moment of the failure; returns where it is, in words."""
         labels = batch["label"].numpy()
         record = {
             "iteration": trainer.state.iteration + 1,
@@ -113,10 +114,12 @@ class NumbersGuard:
             "image_range": [float(batch["image"].min()), float(batch["image"].max())],
             "last_losses": [float(v) for v in self.losses],
         }
-        self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / ("blackbox.json" if trainer.rank == 0 else f"blackbox_rank{trainer.rank}.json")
-        path.write_text(json.dumps(record, indent=1), encoding="utf-8")
-        return path
+        try:
+            write_json(path, record)
+        except EnvironmentProblem as e:  # the failure itself is the news
+            return f"no file: {e}"
+        return f"{path}."
 
 
 def joint_norm(tensors: list):

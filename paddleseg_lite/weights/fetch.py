@@ -1,6 +1,6 @@
 """``pretrained: https://...``: a file from the network, once, checked, kept in the user's cache.
 
-The cache is ``$XDG_CACHE_HOME/paddleseg_lite/weights`` (``~/.cache`` by default). A
+The cache is ``weights`` in the :func:`~paddleseg_lite.files.cache_folder`. A
 checksum is taken from the address: ``...#sha256=HEX`` or ``#md5=HEX``, or
 torchvision's habit of naming a file ``name-0676ba61.pth`` after the first digits
 of its SHA-256. PaddleSeg's archives (``resnet50_vd_ssld_v2.tar.gz``) are opened
@@ -27,6 +27,7 @@ import zlib
 from pathlib import Path
 
 from ..errors import CheckpointError, EnvironmentProblem
+from ..files import cache_folder
 
 logger = logging.getLogger("paddleseg_lite")
 TIMEOUT = 30.0  # seconds without a byte
@@ -54,7 +55,7 @@ def fetch(
     if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
         raise CheckpointError(f"{address}: only http and https addresses are downloaded; give a local path otherwise.")
     name = Path(urllib.parse.unquote(urllib.parse.urlsplit(url).path)).name or "weights"
-    folder = cache_folder() if folder is None else Path(folder).expanduser()
+    folder = cache_folder("weights") if folder is None else Path(folder).expanduser()
     kept = folder / f"{hashlib.sha256(url.encode()).hexdigest()[:12]}-{name}"
     weights = kept.with_name(kept.name + ".pdparams") if _is_archive(name) else kept
     if not (kept.is_file() and _agrees(kept, checksum)):
@@ -73,11 +74,6 @@ def fetch(
             _unpack(kept, temporary, address, max_bytes)
             os.replace(temporary, weights)
     return str(weights)
-
-
-def cache_folder() -> Path:
-    """Where downloads are kept."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "paddleseg_lite" / "weights"
 
 
 def _split(address: str) -> tuple[str, tuple[str, str] | None]:
@@ -110,7 +106,10 @@ def _partial(target: Path):
         target.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
     except OSError as e:
-        raise EnvironmentProblem(f"cannot write to {target.parent}: {e.strerror or e}. Set XDG_CACHE_HOME.") from e
+        raise EnvironmentProblem(
+            f"cannot write to {target.parent}: {e.strerror or e}. Free some space, or let PADDLESEG_LITE_CACHE "
+            "name another folder."
+        ) from e
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -328,14 +328,14 @@ def test_a_file_that_the_disk_cannot_read_is_named_and_skipped(tmp_path, monkeyp
 
     save(tmp_path / "iter_9")
     save(tmp_path / "iter_10")
-    real = module.sha256_of
+    real = module.file_hash
 
     def failing(path):
         if path.parent.name == "iter_10" and path.name == "model.pdparams":
             raise OSError(5, "Input/output error")
         return real(path)
 
-    monkeypatch.setattr(module, "sha256_of", failing)
+    monkeypatch.setattr(module, "file_hash", failing)
     told = r"iter_10.model\.pdparams: cannot be read \(Input/output error\)"
     with pytest.raises(CheckpointError, match=told):
         load_checkpoint(tmp_path / "iter_10")
@@ -395,7 +395,7 @@ def test_hostile_manifest(tmp_path):
 def test_hostile_weights_in_a_consistent_checkpoint(tmp_path):
     """Whoever can write the weights can write the manifest: the hash protects from damage, the reader from malice."""
     from paddleseg_lite.checkpoint.folder import _self_digest
-    from paddleseg_lite.checkpoint.storage import sha256_of
+    from paddleseg_lite.files import file_hash
 
     class Evil:
         def __reduce__(self):
@@ -405,7 +405,7 @@ def test_hostile_weights_in_a_consistent_checkpoint(tmp_path):
     weights, path = tmp_path / "iter_1" / "model.pdparams", tmp_path / "iter_1" / "manifest.json"
     weights.write_bytes(pickle.dumps({"conv.weight": Evil()}))
     manifest = json.loads(path.read_text())
-    manifest["files"]["model.pdparams"] = {"size": weights.stat().st_size, "sha256": sha256_of(weights)}
+    manifest["files"]["model.pdparams"] = {"size": weights.stat().st_size, "sha256": file_hash(weights)}
     manifest["sha256"] = _self_digest(manifest)
     path.write_text(json.dumps(manifest))
     with pytest.raises(CheckpointError, match=r"model\.pdparams: refused, because the file asks for \w+\.system"):

@@ -32,7 +32,7 @@ def trained(tmp_path_factory):
 @pytest.fixture
 def box(tmp_path, monkeypatch):
     """Fresh data; caches and outputs stay inside."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("PADDLESEG_LITE_CACHE", str(tmp_path / "cache"))
     sandbox = Sandbox(tmp_path / "box")
     monkeypatch.chdir(sandbox.folder)
     return sandbox

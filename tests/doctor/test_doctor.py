@@ -18,7 +18,7 @@ SCENES = {"type": "Scenes", "num_samples": 11, "size": [64, 48], "num_classes": 
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("PADDLESEG_LITE_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture(params=["scenes", "camvid"])

@@ -47,13 +47,6 @@ def test_dygraph_in_bf16_leaves_the_network_as_it_was():
     np.testing.assert_array_equal(logits_of(network), before)
 
 
-def test_threads_are_paddles(monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    assert engines.thread_count() == 3 and engines.thread_count(2) == 2
-    monkeypatch.setenv("OMP_NUM_THREADS", "many")
-    assert engines.thread_count() >= 1
-
-
 # -- auto ------------------------------------------------------------------------------------------------------
 
 

@@ -86,7 +86,7 @@ def test_runs_get_the_device_and_their_share_of_the_threads(write, tmp_path, mon
         return real([sys.executable, "-c", ""])
 
     monkeypatch.setattr(runner.subprocess, "Popen", start)
-    monkeypatch.setattr(runner, "available_cores", lambda: 8)
+    monkeypatch.setattr("paddleseg_lite.runtime.available_cores", lambda: 8)
     monkeypatch.setenv("OMP_NUM_THREADS", mine) if mine else monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     run_study(load_study(write(unit({}))), tmp_path, jobs=jobs, device="gpu:1", progress=lambda line: None)
     assert [(e["OMP_NUM_THREADS"], e["PADDLESEG_LITE_STUDY_DEVICE"]) for e in seen] == [(theirs, "gpu:1")]
@@ -104,12 +104,12 @@ def test_a_worker_takes_the_device_of_the_study(tmp_path, monkeypatch):
 
 
 def test_the_tool_hands_its_device_to_the_study(tool, write, monkeypatch):
-    from paddleseg_lite import commands
     from paddleseg_lite.cli import common as cli
+    from paddleseg_lite.cli.jobs import ablate
 
     given = {}
     monkeypatch.setattr(cli, "start", lambda args: type("Settled", (), {"device": "gpu:0"}))
-    monkeypatch.setattr(commands.ablation, "run_ablation", lambda config, **kwargs: given.update(kwargs) or 0)
+    monkeypatch.setattr(ablate, "run_ablation", lambda config, **kwargs: given.update(kwargs) or 0)
     assert tool("ablate", "--config", write(), "--device", "gpu")[0] == 0
     assert given["device"] == "gpu:0"
 

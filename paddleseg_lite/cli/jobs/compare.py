@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import DataError
-from ...files import make_folder, write_json
+from ...files import make_folder, write_json, write_text
 from ...metrics import ConfusionMatrix, difference_interval
 from ...reports import figure, page, table
 from ...reports.evaluation import worst_panel
@@ -85,7 +85,7 @@ def run_comparison(first, second, *, save_dir: str, num_workers: int = 0) -> int
             runs = ((first, data_a), (second, data_b))
             pair = [worst_panel(data, i, run.predict_index(data, i)) for run, data in runs]
             sections.append(figure(np.concatenate(pair), f"{Path(paths[i]).name}: mIoU {change:+.3f}"))
-    (folder / "index.html").write_text(page("Comparison", *sections), encoding="utf-8")
+    write_text(folder / "index.html", page("Comparison", *sections))
     print(text)
     logger.info("report: %s", folder / "index.html")
     return 0

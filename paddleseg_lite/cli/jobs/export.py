@@ -16,12 +16,12 @@ from ...data.transforms.normalize import Normalize
 from ...errors import ConfigError, DataError
 from ...export.agreement import compare
 from ...export.backends import available
-from ...export.deploy import Deployment, Description, describe_input, file_hash
+from ...export.deploy import Deployment, Description, describe_input
 from ...export.onnx.convert import Normalisation, OnnxModel, to_onnx
 from ...export.onnx.dynamic import SizeDependent
 from ...export.onnx.trace import eval_mode
 from ...export.static import export_static
-from ...files import make_folder
+from ...files import file_hash, make_folder
 from ...inference.class_ids import argmax_labels
 from ...inference.predictor import Loaded
 from ...version import __version__

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...data import colorize, write_png
 from ...errors import ConfigError, DataError
-from ...files import make_folder, write_bytes
+from ...files import make_folder, write_text
 from ...inference.predictor import Loaded, Prediction
 from ...inference.sources import Source, find_sources
 from ...progress import Progress
@@ -72,7 +72,7 @@ class Painter:
         """``legend.png``, and ``legend.txt`` (UTF-8: id, colour, name)."""
         write_png(folder / "legend.png", self.legend())
         text = pictures.legend_text(self.loaded.class_names, self.palette)
-        write_bytes(folder / "legend.txt", text.encode("utf-8"))
+        write_text(folder / "legend.txt", text)
 
 
 def as_rgb(image: np.ndarray) -> np.ndarray:

@@ -53,7 +53,7 @@ class SegDataset:
         img_channels: of the image: 3 (RGB), 1 (grey), or more.
         cache: ``memory`` or ``disk`` keeps decoded samples for the next epoch.
         cache_bytes: no more than this.
-        cache_dir: folder of the disk cache.
+        cache_dir: folder of the disk cache; ``PADDLESEG_LITE_CACHE`` or ``~/.cache/paddleseg_lite`` by default.
     """
 
     fixed_names: Sequence[str] | None = None
@@ -72,7 +72,7 @@ class SegDataset:
         img_channels: int = 3,
         cache: str | None = None,
         cache_bytes: int = 2 << 30,
-        cache_dir: str = "~/.cache/paddleseg_lite",
+        cache_dir: str | None = None,
     ):
         num_classes = self._agree(num_classes)
         if mode not in MODES:

@@ -10,6 +10,7 @@ import numpy as np
 import paddle
 
 from ...errors import ConfigError
+from ...files import write_bytes
 from ...version import __version__
 from . import protobuf as pb
 from . import unpool as onnx_unpool  # noqa: F401 (registers its handler)
@@ -55,10 +56,9 @@ class OnnxModel:
         return fits(shape, self.shape, self.multiple)
 
     def save(self, path: str | Path) -> Path:
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(self.data)
-        return path
+        """Write the file; returns its path."""
+        write_bytes(path, self.data)
+        return Path(path)
 
 
 def to_onnx(

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...data import colorize, read_image, voc_palette, write_png
 from ...errors import DataError, UserError
-from ...files import write_bytes
+from ...files import write_text
 
 logger = logging.getLogger("paddleseg_lite")
 IGNORE = 255
@@ -95,7 +95,7 @@ def run_job(job: Job, output: Path, *, dry_run: bool = False, preview: Path | No
             problems.append(str(e))
     if not dry_run:
         for name, text in job.files.items():
-            write_bytes(output / name, text.encode("utf-8"))
+            write_text(output / name, text)
     if preview is not None and cells:
         write_png(preview, sheet(cells))
     return Outcome(pixels, done, problems)
