@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..files import make_folder, write_json
 from . import common as cli
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,7 +25,7 @@ def main(argv=None):
     args = build_parser().parse_args(argv)
     cli.start(args)
     if args.json:
-        cli.make_folder(Path(args.json).parent)
+        make_folder(Path(args.json).parent)
     config = cli.read_config(args, {"batch_size": args.batch_size, "num_workers": args.num_workers})
 
     from ..doctor import diagnose
@@ -32,5 +33,5 @@ def main(argv=None):
     diagnosis = diagnose(config, dry_run=not args.no_dry_run, use_cache=not args.no_cache)
     print(diagnosis.text())
     if args.json:
-        cli.write_json(Path(args.json), diagnosis.to_dict())
+        write_json(Path(args.json), diagnosis.to_dict())
     return 0 if diagnosis.ok else 2
