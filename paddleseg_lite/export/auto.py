@@ -88,7 +88,7 @@ def choose_engine(
     """Make the engine asked for, or find the fastest one that agrees with the network.
 
     Args:
-        kind: ``auto`` or one of :data:`~.engines.KINDS`. What is named is made, or is an error.
+        kind: ``auto`` or one of :data:`~.backends.KINDS`. What is named is made, or is an error.
         precision: ``fp32`` or ``bf16``; with ``auto``, fp32 takes over where bf16 is not to be had.
         probe: an image ``[N, C, H, W]`` as the network takes it, of the size that matters;
             noise of 360 x 480 by default.

@@ -12,7 +12,7 @@ class MeanCrossEntropy:
         ignore_index: truth of the pixels that take no part; so does every truth outside ``[0, K)``.
     """
 
-    takes_arrays = True  # for engine.evaluator
+    takes_arrays = True  # for inference.evaluation
 
     def __init__(self, ignore_index: int = 255):
         self.ignore_index = ignore_index

@@ -67,14 +67,14 @@ class ContextSlot(nn.Layer):
 
     @property
     def hook(self):
-        """What :meth:`Backbone.forward` shall call after each stage; None without a unit there.
+        """What a backbone's ``forward`` shall call after each stage; None without a unit there.
 
         ``paddle.jit.to_static`` cannot trace a bound method among the arguments.
         """
         return None if self.stage is None else self.after_stage
 
     def after_stage(self, index: int, x):
-        """Hook for :meth:`Backbone.forward`: the unit at its own stage, the identity elsewhere."""
+        """Hook for a backbone's ``forward``: the unit at its own stage, the identity elsewhere."""
         if self.unit is None or self.stage != index:
             return x
         y, self.last = self.unit(x)

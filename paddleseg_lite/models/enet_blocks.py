@@ -133,7 +133,7 @@ class Bottleneck(nn.Layer):
 
 
 class UpBottleneck(nn.Layer):
-    """Decoder bottleneck that doubles the size to that of a :class:`Place`; all ReLU.
+    """Decoder bottleneck that doubles the size to that of a :class:`~paddleseg_lite.backbones.indexed.Place`; all ReLU.
 
     Args:
         unpool: max-unpooling in ``main``; else nearest upsampling.

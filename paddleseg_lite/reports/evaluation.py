@@ -22,7 +22,7 @@ PANEL_HEIGHT = 150
 
 
 class ReportMeasures:
-    """What the report needs beyond the confusion matrix; an observer of :func:`~paddleseg_lite.engine.evaluate`."""
+    """What the report needs beyond the confusion matrix; an observer of :mod:`paddleseg_lite.inference.evaluation`."""
 
     def __init__(self, num_classes: int, ignore_index: int):
         self.boundary = BoundaryF1(num_classes, ignore_index)

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from .. import reports as reporting
+from .. import reports
 from ..files import write_csv, write_json, write_text
 from .plots import class_heatmap, seed_plot
 from .results import Row, collect, planned, value_of
@@ -61,11 +61,11 @@ def write_hparams(study: Study, folder: Path) -> None:
 def _markdown(study: Study, groups) -> str:
     parts = [f"# {study.title}", METHOD]
     for group, rows in groups:
-        parts += [f"## {group_title(group)}", reporting.markdown_table(*result_table(study, rows))]
+        parts += [f"## {group_title(group)}", reports.markdown_table(*result_table(study, rows))]
         parts += ["\n".join(f"* {s}" for s in [*sentences(study, rows), *(f"Hole: {h}" for h in holes(rows))])]
         if study.contrasts:
-            parts += ["Planned comparisons:", reporting.markdown_table(*contrast_table(planned(study, rows)))]
-        parts += ["Cost:", reporting.markdown_table(*cost_table(study, rows))]
+            parts += ["Planned comparisons:", reports.markdown_table(*contrast_table(planned(study, rows)))]
+        parts += ["Cost:", reports.markdown_table(*cost_table(study, rows))]
     parts += ["## The study", f"```yaml\n{describe(study)}```"]
     return "\n\n".join(parts) + "\n"
 
@@ -75,21 +75,21 @@ def _html(study: Study, groups) -> str:
     for group, rows in groups:
         colors = [COLORS.get(row.verdict, "") for row in rows]
         sections += [f"<h2>{html.escape(group_title(group))}</h2>"]
-        sections += [reporting.table(*result_table(study, rows), classes=colors), _list(sentences(study, rows))]
+        sections += [reports.table(*result_table(study, rows), classes=colors), _list(sentences(study, rows))]
         if holes(rows):
             sections += ["<p>Holes in this table:</p>", _list(holes(rows), "bad")]
         if any(row.values for row in rows):
             name = study.metric.name
-            sections.append(reporting.figure(seed_plot(rows, name), f"{name} of every seed; dashed: baseline"))
+            sections.append(reports.figure(seed_plot(rows, name), f"{name} of every seed; dashed: baseline"))
         if study.contrasts:
             found = planned(study, rows)
             colors = [COLORS.get(c.comparison.verdict, "") for c in found]
-            sections += ["<h3>Planned comparisons</h3>", reporting.table(*contrast_table(found), classes=colors)]
-        sections += ["<h3>Cost</h3>", reporting.table(*cost_table(study, rows))]
+            sections += ["<h3>Planned comparisons</h3>", reports.table(*contrast_table(found), classes=colors)]
+        sections += ["<h3>Cost</h3>", reports.table(*cost_table(study, rows))]
         if rows[0].class_iou and any(row.class_iou for row in rows[1:]):
-            sections.append(reporting.figure(class_heatmap(rows), "IoU of each class, points above the baseline's"))
+            sections.append(reports.figure(class_heatmap(rows), "IoU of each class, points above the baseline's"))
     sections.append(f"<details><summary>The study</summary><pre>{html.escape(describe(study))}</pre></details>")
-    return reporting.page(study.title, *sections)
+    return reports.page(study.title, *sections)
 
 
 def _list(items: list[str], color: str = "") -> str:

@@ -331,7 +331,7 @@ import os, sys
 from paddleseg_lite import runtime
 runtime.setup("cpu")
 from paddleseg_lite.benchmark.peak_memory import reset_peak, peak_bytes
-from paddleseg_lite.commands import inference
+from paddleseg_lite.cli.jobs import infer as inference
 from paddleseg_lite.inference.predictor import load
 loaded = load(sys.argv[1])
 resident, step = [], inference.Progress.step

@@ -1,4 +1,4 @@
-"""Outputs of a torch GloRe unit for tests/graph/test_glore.py; run with a Python that has torch.
+"""Outputs of a torch GloRe unit for tests/graph/test_unit_glore.py; run with a Python that has torch.
 
     python tests/golden/make_golden_graph.py
 

@@ -177,7 +177,7 @@ def test_a_study_killed_twice_ends_with_the_same_table(root, write, tmp_path):
         process.send_signal(signal.SIGKILL)
         process.wait()
         time.sleep(2.0)
-        workers = subprocess.run(["pgrep", "-f", f"ablation.worker {tmp_path}"], capture_output=True, text=True).stdout
+        workers = subprocess.run(["pgrep", "-f", f"studies.worker {tmp_path}"], capture_output=True, text=True).stdout
         assert workers == ""  # no orphan writes beside its successor
     tables = []
     for name in ("o", "undisturbed"):

@@ -15,6 +15,7 @@ import paddleseg_lite
 
 R18 = {"type": "ResNet18", "width": 0.5, "output_stride": 8}
 VGG = {"backbone": "VGG16BN", "width": 0.25, "dropout": 0.1}
+DECODER = {"aspp_rates": [1, 2, 3], "aspp_channels": 64, "low_channels": 24, "decoder_channels": 64}
 NETS = {  # small versions; the papers' sizes are the defaults of each class
     "fcn32s": {"type": "FCN32s", "padding_mode": "same", **VGG},
     "fcn16s": {"type": "FCN16s", "padding_mode": "same", **VGG},
@@ -24,14 +25,7 @@ NETS = {  # small versions; the papers' sizes are the defaults of each class
     "deeplab_v1": {"type": "DeepLabV1", **VGG},
     "deeplab_v2": {"type": "DeepLabV2", **VGG, "rates": [1, 2, 3, 4]},
     "deeplab_v3": {"type": "DeepLabV3", "backbone": R18, "aspp_rates": [2, 4, 6], "aspp_channels": 64},
-    "deeplab_v3plus": {
-        "type": "DeepLabV3P",
-        "backbone": {**R18, "output_stride": 16},
-        "aspp_rates": [1, 2, 3],
-        "aspp_channels": 64,
-        "low_channels": 24,
-        "decoder_channels": 64,
-    },
+    "deeplab_v3plus": {"type": "DeepLabV3P", "backbone": {**R18, "output_stride": 16}, **DECODER},
     "glore": {"type": "GloRe", "backbone": R18, "reduce_channels": 128, "num_state": 32, "num_nodes": 16},
     "gcu": {"type": "GCUNet", "backbone": R18, "reduce_channels": 64},
     "ginet": {"type": "GINet", "backbone": R18, "reduce_channels": 128, "num_state": 32, "num_nodes": 16},
@@ -54,7 +48,8 @@ def train(net="unet", lr=2e-3, num_epochs=2, batch_size=8, num_samples=400, size
 
     model = build_model(NETS[net], num_classes=8)
     accel.enable(model, "fp32")  # oneDNN kernels on a CPU; nothing changes elsewhere
-    cross_entropy, presence = losses.CrossEntropyLoss(ignore_index=255), losses.PresenceLoss()
+    cross_entropy = losses.CrossEntropyLoss(ignore_index=255)
+    terms = {"out": cross_entropy, "aux": cross_entropy, "presence": losses.PresenceLoss()}
     schedule = data.BatchSchedule(len(train_set), batch_size, seed=0)
     steps = num_epochs * schedule.batches_per_epoch
     poly = paddle.optimizer.lr.PolynomialDecay(lr, steps, end_lr=0.0, power=0.9)  # lr (1 - step / steps)^0.9
@@ -64,10 +59,7 @@ def train(net="unet", lr=2e-3, num_epochs=2, batch_size=8, num_samples=400, size
     started = time.perf_counter()
     for step, batch in enumerate(data.train_batches(train_set, schedule, seed=0, stop_iter=steps), 1):
         outputs = model(batch["image"])  # {"out": [N, K, H, W], "aux": ..., "presence": [N, K]}, raw logits
-        loss = sum(
-            LOSS_WEIGHTS[name] * (presence if name == "presence" else cross_entropy)(value, batch["label"])
-            for name, value in outputs.items()
-        )
+        loss = sum(LOSS_WEIGHTS[name] * terms[name](value, batch["label"]) for name, value in outputs.items())
         loss.backward()
         optimizer.step()
         optimizer.clear_grad()

@@ -94,11 +94,11 @@ def run_prediction(
 
     Args:
         loaded: the network.
-        pattern: see :func:`~.sources.find_sources`.
+        pattern: see :func:`~paddleseg_lite.inference.sources.find_sources`.
         save_dir: where the results go.
         painter: writes them.
         explain: also write what the nodes of the network's graph unit look at (``explain/``).
-        engine, precision: see :func:`~.engines.use_engine`.
+        engine, precision: see :func:`use_engine`.
 
     Returns:
         0, or 1 when some files could not be read (they are listed at the end).

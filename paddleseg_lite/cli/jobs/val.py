@@ -34,7 +34,7 @@ def validate_loaded(
         num_workers: of the loader.
         keep_images: keep a confusion matrix per image.
         observe: also take the measures that only the report shows.
-        engine, precision: see :func:`~.engines.use_engine`.
+        engine, precision: see :func:`use_engine`.
     """
     config = loaded.config
     if num_workers < 0:

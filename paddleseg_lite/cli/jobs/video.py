@@ -32,7 +32,7 @@ def predict_video(loaded: Loaded, path: Path, target: Path, painter) -> int:
         loaded: the network.
         path: of the video.
         target: ``.mp4`` to write, as large as the frames (and a legend to their right); complete or not there.
-        painter: :class:`~.inference.Painter`, lays the classes over a frame.
+        painter: :class:`~paddleseg_lite.cli.jobs.infer.Painter`, lays the classes over a frame.
 
     Returns:
         Number of frames.
