@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from ...errors import ConfigError, DataError
 from ...interop.prepare.coco import coco_job
 from ...interop.prepare.colours import read_table, rgb2id_job
-from ...interop.prepare.job import SHOWN, Job, read_names, run_job, summary
+from ...interop.prepare.documents import Reader
+from ...interop.prepare.job import Job, listed, run_job, summary
 from ...interop.prepare.labelme import labelme_job
 from ...interop.prepare.lists import split_job
+from ...interop.prepare.names import read_names
+from ...interop.prepare.pictures import is_file
 from ...interop.prepare.published import ade20k_job, cityscapes_job, voc_aug_job
+from ...interop.prepare.values import shortened
+
+REMEDY = "Correct them, or leave them out with --skip_bad."
 
 
 def make_job(args) -> tuple[Job, Path]:
     """The job a sub-command's flags describe, and the folder it writes to."""
     if args.command == "labelme":
-        names = read_names(args.classes)
-        return labelme_job(folder(args.input), class_names=names, line_width=args.line_width), Path(args.output)
+        job = labelme_job(
+            folder(args.input),
+            class_names=read_names(args.classes),
+            line_width=args.line_width,
+            reader=Reader(args.encoding),
+        )
+        return job, Path(args.output)
     if args.command == "coco":
         job = coco_job(
             Path(args.json),
@@ -25,6 +37,7 @@ def make_job(args) -> tuple[Job, Path]:
             panoptic=folder(args.panoptic_dir) if args.panoptic_dir else None,
             class_names=read_names(args.classes),
             crowd=args.crowd,
+            reader=Reader(args.encoding),
         )
         return job, Path(args.output)
     if args.command == "rgb2id":
@@ -60,36 +73,62 @@ def prepare(args) -> int:
         DataError: files that could not be used, all of them; the rest is done.
     """
     job, output = make_job(args)
+    if job.problems and not args.skip_bad:
+        raise DataError("\n".join([*listed(job.problems, len(job.items) + len(job.problems)), REMEDY]))
     preview = None
     if not args.no_preview:
         preview = Path(args.preview) if args.preview else None if args.dry_run else output / "preview.png"
-    clash = [] if args.dry_run or args.overwrite else already_there(job, output)
-    if clash:
-        shown = ", ".join(clash[:3]) + (", ..." if len(clash) > 3 else "")
-        raise ConfigError(f"{output} already holds {shown}: choose another folder, or --overwrite.")
+    if not args.dry_run:
+        spare_inputs(job, output, preview, args)
+        clash = [] if args.overwrite else already_there(job, output)
+        if clash:
+            raise ConfigError(f"{output} already holds {shortened(clash)}: choose another folder, or --overwrite.")
     outcome = run_job(job, output, dry_run=args.dry_run, preview=preview, samples=args.samples)
-    print(summary(job, outcome, output, dry_run=args.dry_run))
+    problems = listed(outcome.problems, len(job.items) + len(job.problems))
+    if problems and args.skip_bad:
+        print("\n".join(problems))
     if preview is not None and preview.is_file():
         print(f"preview: {preview}")
-    if outcome.problems:
-        listed = "\n".join(f"  {p}" for p in outcome.problems[:SHOWN])
-        more = f"\n  and {len(outcome.problems) - SHOWN} more" if len(outcome.problems) > SHOWN else ""
-        text = f"{len(outcome.problems)} of {len(job.items)} files could not be used:\n{listed}{more}"
-        if not args.skip_bad:
-            raise DataError(f"{text}\nCorrect them, or leave them out with --skip_bad.")
-        print(text)
+    print(summary(job, outcome, output, dry_run=args.dry_run))
+    if problems and not args.skip_bad:
+        raise DataError("\n".join([*problems, REMEDY]))
     return 0
 
 
 def already_there(job: Job, output: Path) -> list[str]:
     """Files that the job would replace."""
-    targets = [str(i.target) for i in job.items if i.target is not None and (output / i.target).exists()]
+    copies = [
+        i.copy for i in job.items if i.copy is not None and i.image is not None and not same(i.image, output / i.copy)
+    ]
+    targets = [str(p) for p in [*(i.target for i in job.items), *copies] if p is not None and (output / p).exists()]
     return targets + [name for name in job.files if (output / name).exists()]
+
+
+def spare_inputs(job: Job, output: Path, preview: Path | None, args) -> None:
+    """Refuse to write over what the job reads, whatever the flags.
+
+    Raises:
+        ConfigError: an output is an input.
+    """
+    flags = [getattr(args, name, None) for name in ("json", "colors", "classes")]
+    inputs = {os.path.realpath(p) for i in job.items for p in (i.image, *i.sources) if p is not None}
+    inputs |= {os.path.realpath(p) for p in flags if p and is_file(Path(p))}
+    outputs = [output / i.target for i in job.items if i.target is not None] + [output / name for name in job.files]
+    outputs += [output / i.copy for i in job.items if i.copy and i.image and not same(i.image, output / i.copy)]
+    outputs += [preview] if preview is not None else []
+    hit = [str(path) for path in outputs if os.path.realpath(path) in inputs]
+    if hit:
+        raise ConfigError(f"{shortened(hit)} would be written over, and is read from: choose another output folder.")
+
+
+def same(one: Path, other: Path) -> bool:
+    """Whether both paths lead to one file."""
+    return os.path.realpath(one) == os.path.realpath(other)
 
 
 def folder(path: str) -> Path:
     """A folder that must exist."""
-    found = Path(path).expanduser()
+    found = Path(os.path.expanduser(path))
     if not found.is_dir():
         raise DataError(f"folder {path} does not exist.")
     return found

@@ -1,24 +1,44 @@
 """COCO's JSON: instances (polygons, run lengths) or panoptic segments -> ids of categories.
 
-Instances: class 0 is the background, categories follow in the order of their ids.
-Panoptic: categories in the order of their ids from class 0 on; pixels of no segment
-are ignored. Source: COCO's data format page.
+Instances: class 0 is the background, categories follow in the order of their ids; of
+two objects the smaller lies on top. Panoptic: categories in the order of their ids from
+class 0 on; pixels of no segment are ignored. Source: COCO's data format page; polygons
+become pixels as in pycocotools (:mod:`.raster`).
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
-from ...data import read_image
 from ...errors import DataError
-from .job import IGNORE, Item, Job
-from .labelme import read_json
+from .coco_categories import Categories
+from .coco_panoptic import panoptic_label
+from .documents import Reader
+from .foreign import looks_like
+from .job import Item, Job
+from .names import IGNORE
+from .pictures import PictureFinder, Targets, agreed_size
+from .raster import Canvas, corners, fill_polygon
 from .rle import decode_rle
+from .tally import Tally
+from .values import id_key, shortened, whole
+
+PARTS = ("images", "annotations", "categories")
+
+
+@dataclass
+class Picture:
+    """A picture of the file, with all annotations of it: entries that name one picture are merged."""
+
+    image: Path
+    entries: list[dict] = field(default_factory=list)
+    annotations: list[dict] = field(default_factory=list)
 
 
 def coco_job(
@@ -28,6 +48,7 @@ def coco_job(
     panoptic: Path | None = None,
     class_names: list[str] | None = None,
     crowd: str = "keep",
+    reader: Reader | None = None,
 ) -> Job:
     """Labels of every image that a COCO file lists.
 
@@ -38,121 +59,160 @@ def coco_job(
         class_names: categories to keep, in the order of their new ids; others are
             background (instances) or ignored (panoptic).
         crowd: ``keep`` or ``ignore`` regions that hold many objects (``iscrowd``).
+        reader: of the file; by default one that recognises its encoding.
     """
-    document = read_json(annotations)
-    for key in ("images", "annotations", "categories"):
-        if not isinstance(document.get(key), list):
-            raise DataError(f"{annotations}: there is no list '{key}'. Is it a COCO instances or panoptic file?")
-    segments = any("segments_info" in a for a in document["annotations"][:10])
+    reader = reader or Reader()
+    document = read_document(annotations, reader)
+    segments = any("segments_info" in a for a in document["annotations"])
     if segments and panoptic is None:
         raise DataError(f"{annotations} is a panoptic file: name the folder of its PNGs with --panoptic_dir.")
     if panoptic is not None and not segments:
         raise DataError(f"{annotations} has no segments_info: it is no panoptic file. Leave --panoptic_dir out.")
-    first = 0 if segments else 1
-    ids, names = category_ids(document["categories"], class_names, first, annotations)
-    by_image: dict[Any, list] = defaultdict(list)
-    for annotation in document["annotations"]:
-        by_image[annotation.get("image_id")].append(annotation)
-    items = []
-    for entry in document["images"]:
-        name = Path(str(entry.get("file_name", "")))
-        found = by_image.get(entry.get("id"), [])
-        if segments:
-            label = lambda e=entry, f=found: panoptic_label(e, f, panoptic, ids, annotations)  # noqa: E731
-        else:
-            label = lambda e=entry, f=found: instance_label(e, f, ids, crowd, annotations)  # noqa: E731
-        items.append(
+    categories = Categories(document["categories"], class_names, background=not segments, where=str(annotations))
+    job = Job([], categories.names, unit="annotations", notes=reader.notes() + categories.notes)
+    job.files["labels.txt"] = "\n".join(categories.names) + "\n"
+    pngs = PictureFinder(panoptic) if panoptic is not None else None
+    targets, finder = Targets(), PictureFinder(images)
+    for picture in pictures_of(document, finder, annotations, job, segments):
+        draw = partial(instance_label, picture, categories, crowd, annotations)
+        if pngs is not None:
+            draw = partial(
+                panoptic_label, picture.image, picture.entries, picture.annotations, pngs, categories, annotations
+            )
+        stem = targets.take(finder.relative(picture.image))
+        job.items.append(
             Item(
-                label=label,
-                target=Path("annotations") / name.with_suffix(".png"),
-                image=images / name,
-                copy=Path("images") / name,
+                label=draw,
+                target=Path("annotations", f"{stem}.png"),
+                image=picture.image,
+                copy=Path("images", f"{stem}{picture.image.suffix}"),
+                annotations=sum(count_of(a) for a in picture.annotations),
+                sources=(annotations,),
             )
         )
-    return Job(items, names, files={"labels.txt": "\n".join(names) + "\n"})
+    job.notes += targets.notes()
+    return job
 
 
-def category_ids(
-    categories: list, wanted: list[str] | None, first: int, path: Path
-) -> tuple[dict[Any, int], list[str]]:
-    """COCO's category id -> our class id, and the names of our classes."""
-    known = {str(c.get("name")): c.get("id") for c in sorted(categories, key=lambda c: c.get("id", 0))}
-    wanted = list(known) if wanted is None else wanted
-    missing = [name for name in wanted if name not in known]
-    if missing:
-        raise DataError(f"{path}: there is no category '{missing[0]}'. There are: {', '.join(known)}.")
-    names = (["background"] if first else []) + wanted
-    if len(names) > IGNORE:
-        raise DataError(f"{path}: {len(names)} classes do not fit into 8-bit labels; choose some with --classes.")
-    return {known[name]: first + i for i, name in enumerate(wanted)}, names
+def read_document(path: Path, reader: Reader) -> dict[str, Any]:
+    """A COCO file: an object with three lists of objects.
+
+    Raises:
+        DataError: it is none; where another tool wrote it, which.
+    """
+    content = reader.json(path)
+    for key in PARTS:
+        found = content.get(key) if isinstance(content, dict) else None
+        if not isinstance(found, list):
+            raise DataError(
+                f"{path}: there is no list '{key}'. Is it a COCO instances or panoptic file?"
+                f"{looks_like(content, but='a panoptic or instances')}"
+            )
+        for number, entry in enumerate(found):
+            if not isinstance(entry, dict):
+                raise DataError(f"{path}: entry {number} of '{key}' is {str(entry)[:40]!r}, not an object.")
+    return content
 
 
-def instance_label(entry: dict, found: list[dict], ids: dict[Any, int], crowd: str, path: Path) -> np.ndarray:
-    """Paint large objects first, so that small ones stay visible on them."""
-    height, width = size_of(entry, path)
-    label = np.zeros((height, width), np.uint8)
-    for annotation in sorted(found, key=lambda a: -float(a.get("area") or 0)):
-        if annotation.get("category_id") not in ids:
+def pictures_of(document: dict, finder: PictureFinder, path: Path, job: Job, segments: bool) -> list[Picture]:
+    """The pictures with their annotations; what has none goes to the job's tally, what is missing to its problems."""
+    by_id: dict[Any, list[dict]] = defaultdict(list)
+    for entry in document["annotations"]:
+        by_id[id_key(entry.get("image_id"))].append(entry)
+    pictures: dict[Path, Picture] = {}
+    ids: dict[Any, str] = {}
+    for entry in document["images"]:
+        key, name = id_key(entry.get("id")), stated_name(entry)
+        if key is None or (key in ids and ids[key] != name):
+            raise DataError(
+                f"{path}: image {name!r:.80} has the id {entry.get('id')!r:.40}"
+                f"{'' if key is None else f', and so has {ids[key]!r:.80}'}: an image needs an id of its own."
+            )
+        own = [] if key in ids else by_id.pop(key, [])
+        ids[key] = name
+        try:
+            image = finder.find(name)
+        except DataError as e:
+            job.problems.append(f"{path}, image {entry.get('id')!r:.40}: {e}")
+            job.tally.leave("in a file that could not be used", count=sum(count_of(a) for a in own))
             continue
-        value = ids[annotation["category_id"]]
-        if annotation.get("iscrowd") and crowd == "ignore":
+        picture = pictures.setdefault(image, Picture(image))
+        picture.entries.append(entry)
+        picture.annotations += own
+    for key, lost in by_id.items():
+        for annotation in lost:
+            where = f"annotation {annotation.get('id')!r:.40}, image {key!r:.40}"
+            job.tally.leave("its image_id is not in 'images'", where, count=count_of(annotation))
+    twice = [str(p.image.name) for p in pictures.values() if len(p.entries) > 1]
+    if twice:
+        job.notes.append(
+            f"{len(twice)} pictures are listed several times; their annotations are merged: {shortened(twice)}"
+        )
+    return list(pictures.values())
+
+
+def stated_name(entry: dict) -> Any:
+    """What an image is called: ``file_name``, in LVIS the end of its address."""
+    return entry.get("file_name") or entry.get("coco_url") or ""
+
+
+def count_of(annotation: dict) -> int:
+    """Annotations in an entry: one, or the segments of a panoptic one."""
+    segments = annotation.get("segments_info")
+    return len(segments) if isinstance(segments, list) else 1
+
+
+def instance_label(picture: Picture, categories: Categories, crowd: str, path: Path, tally: Tally) -> np.ndarray:
+    """Paint all objects of a picture, small ones on large ones."""
+    height, width = picture_size(picture.image, picture.entries, path)
+    canvas = Canvas(height, width)
+    for annotation in picture.annotations:
+        where = f"{path}, annotation {annotation.get('id')!r:.40}"
+        value = categories.class_of(annotation.get("category_id"), where, tally)
+        if value is None:
+            continue
+        if annotation.get("iscrowd") in (1, True, "1") and crowd == "ignore":
             value = IGNORE
-        where = f"{path}, annotation {annotation.get('id')}"
-        shape = annotation.get("segmentation")
-        if isinstance(shape, list):
-            for polygon in shape:
-                label_polygon(label, polygon, value, where)
-        elif isinstance(shape, dict):
-            label[run_length_mask(shape, height, width, where)] = value
+        parts = mask_of(annotation, height, width, where)
+        if parts is None:
+            tally.leave("a box without polygons or mask (no segmentation)", where)
+        elif canvas.paint(parts, value):
+            tally.use()
         else:
-            raise DataError(f"{where}: has neither polygons nor run lengths (segmentation).")
-    return label
+            tally.leave("without a pixel in its picture", where)
+    return canvas.label
 
 
-def label_polygon(label: np.ndarray, polygon: Any, value: int, where: str) -> None:
-    """One polygon ``[x, y, x, y, ...]``."""
-    try:
-        points = np.asarray(polygon, np.float64).reshape(-1, 2)
-    except (TypeError, ValueError):
-        points = np.zeros((0, 2))
-    if len(points) < 3 or not np.isfinite(points).all():
-        raise DataError(f"{where}: a polygon needs three points, x and y each, but has {polygon!r:.80}.")
-    cv2.fillPoly(label, [points.round().astype(np.int32)], value)
+def mask_of(annotation: dict, height: int, width: int, where: str) -> list[tuple[int, int, np.ndarray]] | None:
+    """The parts of an object, or None where it is a box only.
+
+    Raises:
+        DataError: damaged polygons or run lengths.
+    """
+    shape = annotation.get("segmentation")
+    if shape is None or shape == [] or shape == [[]] or shape == {}:
+        return None
+    if isinstance(shape, dict):
+        return [(0, 0, run_length_mask(shape, height, width, where))]
+    if not isinstance(shape, list):
+        raise DataError(f"{where}: has neither polygons nor run lengths (segmentation): {str(shape)[:60]!r}.")
+    if all(isinstance(v, (int, float)) for v in shape):  # one polygon, not in a list of its own
+        shape = [shape]
+    return [fill_polygon(corners(polygon, where), height, width) for polygon in shape]
 
 
 def run_length_mask(shape: dict, height: int, width: int, where: str) -> np.ndarray:
     """A run-length mask of the image's size."""
-    if list(shape.get("size") or []) != [height, width]:
-        raise DataError(f"{where}: a mask of size {shape.get('size')} for an image of [{height}, {width}].")
+    size = shape.get("size")
+    if not isinstance(size, list) or [whole(v) for v in size] != [height, width]:
+        raise DataError(f"{where}: a mask of size {str(size)[:40]} for an image of [{height}, {width}].")
     try:
         return decode_rle(shape.get("counts"), height, width)
     except (ValueError, TypeError, OverflowError) as e:
         raise DataError(f"{where}: its run lengths are damaged: {e}.") from None
 
 
-def panoptic_label(entry: dict, found: list[dict], folder: Path, ids: dict[Any, int], path: Path) -> np.ndarray:
-    """Class ids from a panoptic PNG, whose colours are segment ids: R + 256 G + 65536 B."""
-    if len(found) != 1:
-        raise DataError(f"{path}: image {entry.get('id')} has {len(found)} panoptic annotations; it should have one.")
-    file = folder / str(found[0].get("file_name"))
-    colours = read_image(file).astype(np.int64)
-    if colours.shape[:2] != size_of(entry, path):
-        raise DataError(f"{file} is {colours.shape[1]} x {colours.shape[0]}, its image is not.")
-    segment = colours[..., 0] + 256 * colours[..., 1] + 65536 * colours[..., 2]
-    label = np.full(segment.shape, IGNORE, np.uint8)
-    category = {s.get("id"): s.get("category_id") for s in found[0].get("segments_info", [])}
-    for value in np.unique(segment).tolist():
-        if value == 0:
-            continue
-        if value not in category:
-            raise DataError(f"{file}: segment {value} is not listed in {path.name}.")
-        label[segment == value] = ids.get(category[value], IGNORE)
-    return label
-
-
-def size_of(entry: dict, path: Path) -> tuple[int, int]:
-    """(H, W) as the file says."""
-    height, width = entry.get("height"), entry.get("width")
-    if not isinstance(height, int) or not isinstance(width, int) or height < 1 or width < 1:
-        raise DataError(f"{path}: image {entry.get('id')} has no height and width.")
-    return height, width
+def picture_size(image: Path, entries: list[dict], path: Path) -> tuple[int, int]:
+    """(H, W) of a picture, checked against every entry of it."""
+    sizes = [agreed_size(image, e.get("height"), e.get("width"), f"{path}, image {e.get('id')}") for e in entries]
+    return sizes[0]

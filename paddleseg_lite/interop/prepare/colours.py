@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from ...data import read_image
 from ...errors import DataError
-from .job import IGNORE, Item, Job
+from .documents import Reader
+from .job import Item, Job
+from .names import IGNORE
+from .pictures import PictureFinder, Targets, walk
 
 SUFFIXES = (".png", ".bmp", ".tif", ".tiff")
 
@@ -24,20 +27,27 @@ def rgb2id_job(
         images: folder of images with the same names, for the preview.
         unknown: ``error``, or ``ignore`` colours that are not in the table.
     """
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
+    paths = walk(folder, SUFFIXES)
     if not paths:
         raise DataError(f"{folder} holds no {', '.join(SUFFIXES)} files (JPEG changes colours and is not read).")
     names = [n for n in table if n != "ignore"]
+    if len(names) > IGNORE:
+        raise DataError(f"{len(names)} colours do not fit into 8-bit labels, which hold {IGNORE} classes.")
     codes = {_code(np.asarray(rgb)): IGNORE if name == "ignore" else names.index(name) for name, rgb in table.items()}
-    items = []
+    finder, targets, items = PictureFinder(images) if images is not None else None, Targets(), []
     for path in paths:
-        relative = path.relative_to(folder)
-        image = None
-        if images is not None:
-            image = next((p for p in images.glob(f"{relative.with_suffix('')}.*") if p.is_file()), None)
-        items.append(Item(lambda p=path: to_ids(p, codes, unknown), relative.with_suffix(".png"), image))
+        relative = PurePosixPath(path.relative_to(folder).as_posix())
+        found = finder.named(str(relative.with_suffix(""))) if finder else []
+        items.append(
+            Item(
+                label=lambda tally, p=path: to_ids(p, codes, unknown),
+                target=Path(f"{targets.take(relative)}.png"),
+                image=found[0] if found else None,
+                sources=(path,),
+            )
+        )
     palette = np.asarray([table[n] for n in names], np.uint8)
-    return Job(items, names, files={"labels.txt": "\n".join(names) + "\n"}, palette=palette)
+    return Job(items, names, files={"labels.txt": "\n".join(names) + "\n"}, palette=palette, notes=targets.notes())
 
 
 def to_ids(path: Path, codes: dict[int, int], unknown: str) -> np.ndarray:
@@ -66,15 +76,11 @@ def read_table(path: Path) -> dict[str, tuple[int, int, int]]:
         DataError: a malformed line, a name or colour twice.
     """
     table: dict[str, tuple[int, int, int]] = {}
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as e:
-        raise DataError(f"--colors {path} cannot be read: {e}.") from None
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(Reader().text(path).splitlines(), 1):
         line = line.split("#")[0].strip()
         if not line:
             continue
-        match = re.fullmatch(r"(.+?)[\s,;:]+(\d+)[\s,;]+(\d+)[\s,;]+(\d+)", line)
+        match = re.fullmatch(r"(.+?)[\s,;:]+([0-9]{1,3})[\s,;]+([0-9]{1,3})[\s,;]+([0-9]{1,3})", line)
         rgb = tuple(int(v) for v in match.groups()[1:]) if match else (256,)
         if match is None or max(rgb) > 255:
             raise DataError(f"{path}, line {number}: expected 'name R G B' with values 0..255, found {line[:60]!r}.")

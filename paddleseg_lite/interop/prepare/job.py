@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import logging
-import shutil
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-import cv2
 import numpy as np
 
-from ...data import colorize, read_image, voc_palette, write_png
+from ...data import image_size, voc_palette, write_png
 from ...errors import DataError, UserError
-from ...files import write_text
+from ...files import write_bytes, write_text
+from .names import IGNORE
+from .pictures import is_file
+from .preview import pair, sheet
+from .tally import Tally
 
-logger = logging.getLogger("paddleseg_lite")
-IGNORE = 255
 SHOWN = 10
-CELL = 240  # pixels of a preview's picture, the longer side
 
 
 @dataclass
@@ -26,16 +26,22 @@ class Item:
     """One label to make.
 
     Attributes:
-        label: makes the ids, uint8 [H, W].
+        label: makes the ids, uint8 [H, W], and tells the tally what became of each annotation.
         target: PNG to write, relative to the output folder; None: the label is there already.
         image: the image it belongs to.
         copy: where to copy the image, relative to the output folder.
+        annotations: how many the label is made of.
+        sources: files it is made from, besides the image; never written to.
+        part: ``train``, ``val`` or ``test``, where the annotation files say so.
     """
 
-    label: Callable[[], np.ndarray]
+    label: Callable[[Tally], np.ndarray]
     target: Path | None
     image: Path | None = None
     copy: Path | None = None
+    annotations: int = 1
+    sources: tuple[Path, ...] = ()
+    part: str | None = None
 
 
 @dataclass
@@ -46,6 +52,11 @@ class Job:
         class_names: class 0, 1, ...
         files: text files to write: relative path -> content.
         notes: what the user should know.
+        palette: colours of the classes, uint8 RGB [K, 3].
+        unit: what is counted: ``annotations`` in files, or whole ``labels``.
+        tally: annotations that cannot be used, known before a label is made.
+        problems: files that cannot be used, known before a label is made.
+        keep: what must live as long as the job (a folder that an archive was unpacked to).
     """
 
     items: list[Item]
@@ -53,15 +64,20 @@ class Job:
     files: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     palette: np.ndarray | None = None
+    unit: str = "labels"
+    tally: Tally = field(default_factory=Tally)
+    problems: list[str] = field(default_factory=list)
+    keep: Any = None
 
 
 @dataclass
 class Outcome:
-    """What a run of a job found: counts of pixels by id (256), labels seen, problems by file."""
+    """What a run of a job found: counts of pixels by id (256), labels seen, problems by file, the account."""
 
     pixels: np.ndarray
     labels: int
     problems: list[str]
+    tally: Tally
 
 
 def run_job(job: Job, output: Path, *, dry_run: bool = False, preview: Path | None = None, samples: int = 6) -> Outcome:
@@ -73,36 +89,102 @@ def run_job(job: Job, output: Path, *, dry_run: bool = False, preview: Path | No
         output: folder that the job's paths are relative to.
         preview: PNG sheet of images and labels, also written in a dry run.
         samples: pictures on it, spread over the items.
+
+    Raises:
+        DataError: no annotation at all can be used; nothing is written then.
     """
+    need_one_used(job)
     palette = voc_palette(256) if job.palette is None else job.palette
-    pixels, problems, cells, done = np.zeros(256, np.int64), [], [], 0
+    outcome = Outcome(np.zeros(256, np.int64), 0, list(job.problems), Tally())
+    outcome.tally.add(job.tally)
     shown = set(np.linspace(0, len(job.items) - 1, min(samples, len(job.items))).round().astype(int).tolist())
+    cells = []
     for index, item in enumerate(job.items):
-        try:
-            label = item.label()
-            if item.image is not None and not item.image.is_file():
-                raise DataError(f"image {item.image} does not exist.")
-            pixels += np.bincount(label.reshape(-1), minlength=256)
-            if index in shown and preview is not None:
-                cells.append(picture(item, label, palette))
-            if not dry_run:
-                if item.copy is not None:
-                    copy_file(item.image, output / item.copy)
-                if item.target is not None:
-                    write_png(output / item.target, label, palette=palette)
-            done += 1
-        except UserError as e:
-            problems.append(str(e))
+        label = make_label(item, job.unit, outcome.tally, outcome.problems)
+        if label is None:
+            continue
+        outcome.pixels += np.bincount(label.reshape(-1), minlength=256)
+        outcome.labels += 1
+        if index in shown and preview is not None:
+            cells.append(pair(item.image, label, palette, (item.target or item.image or Path("label")).stem))
+        if not dry_run:
+            write_item(item, label, output, palette)
     if not dry_run:
         for name, text in job.files.items():
             write_text(output / name, text)
     if preview is not None and cells:
         write_png(preview, sheet(cells))
-    return Outcome(pixels, done, problems)
+    return outcome
+
+
+def make_label(item: Item, unit: str, tally: Tally, problems: list[str]) -> np.ndarray | None:
+    """One label, accounted for; None and a line in ``problems`` where it cannot be made."""
+    own = Tally()
+    try:
+        if item.image is not None and not is_file(item.image):
+            raise DataError(f"image {item.image} does not exist.")
+        label = item.label(own)
+        if item.image is not None and tuple(image_size(item.image)) != label.shape:
+            height, width = image_size(item.image)
+            raise DataError(
+                f"label {(item.sources or (item.target,))[0]} is {label.shape[1]} x {label.shape[0]}, but its image "
+                f"{item.image} is {width} x {height} (width x height)."
+            )
+    except UserError as e:
+        problems.append(str(e))
+        tally.leave("in a file that could not be used", count=item.annotations)
+        return None
+    if unit == "labels":
+        own.use()
+    tally.add(own)
+    return label
+
+
+def need_one_used(job: Job) -> None:
+    """Make labels, and forget them, until an annotation was used.
+
+    Raises:
+        DataError: there is none: the reasons.
+    """
+    tally, problems = Tally(), list(job.problems)
+    tally.add(job.tally)
+    for item in job.items:
+        make_label(item, job.unit, tally, problems)
+        if tally.used:
+            return
+    text = [tally.text(job.unit) if tally.total else f"there are no {job.unit}: nothing could be learned from it"]
+    raise DataError("\n".join(text + listed(problems, len(job.items) + len(job.problems))))
+
+
+def listed(problems: list[str], files: int) -> list[str]:
+    """The first problems of so many files, as lines."""
+    if not problems:
+        return []
+    more = [f"  and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
+    return [f"{len(problems)} of {files} files could not be used:", *(f"  {p}" for p in problems[:SHOWN]), *more]
+
+
+def write_item(item: Item, label: np.ndarray, output: Path, palette: np.ndarray) -> None:
+    """The label, and the copy of its image."""
+    if item.copy is not None and item.image is not None:
+        copy_file(item.image, output / item.copy)
+    if item.target is not None:
+        write_png(output / item.target, label, palette=palette)
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy unless source and target are one file; the copy is whole or not there."""
+    if target.exists() and os.path.samefile(source, target):
+        return
+    try:
+        data = source.read_bytes()
+    except OSError as e:
+        raise DataError(f"image {source} cannot be read: {e.strerror or e}.") from None
+    write_bytes(target, data)
 
 
 def summary(job: Job, outcome: Outcome, output: Path, *, dry_run: bool) -> str:
-    """What was done, with the share of each class; classes that never occur are worth a look."""
+    """What was done, with the share of each class, and last how many annotations were used."""
     verb = "would write" if dry_run else "wrote"
     files = [item.target for item in job.items if item.target is not None]
     lines = [f"{verb} {min(len(files), outcome.labels)} labels and {len(job.files)} text files to {output}"]
@@ -113,54 +195,4 @@ def summary(job: Job, outcome: Outcome, output: Path, *, dry_run: bool) -> str:
     strange = [i for i in range(len(job.class_names), IGNORE) if outcome.pixels[i]]
     if strange:
         lines.append(f"ids that are no class: {strange[:SHOWN]}")
-    return "\n".join(lines + job.notes)
-
-
-def copy_file(source: Path, target: Path) -> None:
-    """Copy unless source and target are one file."""
-    if target.exists() and target.samefile(source):
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, target)
-
-
-def picture(item: Item, label: np.ndarray, palette: np.ndarray) -> np.ndarray:
-    """Image and colours of its label side by side, small."""
-    colours = colorize(label, palette, ignore_index=IGNORE)
-    image = read_image(item.image) if item.image is not None else np.full_like(colours, 255)
-    scale = CELL / max(label.shape)
-    size = max(1, round(label.shape[1] * scale)), max(1, round(label.shape[0] * scale))
-    parts = [cv2.resize(image, size, interpolation=cv2.INTER_AREA)]
-    parts.append(cv2.resize(colours, size, interpolation=cv2.INTER_NEAREST_EXACT))
-    name = (item.target or item.image or Path("label")).stem[:36]
-    strip = np.full((18, 2 * size[0] + 4, 3), 255, np.uint8)
-    cv2.putText(strip, name, (2, 13), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (0, 0, 0), 1, cv2.LINE_AA)
-    return np.concatenate([strip, np.concatenate([parts[0], np.full((size[1], 4, 3), 255, np.uint8), parts[1]], 1)])
-
-
-def sheet(cells: list[np.ndarray], columns: int = 2) -> np.ndarray:
-    """Pictures in rows on white."""
-    height, width = max(c.shape[0] for c in cells) + 6, max(c.shape[1] for c in cells) + 6
-    rows = -(-len(cells) // columns)
-    page = np.full((rows * height, columns * width, 3), 255, np.uint8)
-    for i, cell in enumerate(cells):
-        y, x = (i // columns) * height + 3, (i % columns) * width + 3
-        page[y : y + cell.shape[0], x : x + cell.shape[1]] = cell
-    return page
-
-
-def read_names(given: str | None, *, flag: str = "--classes") -> list[str] | None:
-    """Class names: a text file with one a line, or names with commas between.
-
-    Raises:
-        DataError: a name twice, or none.
-    """
-    if given is None:
-        return None
-    path = Path(given)
-    names = path.read_text(encoding="utf-8-sig").splitlines() if path.is_file() else given.split(",")
-    names = [n.strip() for n in names if n.strip()]
-    twice = sorted({n for n in names if names.count(n) > 1})
-    if not names or twice:
-        raise DataError(f"{flag} {given}: {'names twice: ' + ', '.join(twice) if twice else 'no names found'}.")
-    return names
+    return "\n".join([*lines, *job.notes, outcome.tally.text(job.unit)])

@@ -9,9 +9,10 @@ import numpy as np
 
 from ...data import read_label
 from ...errors import ConfigError, DataError
-from .job import IGNORE, SHOWN, Item, Job, read_names
+from .job import SHOWN, Item, Job
+from .names import IGNORE, read_names
+from .pictures import IMAGES
 
-IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".npy")
 LABELS = (".png", ".npy", ".bmp", ".tif", ".tiff")
 PARTS = ("train", "val", "test")
 
@@ -64,7 +65,7 @@ def split_job(
         notes.append(f"{part}.txt: {len(chosen)} pairs")
     given = classes or (str(root / "labels.txt") if (root / "labels.txt").is_file() else None)
     class_names = read_names(given) or []
-    items = [Item(lambda p=masks[n]: narrow(p, len(class_names)), None, pictures[n]) for n in names]
+    items = [Item(lambda tally, p=masks[n]: narrow(p, len(class_names)), None, pictures[n]) for n in names]
     return Job(items, class_names, files=files, notes=notes)
 
 

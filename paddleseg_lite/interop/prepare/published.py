@@ -16,7 +16,8 @@ from ...data.datasets.cityscapes import CITYSCAPES_CLASSES, CITYSCAPES_PALETTE, 
 from ...data.datasets.voc import VOC_CLASSES
 from ...data.palette import stuff_palette
 from ...errors import DataError
-from .job import IGNORE, Item, Job
+from .job import Item, Job
+from .names import IGNORE
 
 TRAINAUG = 10_582
 CITYSCAPES = {"train": 2975, "val": 500}
@@ -42,7 +43,7 @@ def voc_aug_job(voc: Path, sbd: Path) -> Job:
     extra = [p for p in mats if p.stem not in held_out and p.stem not in set(own)]
     items = [
         Item(
-            lambda p=voc / "SegmentationClass" / f"{name}.png": read_label(p).astype(np.uint8),
+            lambda tally, p=voc / "SegmentationClass" / f"{name}.png": read_label(p).astype(np.uint8),
             Path("SegmentationClassAug") / f"{name}.png",
             voc / "JPEGImages" / f"{name}.jpg",
         )
@@ -50,7 +51,7 @@ def voc_aug_job(voc: Path, sbd: Path) -> Job:
     ]
     items += [
         Item(
-            lambda p=path: sbd_label(p),
+            lambda tally, p=path: sbd_label(p),
             Path("SegmentationClassAug") / f"{path.stem}.png",
             voc / "JPEGImages" / f"{path.stem}.jpg",
         )
@@ -107,7 +108,7 @@ def cityscapes_job(root: Path, *, train_ids: bool = False) -> Job:
             name = path.name.replace("_gtFine_labelIds.png", "")
             image = root / "leftImg8bit" / mode / path.parent.name / f"{name}_leftImg8bit.png"
             target = path.relative_to(root).with_name(f"{name}_gtFine_labelTrainIds.png") if train_ids else None
-            items.append(Item(lambda p=path: mapped(p, table, 33), target, image))
+            items.append(Item(lambda tally, p=path: mapped(p, table, 33), target, image))
     if not train_ids:
         notes.append("nothing to convert: dataset Cityscapes reads labelIds; --train_ids writes the others too.")
     names = [name for name, _, _ in CITYSCAPES_CLASSES]
@@ -126,7 +127,7 @@ def ade20k_job(root: Path) -> Job:
         notes.append(f"{part}: {len(images)} images{'' if len(images) == expected else f' (complete: {expected})'}")
         for image in images:
             label = root / "annotations" / part / f"{image.stem}.png"
-            items.append(Item(lambda p=label: mapped(p, table, 150), None, image))
+            items.append(Item(lambda tally, p=label: mapped(p, table, 150), None, image))
     notes.append("nothing to convert: dataset ADE20K reads these files as they are.")
     return Job(items, list(ADE20K_CLASSES), notes=notes, palette=stuff_palette(150))
 

@@ -18,9 +18,12 @@ def decode_rle(counts: str | bytes | Sequence[int], height: int, width: int) -> 
     Raises:
         ValueError: the runs do not add up to H x W, or the text is damaged.
     """
-    runs = np.asarray(read_counts(counts) if isinstance(counts, (str, bytes)) else counts, np.int64)
-    if runs.ndim != 1 or (runs < 0).any() or runs.sum() != height * width:
-        raise ValueError(f"runs add up to {int(runs.sum())} pixels, {width} x {height} has {height * width}")
+    runs = np.asarray(read_counts(counts) if isinstance(counts, (str, bytes)) else counts)
+    if runs.ndim != 1 or runs.dtype.kind not in "iu" or runs.min(initial=0) < 0:
+        raise ValueError(f"runs are whole numbers from 0 on, but got {str(counts)[:60]}")
+    total = sum(runs.tolist())  # of any size: int64 could come round to the right number
+    if total != height * width:
+        raise ValueError(f"runs add up to {total} pixels, {width} x {height} has {height * width}")
     values = np.arange(len(runs)) % 2 == 1
     return np.repeat(values, runs).reshape(width, height).T
 
