@@ -16,6 +16,7 @@ from .. import accel
 from ..data import BatchSchedule, train_batches
 from ..data.building import build_dataset
 from ..errors import DataError
+from ..layers import apply_freeze_bn
 from ..losses import build_criterion
 from ..optim.optimizers import build_optimizer
 from .subject import Subject, synchronize
@@ -78,10 +79,7 @@ class Stepper:
         config = subject.config
         self.model = copy.deepcopy(subject.model)
         self.model.train()
-        if config.freeze_bn:
-            from ..layers import freeze_bn
-
-            freeze_bn(self.model)
+        apply_freeze_bn(self.model, config.freeze_bn)
         if kernels != "off":
             accel.enable(self.model, kernels)
         self.criterion = build_criterion(

@@ -54,7 +54,7 @@ class Config:
     cpu_accel: str = "fp32"  # oneDNN kernels: fp32 | bf16 | auto (timed, so not repeatable) | off (Paddle's own)
     use_ema: bool = False
     ema_decay: float = 0.999
-    freeze_bn: bool = False
+    freeze_bn: Union[bool, str] = False  # or statistics | backbone | backbone_statistics: layers.apply_freeze_bn
     init_context: bool = False  # k-means initialisation of graph nodes from features
     do_eval: bool = True
     save_interval: Optional[int] = None  # iterations; default: an epoch's worth, but 10 to 50 times a run
@@ -79,6 +79,7 @@ CHOICES = {
     "precision": ("fp32", "fp16", "bf16"),
     "amp_level": ("O1", "O2"),
     "cpu_accel": ("auto", "off", "fp32", "bf16"),
+    "freeze_bn": (False, True, "statistics", "backbone", "backbone_statistics"),
     "nan_policy": ("stop", "skip"),
     "miou_convention": ("nan", "gt_only", "one", "zero"),
     "cache": (None, "memory", "disk"),

@@ -18,14 +18,25 @@ class FCNHead(nn.Layer):
         bias: bias on the first convolution (PaddleSeg).
         dropout: rate.
         channelwise: drop whole maps (Dropout2D) and not single values.
+        epsilon, momentum: of the norm, Paddle's convention.
     """
 
     def __init__(
-        self, in_channels, num_classes, *, width=None, kernel_size=3, bias=False, dropout=0.1, channelwise=False
+        self,
+        in_channels,
+        num_classes,
+        *,
+        width=None,
+        kernel_size=3,
+        bias=False,
+        dropout=0.1,
+        channelwise=False,
+        epsilon=1e-5,
+        momentum=0.9,
     ):
         super().__init__()
         width = width or max(1, in_channels // 4)
-        self.conv = ConvBNAct(in_channels, width, kernel_size, bias=bias)
+        self.conv = ConvBNAct(in_channels, width, kernel_size, bias=bias, epsilon=epsilon, momentum=momentum)
         self.dropout = make_dropout(dropout, channelwise)
         self.classifier = nn.Conv2D(width, num_classes, 1)
 

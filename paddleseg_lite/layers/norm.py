@@ -12,6 +12,8 @@ from collections.abc import Callable
 import paddle
 from paddle import nn
 
+from ..errors import ConfigError
+
 
 class BatchNorm(nn.BatchNorm2D):
     """``nn.BatchNorm2D`` with a guard; same parameters and state keys.
@@ -57,6 +59,37 @@ def keep_statistics(layer: nn.Layer) -> Callable[[], None]:
             value.set_value(before)
 
     return put_back
+
+
+FREEZE_BN = {  # a recipe's ``freeze_bn`` -> the backbone alone?, scales and shifts too?
+    True: (False, True),
+    "statistics": (False, False),
+    "backbone": (True, True),
+    "backbone_statistics": (True, False),
+}
+
+
+def apply_freeze_bn(model: nn.Layer, setting: bool | str) -> int:
+    """Freeze norms of a network as a recipe's ``freeze_bn`` says.
+
+    Args:
+        model: a network, with a ``backbone`` where the setting names it.
+        setting: ``False``: none. ``True``: every norm, its running statistics, scale and shift.
+            ``"statistics"``: every norm, but scale and shift still train. ``"backbone"`` and
+            ``"backbone_statistics"``: the same two for the backbone alone.
+
+    Returns:
+        The number of layers frozen.
+
+    Raises:
+        ConfigError: another setting.
+    """
+    if setting is False:
+        return 0
+    if setting not in FREEZE_BN:
+        raise ConfigError(f"freeze_bn '{setting}' is unknown; one of {', '.join(map(str, (False, *FREEZE_BN)))}.")
+    backbone_alone, affine = FREEZE_BN[setting]
+    return freeze_bn(model.backbone if backbone_alone else model, affine=affine)
 
 
 def freeze_bn(layer: nn.Layer, *, affine: bool = True) -> int:

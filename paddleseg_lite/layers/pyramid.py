@@ -67,6 +67,8 @@ class PyramidPooling(nn.Layer):
         conv_bias: bias on the projections (PaddleSeg).
         pool_type: ``"avg"`` (paper) or ``"max"``.
         se: a squeeze-and-excitation gate on each branch.
+        align_corners, half_pixel: of the resize back, as in :func:`~paddleseg_lite.layers.resize`.
+        epsilon, momentum: of the norms, Paddle's convention.
     """
 
     def __init__(
@@ -81,6 +83,9 @@ class PyramidPooling(nn.Layer):
         pool_type="avg",
         se=False,
         align_corners=False,
+        half_pixel=True,
+        epsilon=1e-5,
+        momentum=0.9,
     ):
         super().__init__()
         if order not in ("input_first", "reversed", "input_last"):
@@ -89,21 +94,23 @@ class PyramidPooling(nn.Layer):
             raise ConfigError(f"pool_type '{pool_type}' is unknown; 'avg' or 'max'.")
         branch_channels = branch_channels or in_channels // len(bins)
         if norm_act:
-            make = lambda: ConvBNAct(in_channels, branch_channels, 1, bias=conv_bias)  # noqa: E731
+            norm = {"epsilon": epsilon, "momentum": momentum}
+            make = lambda: ConvBNAct(in_channels, branch_channels, 1, bias=conv_bias, **norm)  # noqa: E731
         else:
             make = lambda: nn.Conv2D(in_channels, branch_channels, 1, bias_attr=None if conv_bias else False)  # noqa: E731
         self.branches = nn.LayerList([make() for _ in bins])
         self.gates = nn.LayerList([SqueezeExcite(branch_channels) if se else nn.Identity() for _ in bins])
-        self.bins, self.order, self.align_corners = tuple(bins), order, align_corners
+        self.bins, self.order = tuple(bins), order
+        self.align_corners, self.half_pixel = align_corners, half_pixel
         self.pool = {"avg": adaptive_avg_pool, "max": nn.functional.adaptive_max_pool2d}[pool_type]
         self.out_channels = in_channels + len(bins) * branch_channels
 
     def forward(self, x):
-        size = x.shape[2:]
-        maps = []
+        size, maps = x.shape[2:], []
+        sampling = {"align_corners": self.align_corners, "half_pixel": self.half_pixel}
         for bins, branch, gate in zip(self.bins, self.branches, self.gates):
             pooled = self.pool(x, bins)  # [N, C, bins, bins]
-            maps.append(resize(gate(branch(pooled)), size, align_corners=self.align_corners))
+            maps.append(resize(gate(branch(pooled)), size, **sampling))
         if self.order == "input_last":
             return paddle.concat([*maps, x], axis=1)
         return paddle.concat([x, *(maps if self.order == "input_first" else maps[::-1])], axis=1)

@@ -7,16 +7,20 @@ import paddle
 import paddle.nn.functional as F
 
 
-def resize(x, size, *, align_corners: bool = False, mode: str = "bilinear"):
+def resize(x, size, *, align_corners: bool = False, half_pixel: bool = True, mode: str = "bilinear"):
     """Resize ``[N, C, H, W]`` to ``size = (h, w)``; the input itself when it already has that size.
 
-    Half-pixel centres (as in torch and OpenCV) unless ``align_corners``.
+    Where target pixel i of n samples a side of L pixels, bilinear:
+
+        (i + 0.5) L / n - 0.5        by default: centres on centres, as in torch and OpenCV
+        i (L - 1) / (n - 1)          ``align_corners``: first on first, last on last
+        i L / n                      ``half_pixel=False``: first on first, as in TensorFlow 1's ``resize_images``
     """
     if paddle.in_dynamic_mode() and list(x.shape[2:]) == [int(s) for s in size]:
         return x
     if mode == "nearest":
         return F.interpolate(x, size=size, mode="nearest")
-    return F.interpolate(x, size=size, mode=mode, align_corners=align_corners, align_mode=0)
+    return F.interpolate(x, size=size, mode=mode, align_corners=align_corners, align_mode=0 if half_pixel else 1)
 
 
 def fit_to(x, reference):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..errors import ConfigError
 from ..registry import LOSSES
 from .base import Loss, masked_probabilities, safe_ratio
 
@@ -17,16 +18,36 @@ class DiceLoss(Loss):
 
     Args:
         smooth: s; it also makes a class that is neither present nor predicted perfect.
-        weight: per class, for the mean.
+        reduction: ``"class"``: the mean of a ratio a class, so that a rare class counts as much as a large
+            one; ``"flat"``: one ratio of sums over pixels and classes (the course's Keras article), in which
+            the large classes decide.
+        weight: per class: in the mean of ``"class"``, or on the terms of the sums of ``"flat"``.
+
+    Raises:
+        ConfigError: another ``reduction``.
     """
 
-    def __init__(self, *, smooth: float = 1.0, ignore_index: int = 255, weight: Sequence[float] | None = None):
+    def __init__(
+        self,
+        *,
+        smooth: float = 1.0,
+        reduction: str = "class",
+        ignore_index: int = 255,
+        weight: Sequence[float] | None = None,
+    ):
         super().__init__(ignore_index=ignore_index, weight=weight)
-        self.smooth = smooth
+        if reduction not in ("class", "flat"):
+            raise ConfigError(f"DiceLoss reduction '{reduction}' is unknown; 'class' or 'flat'.")
+        self.smooth, self.reduction = smooth, reduction
 
     def forward(self, logits, label):
         p, g, _ = masked_probabilities(logits, label, self.ignore_index)
-        loss = 1.0 - dice_ratio(p, g, self.smooth, axis=0)  # [K]
+        shared, total = (p * g).sum(0), p.sum(0) + g.sum(0)  # [K]
+        if self.reduction == "flat":
+            if self.weight is not None:
+                shared, total = shared * self.weight, total * self.weight
+            return 1.0 - (2.0 * shared.sum() + self.smooth) / (total.sum() + self.smooth)
+        loss = 1.0 - (2.0 * shared + self.smooth) / (total + self.smooth)
         if self.weight is None:
             return loss.mean()
         return safe_ratio((loss * self.weight).sum(), self.weight.sum())
@@ -50,9 +71,5 @@ class BCEDiceLoss(Loss):
         clipped = p.clip(1e-7, 1.0 - 1e-7)
         bce = -(g * clipped.log() + (1.0 - g) * (1.0 - clipped).log()) * valid
         bce = safe_ratio(bce.sum(), valid.sum() * p.shape[1])
-        return bce + self.dice_weight * (1.0 - dice_ratio(p, g, self.smooth))
-
-
-def dice_ratio(p, g, smooth: float, axis: int | None = None):
-    """``(2 sum p g + s) / (sum p + sum g + s)``."""
-    return (2.0 * (p * g).sum(axis) + smooth) / (p.sum(axis) + g.sum(axis) + smooth)
+        dice = (2.0 * (p * g).sum() + self.smooth) / (p.sum() + g.sum() + self.smooth)
+        return bce + self.dice_weight * (1.0 - dice)

@@ -24,7 +24,7 @@ class Segmentor(nn.Layer):
     Args:
         num_classes: K.
         in_channels: channels of the image.
-        align_corners: for every resize in the network.
+        align_corners, half_pixel: for every resize in the network, as in :func:`paddleseg_lite.layers.resize`.
         pretrained: weights of the backbone or of the whole network, a path in any
             supported format; read by :func:`paddleseg_lite.models.build_model`.
         native_output: leave 4-D outputs at the head's own resolution in train mode
@@ -39,6 +39,7 @@ class Segmentor(nn.Layer):
         num_classes: int,
         in_channels: int = 3,
         align_corners: bool = False,
+        half_pixel: bool = True,
         pretrained: str | None = None,
         native_output: bool = False,
     ):
@@ -46,7 +47,7 @@ class Segmentor(nn.Layer):
         if num_classes < 1:
             raise ValueError(f"num_classes must be positive, got {num_classes}.")
         self.num_classes, self.in_channels = num_classes, in_channels
-        self.align_corners, self.native_output = align_corners, native_output
+        self.align_corners, self.half_pixel, self.native_output = align_corners, half_pixel, native_output
         self.pretrained = pretrained
 
     def build_encoder(self, backbone: Backbone | Mapping[str, Any] | str, context=None, **defaults: Any) -> None:
@@ -95,7 +96,9 @@ class Segmentor(nn.Layer):
             return outputs
         size = x.shape[2:]
         return {
-            name: resize(value, size, align_corners=self.align_corners) if value.ndim == 4 else value
+            name: resize(value, size, align_corners=self.align_corners, half_pixel=self.half_pixel)
+            if value.ndim == 4
+            else value
             for name, value in outputs.items()
         }
 

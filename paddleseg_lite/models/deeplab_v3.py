@@ -20,10 +20,15 @@ What published code does differently is a ``style``:
     3x3 in head  no         yes           no            yes
     conv bias    no         no            ASPP          ASPP and head
     dropout      0.1 (ours) 0.5           0.1           0.1
+
+and ``article``, the course's PyTorch text on multi-grid, at its output stride 8: base rates 1, 1, 2, 2 for
+blocks 1 to 4, multi-grid 1, 2, 1, ASPP at 12, 24, 36, no bias on the logits, align_corners, ResNet-101. (At
+stride 16 the article is the paper's network, :func:`deeplab_v3_article`.)
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from paddle import nn
@@ -49,6 +54,8 @@ class Style:
     image_pool_bias: bool = False
     extra_conv: bool = False
     dropout: float = 0.1
+    classifier_bias: bool = True
+    align_corners: bool = False
 
 
 STYLES = {
@@ -65,6 +72,16 @@ STYLES = {
         conv_bias=True,
         image_pool_bias=True,
         extra_conv=True,
+        align_corners=True,
+    ),
+    "article": Style(
+        backbone="ResNet101",
+        output_stride=8,
+        multi_grid=(1, 2, 1),
+        dilations=(1, 1, 2, 2),
+        classifier_bias=False,
+        align_corners=True,
+        dropout=0.0,
     ),
 }
 CASCADE_GRID = (1, 2, 1)
@@ -83,7 +100,7 @@ class DeepLabV3(Segmentor):
         aspp_channels: width of the ASPP branches and of the head.
         image_pool_norm: BN in the image-level branch (needs two images in training).
         extra_conv: a 3x3 convolution before the classifier.
-        classifier_bias: bias on the logits.
+        classifier_bias: bias on the logits; the article has none.
         dropout: after the ASPP projection.
         aux: an auxiliary head on stage 3 (torchvision).
     """
@@ -101,19 +118,20 @@ class DeepLabV3(Segmentor):
         aspp_channels=256,
         image_pool_norm=True,
         extra_conv=None,
-        classifier_bias=True,
+        classifier_bias=None,
         dropout=None,
         aux=False,
-        align_corners=False,
+        align_corners=None,
         context=None,
         pretrained=None,
     ):
-        super().__init__(
-            num_classes=num_classes, in_channels=in_channels, align_corners=align_corners, pretrained=pretrained
-        )
         if style not in STYLES:
             raise ConfigError(f"DeepLabV3 style '{style}' is unknown; one of {', '.join(STYLES)}.")
         s = STYLES[style]
+        align_corners = s.align_corners if align_corners is None else align_corners
+        super().__init__(
+            num_classes=num_classes, in_channels=in_channels, align_corners=align_corners, pretrained=pretrained
+        )
         cascade = s.cascade if cascade is None else cascade
         aspp = (style == "course" or not cascade) if aspp is None else aspp
         self.build_encoder(
@@ -144,7 +162,8 @@ class DeepLabV3(Segmentor):
             layers.append(ConvBNAct(channels, aspp_channels, 3, bias=style == "course"))
             channels = aspp_channels
         self.head = nn.Sequential(*layers)
-        self.classifier = nn.Conv2D(channels, num_classes, 1, bias_attr=None if classifier_bias else False)
+        bias = s.classifier_bias if classifier_bias is None else classifier_bias
+        self.classifier = nn.Conv2D(channels, num_classes, 1, bias_attr=None if bias else False)
         self.cascade = cascade
         self.aux_stage = len(self.backbone.out_channels) - 2 - cascade
         self.aux_head = FCNHead(self.backbone.out_channels[self.aux_stage], num_classes) if aux else None
@@ -165,13 +184,58 @@ def scaled_rates(output_stride):
 
 
 @MODELS.register
-def course_deeplab(*, num_classes=59, backbone="ResNet50", in_channels=3, context=None, pretrained=None):
-    """The course's hybrid: blocks 5 to 7 *and* ASPP at rates 12, 24, 36, for the 59 classes of PASCAL-Context."""
+def course_deeplab(
+    *, num_classes=59, backbone="ResNet50", in_channels=3, align_corners=True, context=None, pretrained=None
+):
+    """The course's hybrid: blocks 5 to 7 *and* ASPP at rates 12, 24, 36, for the 59 classes of PASCAL-Context.
+
+    ``align_corners`` is True in the course's notes.
+    """
     return DeepLabV3(
         num_classes=num_classes,
         backbone=backbone,
         in_channels=in_channels,
         style="course",
+        align_corners=align_corners,
+        context=context,
+        pretrained=pretrained,
+    )
+
+
+@MODELS.register
+def deeplab_v3_article(
+    *,
+    num_classes,
+    output_stride=8,
+    backbone="ResNet101",
+    in_channels=3,
+    align_corners=True,
+    context=None,
+    pretrained=None,
+):
+    """The DeepLab V3 of the course's article on multi-grid, at either of its output strides.
+
+        output_stride     8              16
+        base rates        1, 1, 2, 2     1, 1, 1, 2     of blocks 1 to 4; the paper has 1, 1, 2, 4 at stride 8
+        multi-grid        1, 2, 1        1, 2, 4        the paper has 1, 2, 4 at both
+        ASPP              12, 24, 36     6, 12, 18
+
+    A rate holds for every unit of its block; the ResNet that the article imports loses it after the first.
+
+    Raises:
+        ConfigError: another output stride.
+    """
+    if output_stride not in (8, 16):
+        raise ConfigError(f"deeplab_v3_article has output_stride 8 or 16, not {output_stride}.")
+    spec = {"type": backbone} if isinstance(backbone, str) else backbone
+    if output_stride == 16 and isinstance(spec, Mapping):
+        spec = {"output_stride": 16, "multi_grid": (1, 2, 4), "dilations": (1, 1, 1, 2), **spec}
+    return DeepLabV3(
+        num_classes=num_classes,
+        backbone=spec,
+        in_channels=in_channels,
+        style="article",
+        align_corners=align_corners,
         context=context,
         pretrained=pretrained,
     )

@@ -1,4 +1,4 @@
-"""The bottlenecks of ENet and the two published ways to build them.
+"""The bottlenecks of ENet and the published ways to build them.
 
 A bottleneck adds two branches. ``main`` is the input (max-pooled and padded with
 zero channels going down, projected and unpooled going up); ``ext`` squeezes to a
@@ -10,6 +10,7 @@ quarter of the channels, convolves, and expands again:
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import paddle
 import paddle.nn.functional as F
@@ -25,6 +26,7 @@ class Style:
     """What differs between implementations; the defaults are the authors' Lua."""
 
     epsilon: float = 1e-3
+    momentum: float = 0.9
     bias: bool = True  # on 3x3, 1x5, deconvolutions and the initial convolution
     prelu_per_channel: bool = True
     initial_pool: int = 2
@@ -35,6 +37,12 @@ class Style:
     decoder_dropout: float = 0.0
     deconv_kernel: int = 3
     last_kernel: int = 2
+    initial_norm: bool = True  # BN and PReLU after the initial block
+    decoder_conv: bool = True  # the 3x3 of the decoder's regular bottlenecks
+    decoder_prelu: bool = False  # PReLU inside ext of the decoder (ReLU after the sum)
+    skip_norm: bool = True  # BN after the 1x1 of main going up
+    unpool: bool = True  # max-unpooling in main going up, else nearest
+    same_padding: bool = False  # TensorFlow's "same": strided kernels start at the first pixel of even sizes
 
 
 _PYTORCH = Style(
@@ -54,6 +62,15 @@ STYLES = {
     "paper": Style(),  # e-lab/ENet-training
     "pytorch": _PYTORCH,  # davidtvs/PyTorch-ENet; one PReLU weight at each activation
     "paddleseg": replace(_PYTORCH, act_before_sum_up=False),
+    "keras": Style(  # the course's article, slips included
+        momentum=0.1,
+        initial_norm=False,
+        decoder_conv=False,
+        decoder_prelu=True,
+        skip_norm=False,
+        unpool=False,
+        same_padding=True,
+    ),
 }
 
 
@@ -63,28 +80,35 @@ class Initial(nn.Layer):
     def __init__(self, in_channels, out_channels, style: Style):
         super().__init__()
         out_channels = max(out_channels, 2 * in_channels)  # with many bands, half of the map is still learned
+        self.same_padding = style.same_padding
         self.conv = nn.Conv2D(
-            in_channels, out_channels - in_channels, 3, stride=2, padding=1, bias_attr=None if style.bias else False
+            in_channels,
+            out_channels - in_channels,
+            3,
+            stride=2,
+            padding=0 if style.same_padding else 1,
+            bias_attr=None if style.bias else False,
         )
         side = style.initial_pool  # 2x2 rounds up to the convolution's size for odd images
         self.pool = nn.MaxPool2D(side, 2, padding=side // 3, ceil_mode=side == 2)
-        self.bn = BatchNorm(out_channels, epsilon=style.epsilon)
-        self.act = prelu(out_channels, style)
+        self.bn = norm(out_channels, style) if style.initial_norm else nn.Identity()
+        self.act = prelu(out_channels, style) if style.initial_norm else nn.Identity()
         self.out_channels = out_channels
 
     def forward(self, x):
-        return self.act(self.bn(paddle.concat([self.conv(x), self.pool(x)], axis=1)))
+        y = self.conv(pad_same(x) if self.same_padding else x)
+        return self.act(self.bn(paddle.concat([y, self.pool(x)], axis=1)))
 
 
 class Bottleneck(nn.Layer):
-    """Encoder bottleneck (PReLU) or regular decoder bottleneck (ReLU); ``-> (y, None)`` or, going down, ``(y, Place)``.
+    """Encoder bottleneck or regular decoder bottleneck; ``-> (y, None)`` or, going down, ``(y, Place)``.
 
     Args:
         down: halve the size.
         dilation: of the 3x3.
         asymmetric: 5x1 and 1x5 in place of the 3x3.
         dropout: of whole channels, at the end of ext.
-        relu: ReLU everywhere (decoder).
+        decoder: whether it stands there: ReLU after the sum, and in ext unless the style says otherwise.
     """
 
     def __init__(
@@ -97,11 +121,11 @@ class Bottleneck(nn.Layer):
         dilation=1,
         asymmetric=False,
         dropout=0.0,
-        relu=False,
+        decoder=False,
     ):
         super().__init__()
         inner = max(1, (in_channels if style.squeeze_input else out_channels) // 4)
-        act = (lambda c: nn.ReLU()) if relu else (lambda c: prelu(c, style))
+        act = partial(activation, style=style, decoder=decoder)
         self.pool = IndexedMaxPool() if down else None
         self.extra_channels = out_channels - in_channels
         if self.extra_channels < 0:
@@ -114,6 +138,8 @@ class Bottleneck(nn.Layer):
             first = nn.Conv2D(inner, inner, (5, 1), padding=(2, 0), bias_attr=False)
             squeeze.append(norm_act(first, inner, act, style) if style.asymmetric_norm else first)
             conv = nn.Conv2D(inner, inner, (1, 5), padding=(0, 2), bias_attr=None if style.bias else False)
+        elif decoder and not style.decoder_conv:
+            conv = nn.Identity()
         else:
             conv = nn.Conv2D(
                 inner, inner, 3, padding=dilation, dilation=dilation, bias_attr=None if style.bias else False
@@ -123,7 +149,7 @@ class Bottleneck(nn.Layer):
             norm_act(conv, inner, act, style),
             expand(inner, out_channels, act if style.act_before_sum else None, style, dropout),
         )
-        self.act = act(out_channels)
+        self.act = nn.ReLU() if decoder else prelu(out_channels, style)
 
     def forward(self, x):
         main, place = (x, None) if self.pool is None else self.pool(x)
@@ -133,7 +159,7 @@ class Bottleneck(nn.Layer):
 
 
 class UpBottleneck(nn.Layer):
-    """Decoder bottleneck that doubles the size to that of a :class:`~paddleseg_lite.backbones.indexed.Place`; all ReLU.
+    """Decoder bottleneck that doubles the size to that of a :class:`~paddleseg_lite.backbones.indexed.Place`.
 
     Args:
         unpool: max-unpooling in ``main``; else nearest upsampling.
@@ -142,29 +168,41 @@ class UpBottleneck(nn.Layer):
     def __init__(self, in_channels, out_channels, style: Style, *, unpool=True):
         super().__init__()
         inner = max(1, (in_channels if style.squeeze_input else out_channels) // 4)
-        act = lambda c: nn.ReLU()  # noqa: E731
-        kernel = style.deconv_kernel
-        self.unpool = unpool
-        self.main = ConvBNAct(in_channels, out_channels, 1, act=None, epsilon=style.epsilon)
+        act = partial(activation, style=style, decoder=True)
+        kernel, shift = style.deconv_kernel, 0 if style.same_padding else style.deconv_kernel // 3
+        self.unpool, self.same_padding = unpool, style.same_padding
+        if style.skip_norm:
+            self.main = ConvBNAct(
+                in_channels, out_channels, 1, act=None, epsilon=style.epsilon, momentum=style.momentum
+            )
+        else:
+            self.main = nn.Conv2D(in_channels, out_channels, 1, bias_attr=False)
         self.squeeze = norm_act(nn.Conv2D(in_channels, inner, 1, bias_attr=False), inner, act, style)
         self.deconv = nn.Conv2DTranspose(
-            inner,
-            inner,
-            kernel,
-            stride=2,
-            padding=kernel // 3,
-            output_padding=kernel // 3,
-            bias_attr=None if style.bias else False,
+            inner, inner, kernel, stride=2, padding=shift, output_padding=shift, bias_attr=None if style.bias else False
         )
-        self.bn = BatchNorm(inner, epsilon=style.epsilon)
+        self.bn, self.act = norm(inner, style), act(inner)
         last_act = act if style.act_before_sum_up else None
         self.expand = expand(inner, out_channels, last_act, style, style.decoder_dropout)
 
     def forward(self, x, place):
         main = self.main(x)
         main = place.restore(main) if self.unpool else resize(main, place.size, mode="nearest")
-        ext = fit_to(self.deconv(self.squeeze(x)), main)  # an odd size lacks a row of zeros
-        return F.relu(main + self.expand(F.relu(self.bn(ext))))
+        ext = self.deconv(self.squeeze(x))
+        if self.same_padding:  # the last row and column go
+            ext = ext[:, :, : main.shape[2], : main.shape[3]]
+        ext = fit_to(ext, main)  # an odd size lacks a row of zeros
+        return F.relu(main + self.expand(self.act(self.bn(ext))))
+
+
+def norm(channels, style: Style):
+    """The style's batch normalisation."""
+    return BatchNorm(channels, epsilon=style.epsilon, momentum=style.momentum)
+
+
+def activation(channels, style: Style, decoder: bool):
+    """What stands inside ext: PReLU in the encoder, ReLU in most decoders."""
+    return prelu(channels, style) if style.decoder_prelu or not decoder else nn.ReLU()
 
 
 def prelu(channels, style: Style):
@@ -174,7 +212,7 @@ def prelu(channels, style: Style):
 
 def norm_act(conv, channels, act, style: Style):
     """conv, BN and, unless ``act`` is None, activation."""
-    layers = [conv, BatchNorm(channels, epsilon=style.epsilon)]
+    layers = [conv, norm(channels, style)]
     return nn.Sequential(*layers, act(channels)) if act else nn.Sequential(*layers)
 
 
@@ -182,6 +220,12 @@ def expand(inner, out_channels, act, style: Style, dropout):
     """The last 1x1 of ext, with dropout of whole channels."""
     layers = norm_act(nn.Conv2D(inner, out_channels, 1, bias_attr=False), out_channels, act, style)
     return nn.Sequential(layers, nn.Dropout2D(dropout)) if dropout else layers
+
+
+def pad_same(x):
+    """Zeros around ``[N, C, H, W]`` so that a 3x3/2 convolution without padding is TensorFlow's "same"."""
+    height, width = x.shape[2:]
+    return F.pad(x, [width % 2, 1, height % 2, 1])  # an even side needs one pixel, at its end
 
 
 def pad_channels(x, count: int):

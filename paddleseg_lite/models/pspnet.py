@@ -16,11 +16,13 @@ What published code does differently is a ``style``:
     paddleseg   vd ResNet, head 1024, bins 6, 3, 2, 1, conv bias + BN, dropout of single values
     mobilenet   the course's Keras network: MobileNetV1 at H/32, branches of C/2, head 1x1 -> 512, BN, ReLU,
                 3x3 -> K, no dropout, no aux; its x8 upsampling gives H/4 (``upsample=8, native_output=True``)
+    keras       the same with the numbers of Keras and TensorFlow 1: BN epsilon 1e-3 and momentum 0.99,
+                resize from the first pixel (``half_pixel=False``): for converted Keras weights
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import paddle.nn.functional as F
 from paddle import nn
@@ -48,8 +50,14 @@ class Style:
     dropout: float = 0.1
     channelwise: bool = True  # Dropout2D
     aux: bool = True
+    epsilon: float = 1e-5  # of every norm
+    momentum: float = 0.9
+    half_pixel: bool = True
 
 
+_MOBILENET = Style(
+    backbone="MobileNetV1", output_stride=32, branch_share=2, head_kernel=1, classifier_kernel=3, dropout=0.0, aux=False
+)
 STYLES = {
     "paper": Style(),
     "semseg": Style(deep_stem=(64, 64, 128), align_corners=True),
@@ -61,15 +69,8 @@ STYLES = {
         head_channels=1024,
         channelwise=False,
     ),
-    "mobilenet": Style(
-        backbone="MobileNetV1",
-        output_stride=32,
-        branch_share=2,
-        head_kernel=1,
-        classifier_kernel=3,
-        dropout=0.0,
-        aux=False,
-    ),
+    "mobilenet": _MOBILENET,
+    "keras": replace(_MOBILENET, epsilon=1e-3, momentum=0.99, half_pixel=False),
 }
 
 
@@ -88,6 +89,9 @@ class PSPNet(Segmentor):
         pool_type: ``"avg"`` (paper) or ``"max"``.
         upsample: bilinear factor after the head.
         native_output: in train mode, leave the outputs at the head's resolution.
+        epsilon, momentum: of the norms of backbone, pyramid and heads (Paddle's convention; a backbone
+            written with its own keeps them).
+        align_corners, half_pixel: of every resize, as in :func:`~paddleseg_lite.layers.resize`.
     """
 
     def __init__(
@@ -106,6 +110,9 @@ class PSPNet(Segmentor):
         upsample=1,
         native_output=False,
         align_corners=None,
+        half_pixel=None,
+        epsilon=None,
+        momentum=None,
         context=None,
         pretrained=None,
     ):
@@ -114,15 +121,18 @@ class PSPNet(Segmentor):
         s = STYLES[style]
         choose = lambda given, default: default if given is None else given  # noqa: E731
         align_corners, dropout = choose(align_corners, s.align_corners), choose(dropout, s.dropout)
+        half_pixel = choose(half_pixel, s.half_pixel)
+        norm = {"epsilon": choose(epsilon, s.epsilon), "momentum": choose(momentum, s.momentum)}
         super().__init__(
             num_classes=num_classes,
             in_channels=in_channels,
             align_corners=align_corners,
+            half_pixel=half_pixel,
             pretrained=pretrained,
             native_output=native_output,
         )
         stem = {"deep_stem": s.deep_stem} if s.deep_stem else {}
-        self.build_encoder(backbone or s.backbone, context, output_stride=s.output_stride, **stem)
+        self.build_encoder(backbone or s.backbone, context, output_stride=s.output_stride, **stem, **norm)
         channels, width = self.deep_channels, head_channels or s.head_channels
         self.pyramid = PyramidPooling(
             channels,
@@ -133,8 +143,10 @@ class PSPNet(Segmentor):
             pool_type=pool_type,
             se=se,
             align_corners=align_corners,
+            half_pixel=half_pixel,
+            **norm,
         )
-        self.head = ConvBNAct(self.pyramid.out_channels, width, s.head_kernel, bias=s.conv_bias)
+        self.head = ConvBNAct(self.pyramid.out_channels, width, s.head_kernel, bias=s.conv_bias, **norm)
         self.dropout = make_dropout(dropout, s.channelwise)
         self.classifier = nn.Conv2D(width, num_classes, s.classifier_kernel, padding=s.classifier_kernel // 2)
         self.upsample = upsample
@@ -146,12 +158,16 @@ class PSPNet(Segmentor):
                 bias=s.conv_bias,
                 dropout=dropout,
                 channelwise=s.channelwise,
+                **norm,
             )
 
     def decode(self, features, x):
         y = self.classifier(self.dropout(self.head(self.pyramid(features[-1]))))
         if self.upsample != 1:
-            y = F.interpolate(y, scale_factor=self.upsample, mode="bilinear", align_corners=self.align_corners)
+            mode = 0 if self.half_pixel else 1
+            y = F.interpolate(
+                y, scale_factor=self.upsample, mode="bilinear", align_corners=self.align_corners, align_mode=mode
+            )
         outputs = {"out": y}
         if self.training and self.aux_head is not None:
             outputs["aux"] = self.aux_head(features[-2])
@@ -167,19 +183,32 @@ def pspnet_mobilenet(
     se=False,
     native_output=False,
     align_corners=False,
+    half_pixel=None,
+    epsilon=None,
+    momentum=None,
+    faithful=False,
     context=None,
     pretrained=None,
 ):
-    """The course's Keras PSPNet on MobileNetV1; ``native_output`` trains on its own H/4 logits."""
+    """The course's Keras PSPNet on MobileNetV1; ``native_output`` trains on its own H/4 logits.
+
+    By default with this library's norms and resize. ``faithful`` computes what the Keras network does, to
+    1e-5: epsilon 1e-3 (0.03 to 0.04 on the logits), momentum 0.99, and TensorFlow 1's resize from the first
+    pixel (the classes of 10 to 27 % of the pixels); ``epsilon``, ``momentum`` and ``half_pixel`` set one of
+    them. Its pooling windows are the pyramid's bins for sides that divide by 192, the only ones it takes.
+    """
     return PSPNet(
         num_classes=num_classes,
         in_channels=in_channels,
-        style="mobilenet",
+        style="keras" if faithful else "mobilenet",
         se=se,
         backbone={"type": "MobileNetV1", "alpha": alpha},
         upsample=8 if native_output else 1,
         native_output=native_output,
         align_corners=align_corners,
+        half_pixel=half_pixel,
+        epsilon=epsilon,
+        momentum=momentum,
         context=context,
         pretrained=pretrained,
     )

@@ -45,8 +45,16 @@ def wrap(model: nn.Layer, world_size: int, *, unused: Sequence[str] = ()) -> nn.
 def convert_sync_bn(model: nn.Layer, world_size: int) -> nn.Layer:
     """Batch statistics over all GPUs; CPU has no such kernel and keeps its own per process."""
     if world_size > 1 and paddle.get_device().startswith("gpu"):
-        return nn.SyncBatchNorm.convert_sync_batchnorm(model)
+        synchronise(model)
     return model
+
+
+def synchronise(model: nn.Layer) -> None:
+    """Turn the norms below ``model`` into ``SyncBatchNorm``, but for frozen ones, of which it has no form."""
+    for layer in model.sublayers(include_self=True):
+        for name, child in list(layer.named_children()):
+            if isinstance(child, nn.BatchNorm2D) and not child._use_global_stats:
+                layer.add_sublayer(name, nn.SyncBatchNorm.convert_sync_batchnorm(child))
 
 
 def agree_on_stop(reason: str | None, world_size: int) -> str | None:

@@ -22,7 +22,7 @@ from ..errors import CheckpointError, ConfigError, EnvironmentProblem
 from ..inference.evaluation import Evaluation, evaluate
 from ..inference.options import inference_options
 from ..inference.precision import engine_name, half_forward
-from ..layers import freeze_bn, running_statistics
+from ..layers import apply_freeze_bn, running_statistics
 from ..optim.ema import EMA
 from ..optim.optimizers import build_optimizer
 from . import parallel
@@ -78,10 +78,8 @@ class Trainer:
         self.train_dataset, self.val_dataset = build_datasets(config)
         paddle.seed(derive(config.seed, 0))
         self.model = build_network(config, self.train_dataset.num_classes)
-        if config.freeze_bn:
-            freeze_bn(self.model)
-        else:  # SyncBatchNorm has no frozen form
-            self.model = parallel.convert_sync_bn(self.model, self.world_size)
+        apply_freeze_bn(self.model, config.freeze_bn)
+        self.model = parallel.convert_sync_bn(self.model, self.world_size)
         self.criterion = build_loss(config, self.train_dataset, label_fit=getattr(self.model, "label_fit", "resize"))
         self.schedule = BatchSchedule(
             len(self.train_dataset), config.batch_size, seed=config.seed, rank=self.rank, world_size=self.world_size

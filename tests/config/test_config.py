@@ -78,6 +78,8 @@ def test_saved_config_loads_to_the_same(recipe, write):
         ("model: {type: UNet}\nbatch_size: 0", ["batch_size must be at least 1"]),
         ("model: {type: UNet}\niters: 3\nepochs: 4", ["iters or epochs, not both"]),
         ("model: {type: UNet}\nprecision: fp8", ["precision is 'fp8'", "fp32, fp16, bf16"]),
+        ("model: {type: UNet}\nfreeze_bn: head", ["freeze_bn is 'head'", "statistics, backbone, backbone_statistics"]),
+        ("model: {type: UNet}\nfreeze_bn: 1", ["'freeze_bn' must be bool or str"]),
         ("model: {type: UNet}\nnum_workers: -1", ["num_workers must be 0 or more"]),
         ("model: {type: UNet}\ntest_config: {is_slides: true}", ["test_config.is_slides", "Did you mean 'is_slide'"]),
         ("model: {type: UNet}\nloss: {out: {type: CrossEntropy}}", ["loss.out", "CrossEntropyLoss"]),

@@ -26,12 +26,18 @@ OTHERS = {"MatchedConv": MATCHED, "IdentityGraph": MATCHED, "ShuffledAssignment"
 ANY_SIZE = {  # what the sides must be a multiple of, for one model to serve them; 1 for the others
     "ENet": 8,
     "enet_course": 8,
+    "enet_course faithful": 8,
     "SegNet": 32,
     "UNet": 16,
     "FCN32s": 32,
     "course_fcn8s": 32,
 }
-LONG = {"ENet", "enet_course", "PSPNet paddleseg"}  # half a minute each where they are written for all sizes
+LONG = {
+    "ENet",
+    "enet_course",
+    "enet_course faithful",
+    "PSPNet paddleseg",
+}  # half a minute each where they are written for all sizes
 
 
 def check(network, shapes, folder, *, all_sizes=True, tolerance=2e-5):

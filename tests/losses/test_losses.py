@@ -29,6 +29,7 @@ ALL = {
     "ohem": lambda: OhemCrossEntropyLoss(thresh=0.4, min_kept=5),
     "ohem_share": lambda: OhemCrossEntropyLoss(top_k_percent=0.3),
     "dice": lambda: DiceLoss(),
+    "dice_flat": lambda: DiceLoss(reduction="flat"),
     "dice_weighted": lambda: DiceLoss(weight=[1.0, 2.0, 0.5]),
     "bce_dice": lambda: BCEDiceLoss(),
     "focal": lambda: FocalLoss(),
@@ -223,6 +224,8 @@ def test_dice_per_class_and_flat():
     flat = 1 - (2 * (p * g).sum() + 1) / (p.sum() + g.sum() + 1)
     bce = -(g * np.log(p) + (1 - g) * np.log(1 - p)).mean()
     assert value(BCEDiceLoss(), z, y) == pytest.approx(bce + 3 * flat, rel=1e-5)
+    assert value(DiceLoss(reduction="flat"), z, y) == pytest.approx(flat, rel=1e-5)
+    assert abs(flat - per_class.mean()) > 1e-3
 
 
 def test_focal():

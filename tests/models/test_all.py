@@ -54,10 +54,13 @@ SMALL = {
     "UNet": {"base_channels": 4},
     "course_deeplab": {"backbone": resnet("ResNet34")},
     "course_fcn8s": {"width": 1 / 32, "padding_mode": "same"},
+    "deeplab_v3_article": {"backbone": resnet()},
     "enet_course": {"width": 0.25},
     "pspnet_mobilenet": {"alpha": 0.125},
 }
 VARIANTS = {
+    "enet_course faithful": {"type": "enet_course", "width": 0.25, "faithful": True},
+    "pspnet_mobilenet faithful": {"type": "pspnet_mobilenet", "alpha": 0.125, "faithful": True},
     "UNet paddleseg": {"type": "UNet", "variant": "paddleseg", "base_channels": 4},
     "PSPNet paddleseg": {
         "type": "PSPNet",

@@ -5,10 +5,10 @@ import pytest
 from paddle import nn
 
 from paddleseg_lite.errors import ConfigError
-from paddleseg_lite.layers import BatchNorm, freeze_bn
+from paddleseg_lite.layers import FREEZE_BN, BatchNorm, apply_freeze_bn, freeze_bn
 from paddleseg_lite.models import build_model
 from paddleseg_lite.registry import BACKBONES
-from tests.models.checks import lazy_model
+from tests.models.checks import count, lazy_model
 
 R18 = {"type": "ResNet18", "width": 0.125}
 R50 = {"type": "ResNet50", "width": 0.125}
@@ -73,6 +73,28 @@ def test_course_hybrid():
     assert not isinstance(model.backbone.stages[4][0].shortcut, nn.Identity)
     assert model.aux_stage == 2
 
+    assert model.align_corners and model.aspp.align_corners  # as in the notes
+    half = lazy_model({"type": "course_deeplab", "align_corners": False})
+    assert not half.align_corners and not half.aspp.align_corners
+
+
+@pytest.mark.parametrize(
+    ("stride", "block3", "block4", "aspp", "strides"),
+    [(8, 2, [2, 4, 2], [1, 12, 24, 36], [4, 8, 8, 8]), (16, 1, [2, 4, 8], [1, 6, 12, 18], [4, 8, 16, 16])],
+)
+def test_the_articles_network_by_name(stride, block3, block4, aspp, strides):
+    model = lazy_model({"type": "deeplab_v3_article", "output_stride": stride}, num_classes=21)
+    assert model.backbone.strides == strides and model.align_corners
+    assert block(model, 3) == [block3] * 23
+    assert block(model, 4) == block4 and rates(model) == aspp
+    assert count(model) == 58_040_640  # the paper's ResNet-101 without the 21 biases of its logits
+    assert model.classifier.bias is None
+
+
+def test_the_article_has_two_output_strides():
+    with pytest.raises(ConfigError, match="8 or 16, not 32"):
+        build_model({"type": "deeplab_v3_article", "output_stride": 32}, num_classes=2)
+
 
 def test_torchvision_style():
     model = lazy_model({"type": "DeepLabV3", "style": "torchvision", "aux": True}, num_classes=21)
@@ -110,6 +132,27 @@ def test_freeze_bn_reaches_every_norm():
     model(paddle.randn([2, 3, 64, 64]))["out"].mean().backward()
     assert all((a == norm._mean.numpy()).all() for a, norm in zip(before, norms))
     assert all(norm.weight.stop_gradient and norm.bias.stop_gradient for norm in norms)
+
+
+@pytest.mark.parametrize("setting", [*FREEZE_BN, False])
+def test_freezing_by_the_words_of_a_recipe(setting):
+    model = build_model(SMALL, num_classes=4)
+    norms = {name: layer for name, layer in model.named_sublayers() if isinstance(layer, BatchNorm)}
+    alone, affine = FREEZE_BN.get(setting, (False, False))
+    frozen = {name for name in norms if setting and (name.startswith("backbone.") or not alone)}
+    assert 0 < sum(name.startswith("backbone.") for name in norms) < len(norms)
+    assert apply_freeze_bn(model, setting) == len(frozen)
+    before = {name: norm._mean.numpy() for name, norm in norms.items()}
+    model.train()
+    model(paddle.randn([2, 3, 64, 64]))["out"].mean().backward()
+    assert {name for name, norm in norms.items() if (norm._mean.numpy() == before[name]).all()} == frozen
+    still = {name for name, norm in norms.items() if norm.weight.stop_gradient and norm.bias.stop_gradient}
+    assert still == (frozen if affine else set())
+
+
+def test_freezing_by_a_word_that_is_none():
+    with pytest.raises(ConfigError, match="freeze_bn 'head' is unknown; one of False, True, statistics, backbone"):
+        apply_freeze_bn(build_model(SMALL, num_classes=2), "head")
 
 
 def test_learning_rate_groups_partition_the_parameters():

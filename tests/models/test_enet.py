@@ -42,6 +42,7 @@ def blocks(model):
         ("paper", {12: 363_856, 19: 364_311, 20: 364_376, 21: 364_441}),
         ("pytorch", {12: 350_652, 19: 351_660, 21: 351_948}),
         ("paddleseg", {19: 351_660}),
+        ("keras", {11: 358_907}),
     ],
 )
 def test_counts(style, counts):
@@ -203,8 +204,43 @@ def test_initial_block_has_bn_and_prelu_and_decoder_unpools():
     assert isinstance(initial.bn, nn.BatchNorm2D) and list(initial.act._weight.shape) == [16]
     ups = [b for b in build_model(SMALL, num_classes=3).sublayers() if isinstance(b, UpBottleneck)]
     assert [up.unpool for up in ups] == [True, True]
-    ups = [b for b in build_model("enet_course", num_classes=3).sublayers() if isinstance(b, UpBottleneck)]
-    assert [up.unpool for up in ups] == [False, False]
+    for faithful in (False, True):
+        course = build_model({"type": "enet_course", "faithful": faithful}, num_classes=3)
+        assert [up.unpool for up in course.sublayers() if isinstance(up, UpBottleneck)] == [False, False]
+
+
+def test_the_repaired_course_network_differs_by_what_its_text_lists():
+    """363,791 - 358,907 at 11 classes, part by part."""
+
+    def numbers(layers):
+        return sum(count(layer) for layer in layers)
+
+    article = build_model({"type": "enet_course", "faithful": True}, num_classes=11)
+    repaired = build_model("enet_course", num_classes=11)
+    a, r = blocks(article), blocks(repaired)
+    regular, ups = ("4.1", "4.2", "5.1"), ("4.0", "5.0")
+    initial = repaired.backbone.stages[0][0]
+    assert numbers([initial.bn, initial.act]) == 48
+    assert count(article.backbone.stages[0][0]) == count(initial) - 48
+    assert numbers(r[n].ext[1][0] for n in regular) == 4_788 and numbers(a[n].ext[1][0] for n in regular) == 0
+    assert numbers(r[n].main.bn for n in ups) == 160 and not any(hasattr(a[n].main, "bn") for n in ups)
+    inner = [layer for layer in article.decoder.sublayers() if isinstance(layer, nn.PReLU)]
+    assert len(inner) == 10 and numbers(inner) == 112
+    assert count(repaired) - count(article) == 48 + 4_788 - 112 + 160
+    assert {n._momentum for n in article.sublayers() if isinstance(n, nn.BatchNorm2D)} == {0.1}
+
+
+def test_the_article_sits_one_pixel_further():
+    """Strided kernels of Keras's "same" start at the first pixel of an even side; on an odd side they are centred."""
+    for height, first in ((8, 0), (9, -1)):
+        initial = build_model({"type": "enet_course", "faithful": True}, num_classes=2).backbone.stages[0][0]
+        initial.conv.weight.set_value(paddle.ones_like(initial.conv.weight))
+        rows = []
+        for row in range(4):
+            x = paddle.zeros([1, 3, height, 8])
+            x[:, :, row] = 1.0
+            rows.append(float((initial(x)[0, 0, 0, 1] - initial.conv.bias[0]).abs()) > 0)
+        assert rows == [first <= row <= first + 2 for row in range(4)]
 
 
 @pytest.mark.parametrize(("style", "epsilon"), [("paper", 1e-3), ("pytorch", 1e-5)])
@@ -259,7 +295,7 @@ def test_static_graph(style):
 
 
 def test_unknown_options():
-    with pytest.raises(ConfigError, match="style 'keras' is unknown"):
-        build_model({"type": "ENet", "style": "keras"}, num_classes=2)
+    with pytest.raises(ConfigError, match="style 'lua' is unknown; one of paper, pytorch, paddleseg, keras"):
+        build_model({"type": "ENet", "style": "lua"}, num_classes=2)
     with pytest.raises(ConfigError, match="decoder_upsample 'linear' is unknown"):
         build_model({"type": "ENet", "decoder_upsample": "linear"}, num_classes=2)

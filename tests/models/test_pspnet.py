@@ -94,6 +94,34 @@ def test_mobilenet_native_output_is_a_quarter():
     assert list(model(x)["out"].shape) == [2, 5, 192, 192]
 
 
+@pytest.mark.parametrize(
+    ("options", "epsilon", "momentum", "half_pixel"),
+    [
+        ({}, 1e-5, 0.9, True),
+        ({"faithful": True}, 1e-3, 0.99, False),
+        ({"faithful": True, "half_pixel": True}, 1e-3, 0.99, True),
+        ({"epsilon": 1e-3, "momentum": 0.95}, 1e-3, 0.95, True),
+        ({"half_pixel": False}, 1e-5, 0.9, False),
+    ],
+)
+def test_mobilenet_options_reach_every_norm_and_resize(options, epsilon, momentum, half_pixel):
+    model = build_model({"type": "pspnet_mobilenet", "alpha": 0.125, **options}, num_classes=5)
+    norms = [layer for layer in model.sublayers() if isinstance(layer, nn.BatchNorm2D)]
+    assert {(n._epsilon, n._momentum) for n in norms} == {(epsilon, momentum)} and len(norms) == 27 + 4 + 1
+    assert model.half_pixel is model.pyramid.half_pixel is half_pixel
+
+
+def test_norm_options_reach_the_auxiliary_head_and_leave_a_backbones_own():
+    spec = {**SMALL, "backbone": {**R18, "epsilon": 1e-4}, "epsilon": 1e-3, "momentum": 0.99}
+    model = build_model(spec, num_classes=4)
+    found = {
+        (n._epsilon, n._momentum, name.startswith("backbone."))
+        for name, n in model.named_sublayers()
+        if isinstance(n, nn.BatchNorm2D)
+    }
+    assert found == {(1e-4, 0.99, True), (1e-3, 0.99, False)}
+
+
 def test_se_gates_belong_to_the_branches():
     model = build_model({**SMALL, "se": True}, num_classes=4)
     model(paddle.randn([2, 3, 64, 64]))["out"].square().mean().backward()
