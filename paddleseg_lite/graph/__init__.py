@@ -4,8 +4,10 @@ May import: layers, registry, errors; it knows nothing of models.
 A new unit is a file with a ``@CONTEXTS.register`` class, and its import line here.
 """
 
+from .attention import ANN, DNL, OCR, CCNet, DANet, EMANet, GCNet, ISANet
 from .base import ContextUnit, Explanation, NodeUnit, count_parameters
 from .controls import GlobalPool, IdentityGraph, MatchedConv, ShuffledAssignment
+from .dgcnet import DGCNet
 from .embeddings import gaussian_embeddings, read_glove
 from .gcn import GCNLayer, LearnedGCN, normalize_adjacency
 from .gcu import GCU
@@ -14,16 +16,26 @@ from .glore import GloRe
 from .initialise import initialise_contexts
 from .nonlocal_block import NonLocal
 from .pyramid_units import ASPPUnit, PPMUnit
+from .spygr import SpyGR
 
 __all__ = [
+    "ANN",
+    "DNL",
     "GCU",
+    "OCR",
     "ASPPUnit",
+    "CCNet",
     "ContextUnit",
+    "DANet",
+    "DGCNet",
+    "EMANet",
     "Explanation",
     "GCNLayer",
+    "GCNet",
     "GINet",
     "GloRe",
     "GlobalPool",
+    "ISANet",
     "IdentityGraph",
     "LearnedGCN",
     "MatchedConv",
@@ -31,6 +43,7 @@ __all__ = [
     "NonLocal",
     "PPMUnit",
     "ShuffledAssignment",
+    "SpyGR",
     "count_parameters",
     "gaussian_embeddings",
     "initialise_contexts",

@@ -18,6 +18,16 @@ SPECS = {
     "NonLocal-pool": {"type": "NonLocal", "pool": True},
     "PPM": {"type": "PPM"},
     "ASPP": {"type": "ASPP", "rates": [2, 4]},
+    "OCR": {"type": "OCR"},
+    "DANet": {"type": "DANet"},
+    "CCNet": {"type": "CCNet"},
+    "EMANet": {"type": "EMANet", "num_nodes": 5},
+    "GCNet": {"type": "GCNet"},
+    "ANN": {"type": "ANN", "bins": [1, 3]},
+    "ISANet": {"type": "ISANet", "block": [4, 4]},
+    "DNL": {"type": "DNL"},
+    "DGCNet": {"type": "DGCNet"},
+    "SpyGR": {"type": "SpyGR", "rank": 4},
     "MatchedConv": {"type": "MatchedConv", "match": {"type": "GINet", "num_state": 6, "num_nodes": 5}},
     "GlobalPool": {"type": "GlobalPool", "match": GLORE},
     "IdentityGraph": {"type": "IdentityGraph", "match": GLORE},
@@ -27,6 +37,11 @@ SPECS = {
 }
 # Units that leave x exactly as it is until they have learned something.
 IDENTITY_AT_INIT = [
+    "DANet",
+    "CCNet",
+    "EMANet",
+    "GCNet",
+    "DNL",
     "GloRe",
     "GCU-residual",
     "GINet",
