@@ -1,4 +1,4 @@
-"""PaddleSeg's names of the weights of its attention blocks -> ours, and the numbers both are filled with (NumPy only)."""
+"""Names of the weights of PaddleSeg's attention blocks -> ours, and the numbers both are filled with (NumPy only)."""
 
 from __future__ import annotations
 
