@@ -13,7 +13,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from .errors import EnvironmentProblem
 
@@ -80,14 +80,24 @@ def whole_file(path: str | os.PathLike, *, suffix: str = "") -> Iterator[Path]:
         ) from e
 
 
+@contextlib.contextmanager
+def open_whole(target: str | os.PathLike | BinaryIO) -> Iterator[BinaryIO]:
+    """A file to write bytes to, whole where ``target`` is a path; a file that is open already is handed on."""
+    if hasattr(target, "write"):
+        yield target
+    else:
+        with whole_file(target) as temporary, open(temporary, "wb") as f:
+            yield f
+
+
 def write_bytes(path: str | os.PathLike, data: bytes) -> None:
     """Write a file whole.
 
     Raises:
         EnvironmentProblem: the folder cannot be made or written, or the disk is full.
     """
-    with whole_file(path) as temporary:
-        temporary.write_bytes(data)
+    with open_whole(path) as f:
+        f.write(data)
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:

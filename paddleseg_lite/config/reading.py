@@ -54,26 +54,34 @@ def parse_yaml(text: str, where: str) -> Any:
     Raises:
         ConfigError: not YAML, another type than plain values, or more than ``MAX_NODES`` values.
     """
+    loader = None
     try:
-        value = yaml.safe_load(text)
-        size = _expanded_size(value, {})
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
+        size = _expanded_size(node, {})
+        if size > MAX_NODES:
+            raise ConfigError(
+                f"{where} names {size:.0g} values through its anchors (at most {MAX_NODES}), or an anchor holds "
+                "itself: write the values out."
+            )
+        return None if node is None else loader.construct_document(node)
+    except ConfigError:
+        raise
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as e:
         raise ConfigError(f"{where} is not valid YAML: {' '.join(str(e).split())}") from None
-    if size > MAX_NODES:
-        raise ConfigError(
-            f"{where} names {size:.0g} values through its anchors (at most {MAX_NODES}), or an anchor holds itself: "
-            "write the values out."
-        )
-    return value
+    finally:
+        if loader is not None:
+            loader.dispose()
 
 
-def _expanded_size(node: Any, known: dict[int, float]) -> float:
-    """Number of values under ``node`` were every alias a copy; infinite where one holds itself."""
-    if not isinstance(node, (dict, list)):
+def _expanded_size(node: yaml.Node | None, known: dict[int, float]) -> float:
+    """Number of values under ``node`` were every alias and merge (``<<``) a copy; infinite where one holds itself."""
+    if not isinstance(node, yaml.CollectionNode):
         return 1
     if id(node) not in known:
         known[id(node)] = float("inf")  # until it is counted: met again inside itself
-        known[id(node)] = 1 + sum(_expanded_size(v, known) for v in (node.values() if isinstance(node, dict) else node))
+        inner = (value for _, value in node.value) if isinstance(node, yaml.MappingNode) else node.value
+        known[id(node)] = 1 + sum(_expanded_size(value, known) for value in inner)
     return known[id(node)]
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from ..config.reading import parse_yaml
 from ..errors import CheckpointError, ConfigError
 from ..files import file_hash, write_text
 from .source import FileSource, ModelFile
@@ -77,7 +78,7 @@ class Deployment:
         folder = Path(folder)
         if not (folder / FILE).is_file():
             raise CheckpointError(f"{folder} is not an export: it has no {FILE}. tools/export.py writes one.")
-        content = yaml.safe_load((folder / FILE).read_text(encoding="utf-8"))
+        content = parse_yaml((folder / FILE).read_text(encoding="utf-8", errors="replace"), str(folder / FILE))
         names = Description.__dataclass_fields__
         if not isinstance(content, Mapping) or not {"format", "model", "input", "output", "sha256"} <= set(content):
             raise CheckpointError(f"{folder / FILE} does not describe an export.")

@@ -2,37 +2,25 @@
 
 Layout: https://github.com/huggingface/safetensors (README, "Format"): 8 bytes
 little-endian header length, the JSON header, the data without holes.
-Read here rather than with the package of that name so that every length is
-checked against the file with our message, and bfloat16 needs no other framework.
+The package of that name writes the same bytes, but takes three times as long and
+four times the memory, has no bfloat16 for NumPy, and accepts a name that is there twice.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
 import numpy as np
 
+from ..files import open_whole
 from .arrays import element_count, widen_bf16
 from .reading import Damaged, reading
 
-_TYPES = {
-    "F64": "<f8",
-    "F32": "<f4",
-    "F16": "<f2",
-    "BF16": "<u2",
-    "I64": "<i8",
-    "I32": "<i4",
-    "I16": "<i2",
-    "I8": "<i1",
-    "U64": "<u8",
-    "U32": "<u4",
-    "U16": "<u2",
-    "U8": "<u1",
-    "BOOL": "|b1",
-    "C64": "<c8",
-}
+_TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I16": "<i2"}
+_TYPES |= {"I8": "<i1", "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "<u1", "BOOL": "|b1", "C64": "<c8"}
 _NAMES = {np.dtype(code): name for name, code in _TYPES.items() if name != "BF16"}
 MAX_HEADER = 100 << 20
 
@@ -43,41 +31,27 @@ def read_safetensors(path: str) -> dict[str, np.ndarray]:
     Raises:
         CheckpointError: the file is damaged or has a type NumPy lacks.
     """
-    return read_safetensors_with_metadata(path)[0]
-
-
-def read_safetensors_with_metadata(path: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Tensors and the free text entries of the header."""
     with reading(path), open(path, "rb") as f:
-        size = f.seek(0, 2)
+        size = f.seek(0, 2) - 8
         f.seek(0)
         length = int.from_bytes(f.read(8), "little")
-        if size < 8 or length > min(MAX_HEADER, size - 8):
+        if length > min(MAX_HEADER, size):
             raise Damaged("the header is longer than the file")
         header = json.loads(f.read(length).decode("utf-8"), object_pairs_hook=_unique)
-        if not isinstance(header, dict):
+        if not isinstance(header, dict) or not isinstance(header.pop("__metadata__", {}), dict):
             raise Damaged("the header is not a JSON object")
-        metadata = header.pop("__metadata__", {})
-        if not isinstance(metadata, dict):
-            raise Damaged("__metadata__")
-        start = 8 + length
-        entries = sorted((_entry(name, value, size - start) for name, value in header.items()), key=lambda e: e[3:5])
-        end = 0
-        for entry in entries:
-            if entry[3] != end:
-                raise Damaged(f"tensor {entry[0][:60]} leaves a hole or overlaps another")
-            end = entry[4]
-        if end != size - start:
-            raise Damaged(f"{size - start} bytes of data, the header describes {end}")
-        arrays = {}
-        for name, kind, shape, begin, end in entries:
-            f.seek(start + begin)
-            raw = f.read(end - begin)
+        arrays, at = {}, 0
+        for name, kind, shape, begin, end in sorted(map(_entry, header.items()), key=lambda e: e[3:]):
+            if begin != at or end > size - length:
+                raise Damaged(f"tensor {name[:60]} leaves a hole, overlaps another or reaches beyond the file")
+            raw, at = f.read(end - begin), end
             if len(raw) != end - begin:
                 raise Damaged("the file became shorter while it was read")
             array = np.frombuffer(raw, _TYPES[kind]).reshape(shape)
             arrays[name] = widen_bf16(array) if kind == "BF16" else array
-        return arrays, metadata
+        if at != size - length:
+            raise Damaged(f"{size - length} bytes of data, the header describes {at}")
+        return arrays
 
 
 def _unique(pairs):
@@ -87,7 +61,9 @@ def _unique(pairs):
     return result
 
 
-def _entry(name: str, value: Any, available: int) -> tuple:
+def _entry(item: tuple[str, Any]) -> tuple[str, str, list[int], int, int]:
+    """Name, type, shape, first and last byte (exclusive) of a tensor; what the file can hold is not known here."""
+    name, value = item
     if not isinstance(value, dict) or not {"dtype", "shape", "data_offsets"} <= set(value):
         raise Damaged(f"the entry of tensor {name[:60]}")
     kind, shape, offsets = value["dtype"], value["shape"], value["data_offsets"]
@@ -96,19 +72,18 @@ def _entry(name: str, value: Any, available: int) -> tuple:
     need = element_count(shape) * np.dtype(_TYPES[kind]).itemsize
     if not isinstance(offsets, list) or len(offsets) != 2 or not all(type(o) is int for o in offsets):
         raise Damaged(f"the offsets of tensor {name[:60]}")
-    begin, end = offsets
-    if not 0 <= begin <= end <= available or end - begin != need:
-        raise Damaged(f"tensor {name[:60]} needs {need} bytes, its offsets {begin}..{end} lie in {available}")
-    return name, kind, tuple(shape), begin, end
+    if offsets[0] < 0 or offsets[1] - offsets[0] != need:
+        raise Damaged(f"tensor {name[:60]} needs {need} bytes, its offsets are {offsets[0]}..{offsets[1]}")
+    return name, kind, shape, offsets[0], offsets[1]
 
 
 def write_safetensors(
-    target: str | BinaryIO, tensors: Mapping[str, Any], *, metadata: Mapping[str, str] | None = None
+    target: str | os.PathLike | BinaryIO, tensors: Mapping[str, Any], *, metadata: Mapping[str, str] | None = None
 ) -> None:
     """Write arrays (or Paddle tensors, bfloat16 ones as such).
 
     Args:
-        target: a path, or a file opened for writing bytes.
+        target: a path, written whole, or a file opened for writing bytes.
         tensors: name to array of a plain number type.
         metadata: free text entries for the header.
 
@@ -132,15 +107,8 @@ def write_safetensors(
         offset += array.nbytes
     text = json.dumps(header, separators=(",", ":")).encode("utf-8")
     text += b" " * (-len(text) % 8)
-    if isinstance(target, str) or hasattr(target, "__fspath__"):
-        with open(target, "wb") as f:
-            _write(f, text, entries)
-    else:
-        _write(target, text, entries)
-
-
-def _write(f: BinaryIO, text: bytes, entries: list) -> None:
-    f.write(len(text).to_bytes(8, "little"))
-    f.write(text)
-    for _, _, array in entries:
-        f.write(array.tobytes())
+    with open_whole(target) as f:
+        f.write(len(text).to_bytes(8, "little"))
+        f.write(text)
+        for _, _, array in entries:
+            f.write(array.tobytes())

@@ -155,3 +155,12 @@ def test_any_json_in_a_checkpoint(checkpoint, name, data):
     finally:
         path.write_bytes(good)
     assert load_checkpoint(checkpoint).state == {"iteration": 1}
+
+
+def test_merges_cannot_blow_up():
+    """PyYAML before 6.0.4 writes every merge out while it reads."""
+    lines = ["a0: &a0 {" + ", ".join(f"k{i}: 1" for i in range(9)) + "}"]
+    lines += [f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 9)}]}}" for i in range(1, 12)]
+    with pytest.raises(ConfigError, match=r"names 4e\+11 values through its anchors"):
+        parse_yaml("\n".join(lines), "recipe.yml")
+    assert parse_yaml("a: &a {b: 1}\nc: {<<: *a, d: 2}", "recipe.yml")["c"] == {"b": 1, "d": 2}

@@ -73,8 +73,7 @@ def convert_file(
     layer, conversion = _fit(model, CONVERTERS[origin], state, source)
     load_strict(layer, {k: v for k, v in conversion.state.items() if k in layer.state_dict()}, source=source)
     write = write_safetensors if str(target).endswith(".safetensors") else write_pdparams
-    Path(target).parent.mkdir(parents=True, exist_ok=True)
-    write(str(target), layer.state_dict())
+    write(target, layer.state_dict())
     print(account(conversion, layer, state, target, whole=layer is model))
     if not verify:
         return 0
