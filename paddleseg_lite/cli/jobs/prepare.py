@@ -6,40 +6,30 @@ import os
 from pathlib import Path
 
 from ...errors import ConfigError, DataError
+from ...interop.prepare.archives import unpacked
 from ...interop.prepare.coco import coco_job
 from ...interop.prepare.colours import read_table, rgb2id_job
+from ...interop.prepare.cvat import cvat_job
 from ...interop.prepare.documents import Reader
 from ...interop.prepare.job import Job, listed, run_job, summary
 from ...interop.prepare.labelme import labelme_job
+from ...interop.prepare.labelstudio import labelstudio_job
 from ...interop.prepare.lists import split_job
 from ...interop.prepare.names import read_names
 from ...interop.prepare.pictures import is_file
 from ...interop.prepare.published import ade20k_job, cityscapes_job, voc_aug_job
+from ...interop.prepare.roboflow import roboflow_job
 from ...interop.prepare.values import shortened
+from ...interop.prepare.yolo import yolo_job
 
 REMEDY = "Correct them, or leave them out with --skip_bad."
 
 
 def make_job(args) -> tuple[Job, Path]:
     """The job a sub-command's flags describe, and the folder it writes to."""
-    if args.command == "labelme":
-        job = labelme_job(
-            folder(args.input),
-            class_names=read_names(args.classes),
-            line_width=args.line_width,
-            reader=Reader(args.encoding),
-        )
-        return job, Path(args.output)
-    if args.command == "coco":
-        job = coco_job(
-            Path(args.json),
-            folder(args.images),
-            panoptic=folder(args.panoptic_dir) if args.panoptic_dir else None,
-            class_names=read_names(args.classes),
-            crowd=args.crowd,
-            reader=Reader(args.encoding),
-        )
-        return job, Path(args.output)
+    if args.command in ANNOTATIONS:
+        names = {"class_names": read_names(args.classes), "reader": Reader(args.encoding)}
+        return ANNOTATIONS[args.command](args, names), Path(args.output)
     if args.command == "rgb2id":
         images = folder(args.images) if args.images else None
         table = read_table(Path(args.colors))
@@ -64,6 +54,30 @@ def make_job(args) -> tuple[Job, Path]:
     else:
         job = ade20k_job(root)
     return job, root
+
+
+def coco(args, names) -> Job:
+    """COCO's JSON, instances or panoptic."""
+    panoptic = folder(args.panoptic_dir) if args.panoptic_dir else None
+    return coco_job(Path(args.json), folder(args.images), panoptic=panoptic, crowd=args.crowd, **names)
+
+
+def from_export(make, path: str, **settings) -> Job:
+    """A job of a folder or of a zip archive, which lives as long as the job."""
+    root, keep = unpacked(Path(os.path.expanduser(path)))
+    job = make(folder(str(root)), **settings)
+    job.keep = keep
+    return job
+
+
+ANNOTATIONS = {
+    "labelme": lambda args, names: labelme_job(folder(args.input), line_width=args.line_width, **names),
+    "coco": coco,
+    "yolo": lambda args, names: from_export(yolo_job, args.input, **names),
+    "labelstudio": lambda args, names: labelstudio_job(Path(args.json), folder(args.images), **names),
+    "cvat": lambda args, names: cvat_job(Path(args.input), folder(args.images) if args.images else None, **names),
+    "roboflow": lambda args, names: from_export(roboflow_job, args.input, crowd=args.crowd, **names),
+}
 
 
 def prepare(args) -> int:

@@ -9,9 +9,10 @@ become pixels as in pycocotools (:mod:`.raster`).
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,15 @@ class Picture:
     annotations: list[dict] = field(default_factory=list)
 
 
+@dataclass
+class Source:
+    """A COCO file, the folder of its images, and the part of the dataset they are (``train``, ``val``, ``test``)."""
+
+    annotations: Path
+    images: Path
+    part: str | None = None
+
+
 def coco_job(
     annotations: Path,
     images: Path,
@@ -62,36 +72,75 @@ def coco_job(
         reader: of the file; by default one that recognises its encoding.
     """
     reader = reader or Reader()
-    document = read_document(annotations, reader)
+    source, document = Source(annotations, images), read_document(annotations, reader)
     segments = any("segments_info" in a for a in document["annotations"])
     if segments and panoptic is None:
         raise DataError(f"{annotations} is a panoptic file: name the folder of its PNGs with --panoptic_dir.")
     if panoptic is not None and not segments:
         raise DataError(f"{annotations} has no segments_info: it is no panoptic file. Leave --panoptic_dir out.")
     categories = Categories(document["categories"], class_names, background=not segments, where=str(annotations))
-    job = Job([], categories.names, unit="annotations", notes=reader.notes() + categories.notes)
-    job.files["labels.txt"] = "\n".join(categories.names) + "\n"
-    pngs = PictureFinder(panoptic) if panoptic is not None else None
-    targets, finder = Targets(), PictureFinder(images)
-    for picture in pictures_of(document, finder, annotations, job, segments):
-        draw = partial(instance_label, picture, categories, crowd, annotations)
-        if pngs is not None:
-            draw = partial(
-                panoptic_label, picture.image, picture.entries, picture.annotations, pngs, categories, annotations
-            )
-        stem = targets.take(finder.relative(picture.image))
+    job = new_job(categories, reader)
+    if panoptic is None:
+        maker = partial(partial, instance_label, categories, crowd, annotations)
+    else:
+        maker = partial(partial, panoptic_label, categories, PictureFinder(panoptic), annotations)
+    add_items(job, document, source, maker, Targets())
+    return job
+
+
+def coco_parts_job(
+    sources: Sequence[Source],
+    *,
+    class_names: list[str] | None = None,
+    crowd: str = "keep",
+    reader: Reader | None = None,
+    unused_roots: bool = True,
+) -> Job:
+    """Labels of several instances files with the same categories: one for training, one for validation.
+
+    Args:
+        sources: the files.
+        class_names, crowd, reader: as for :func:`coco_job`.
+        unused_roots: keep categories that stand for a whole project (no parent, no annotation), as Roboflow writes.
+    """
+    reader = reader or Reader()
+    documents = [read_document(source.annotations, reader) for source in sources]
+    listed = [entry for document in documents for entry in document["categories"]]
+    if not unused_roots:
+        used = {id_key(a.get("category_id")) for document in documents for a in document["annotations"]}
+        listed = [c for c in listed if c.get("supercategory") not in (None, "none") or id_key(c.get("id")) in used]
+    where = ", ".join(str(source.annotations) for source in sources)
+    categories, targets = Categories(listed, class_names, background=True, where=where), Targets()
+    job = new_job(categories, reader)
+    for source, document in zip(sources, documents):
+        maker = partial(partial, instance_label, categories, crowd, source.annotations)
+        add_items(job, document, source, maker, targets)
+    return job
+
+
+def new_job(categories: Categories, reader: Reader) -> Job:
+    """A job of these classes, without items."""
+    files = {"labels.txt": "\n".join(categories.names) + "\n"}
+    return Job([], categories.names, files=files, unit="annotations", notes=reader.notes() + categories.notes)
+
+
+def add_items(job: Job, document: dict, source: Source, maker: Callable[[Picture], Callable], targets: Targets) -> None:
+    """An item for each picture of a file; ``maker`` gives what makes its label."""
+    finder, before = PictureFinder(source.images), len(targets.renamed)
+    for picture in pictures_of(document, finder, source.annotations, job):
+        stem = targets.take(PurePosixPath(source.part or "") / finder.relative(picture.image))
         job.items.append(
             Item(
-                label=draw,
+                label=maker(picture),
                 target=Path("annotations", f"{stem}.png"),
                 image=picture.image,
                 copy=Path("images", f"{stem}{picture.image.suffix}"),
                 annotations=sum(count_of(a) for a in picture.annotations),
-                sources=(annotations,),
+                sources=(source.annotations,),
+                part=source.part,
             )
         )
-    job.notes += targets.notes()
-    return job
+    job.notes += targets.notes(before)
 
 
 def read_document(path: Path, reader: Reader) -> dict[str, Any]:
@@ -114,7 +163,7 @@ def read_document(path: Path, reader: Reader) -> dict[str, Any]:
     return content
 
 
-def pictures_of(document: dict, finder: PictureFinder, path: Path, job: Job, segments: bool) -> list[Picture]:
+def pictures_of(document: dict, finder: PictureFinder, path: Path, job: Job) -> list[Picture]:
     """The pictures with their annotations; what has none goes to the job's tally, what is missing to its problems."""
     by_id: dict[Any, list[dict]] = defaultdict(list)
     for entry in document["annotations"]:
@@ -162,7 +211,7 @@ def count_of(annotation: dict) -> int:
     return len(segments) if isinstance(segments, list) else 1
 
 
-def instance_label(picture: Picture, categories: Categories, crowd: str, path: Path, tally: Tally) -> np.ndarray:
+def instance_label(categories: Categories, crowd: str, path: Path, picture: Picture, tally: Tally) -> np.ndarray:
     """Paint all objects of a picture, small ones on large ones."""
     height, width = picture_size(picture.image, picture.entries, path)
     canvas = Canvas(height, width)

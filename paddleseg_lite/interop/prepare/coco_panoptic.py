@@ -16,21 +16,18 @@ from .tally import Tally
 from .values import whole
 
 
-def panoptic_label(
-    image: Path,
-    entries: list[dict],
-    found: list[dict],
-    folder: PictureFinder,
-    categories: Categories,
-    path: Path,
-    tally: Tally,
-) -> np.ndarray:
+def panoptic_label(categories: Categories, folder: PictureFinder, path: Path, picture: Any, tally: Tally) -> np.ndarray:
     """Class ids [H, W] from a panoptic PNG, whose colours are segment ids: R + 256 G + 65536 B.
+
+    Args:
+        folder: of the PNGs.
+        path: the JSON file, for messages.
+        picture: its image, entries and annotations (:class:`.coco.Picture`).
 
     Raises:
         DataError: not one annotation, the PNG is missing or of another size, or holds a segment that is not listed.
     """
-    first = entries[0]
+    first, found, image = picture.entries[0], picture.annotations, picture.image
     if len(found) != 1:
         raise DataError(f"{path}: image {first.get('id')} has {len(found)} panoptic annotations; it should have one.")
     file = folder.find(found[0].get("file_name"))

@@ -111,6 +111,10 @@ class PictureFinder:
         """Pictures whose path without the ending is this."""
         return self.by_stem.get(stem, [])
 
+    def with_bare_stem(self, stem: str) -> list[Path]:
+        """Pictures in any folder whose name without the ending is this."""
+        return [path for paths in self.by_name.values() for path in paths if path.stem == stem]
+
     def relative(self, path: Path) -> PurePosixPath:
         """A found picture's path below the folder."""
         return PurePosixPath(path.relative_to(self.folder).as_posix())
@@ -154,11 +158,12 @@ class Targets:
             self.renamed.append(f"{path} -> {chosen}")
         return str(chosen)
 
-    def notes(self) -> list[str]:
-        """The names that had to change."""
-        if not self.renamed:
-            return []
-        return [f"{len(self.renamed)} pictures got another name (names must differ): {shortened(self.renamed)}"]
+    def notes(self, start: int = 0) -> list[str]:
+        """The names that had to change, from the ``start``-th on."""
+        renamed = self.renamed[start:]
+        return (
+            [f"{len(renamed)} pictures got another name (names must differ): {shortened(renamed)}"] if renamed else []
+        )
 
 
 def clean(part: str) -> str:

@@ -119,16 +119,18 @@ def crossing_of_steep(column, xs, xe, ys, ye):
 
 
 class Canvas:
-    """A label on which a smaller shape always lies over a larger one, in whatever order they come.
+    """A label that shapes are painted on.
 
-    Of two shapes with the same number of pixels the later one is on top.
+    By default a smaller shape lies over a larger one, in whatever order they come, and of
+    two with the same number of pixels the later one; ``stacked``: later ones always do.
 
     Args:
         height, width: of the label; it starts as zeros.
     """
 
-    def __init__(self, height: int, width: int):
+    def __init__(self, height: int, width: int, *, stacked: bool = False):
         self.label = np.zeros((height, width), np.uint8)
+        self.stacked = stacked
         self.owner = np.full((height, width), np.iinfo(np.int64).max, np.int64)  # pixels of the shape on top
 
     def paint(self, parts: list[tuple[int, int, np.ndarray]], value: int) -> bool:
@@ -136,7 +138,7 @@ class Canvas:
         area = self.union(parts) if len(parts) > 1 else sum(int(mask.sum()) for _, _, mask in parts)
         for top, left, mask in parts:
             here = slice(top, top + mask.shape[0]), slice(left, left + mask.shape[1])
-            over = mask & (self.owner[here] >= area)
+            over = mask if self.stacked else mask & (self.owner[here] >= area)
             self.label[here][over] = value
             self.owner[here][over] = area
         return area > 0
