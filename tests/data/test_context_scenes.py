@@ -1,11 +1,14 @@
 """Context scenes: what an object's surroundings show is independent of its class, and the bounds are right."""
 
+import itertools
+
 import numpy as np
 import pytest
 
+from paddleseg_lite.data.datasets.context_bounds import bayes_optimal
 from paddleseg_lite.data.datasets.context_layout import KINDS, counterfactual, make_layout
 from paddleseg_lite.data.datasets.context_paint import paint
-from paddleseg_lite.data.datasets.context_scenes import ContextScenes, bayes_optimal
+from paddleseg_lite.data.datasets.context_scenes import ContextScenes
 from paddleseg_lite.errors import ConfigError
 from paddleseg_lite.registry import DATASETS
 
@@ -17,11 +20,7 @@ def layouts(kind, count=25, distance=14, difficulty=0.5, **options):
 
 def near(layout, distance):
     """Pixels within ``distance`` of an object."""
-    mask = np.zeros(layout.size, bool)
-    for b in layout.objects:
-        rows = slice(max(0, b.top - distance), b.top + b.height + distance)
-        mask[rows, max(0, b.left - distance) : b.left + b.width + distance] = True
-    return mask
+    return np.any([around(layout.size, box, distance) for box in layout.objects], axis=0)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -99,8 +98,9 @@ def test_samples_depend_on_seed_mode_and_index_alone():
 
 
 def test_several_kinds_in_one_dataset_are_told_apart():
-    dataset = DATASETS.build({"type": "ContextScenes", "kind": list(KINDS), "num_samples": 8})
-    assert [dataset.load(i)["meta"]["kind"] for i in range(8)] == [*KINDS, *KINDS]
+    count = len(KINDS)
+    dataset = DATASETS.build({"type": "ContextScenes", "kind": list(KINDS), "num_samples": 2 * count})
+    assert [dataset.load(i)["meta"]["kind"] for i in range(2 * count)] == [*KINDS, *KINDS]
     single = ContextScenes(kind="spatial", num_samples=8)
     assert np.array_equal(single.read(3)["image"], dataset.read(3)["image"])
     assert single.class_names[1] == "partner left" and dataset.class_names[1] == "class 1"
@@ -125,6 +125,72 @@ def test_pooled_cues_reach_three_quarters_with_two_regions_or_pairs(kind):
     assert bound == pytest.approx(0.75, abs=0.04)
 
 
+@pytest.mark.parametrize("hops", [1, 2, 3])
+def test_a_chain_takes_as_many_lookups_as_hops(hops):
+    """Each colour is named once, by one mark; following them leads to the face that is the class."""
+    for layout in layouts("two_hop", 8, distance=12, difficulty=1.0, hops=hops):
+        named = {link.group: link.value for link in layout.links}
+        faces = {cue.group: cue.value for cue in layout.cues}
+        assert len(layout.hues) == len(layout.objects) * hops == len(named) + len(faces)
+        for box in layout.objects:
+            colour, steps = box.group, 1
+            while colour in named:
+                colour, steps = named[colour], steps + 1
+            assert faces[colour] == box.value and steps == hops
+
+
+def test_no_step_of_a_chain_can_be_skipped():
+    """No pixel is within the distance of a mark and of the one it leads to."""
+    for layout in (*layouts("two_hop", 12, difficulty=1.0), *layouts("relation", 12, difficulty=1.0)):
+        marks = [*layout.links, *layout.cues]
+        for first in marks:
+            leads_to = first.value if first in layout.links else first.group
+            for second in marks:
+                if second.group == leads_to and second is not first:
+                    assert not (around(layout.size, first, 13) & around(layout.size, second, 13)).any()
+        for box in layout.objects:
+            assert not any((around(layout.size, box, 13) & around(layout.size, mark, 0)).any() for mark in marks)
+
+
+def around(size, box, distance):
+    """Pixels within ``distance`` of a box."""
+    mask = np.zeros(size, bool)
+    rows = slice(max(0, box.top - distance), box.top + box.height + distance)
+    mask[rows, max(0, box.left - distance) : box.left + box.width + distance] = True
+    return mask
+
+
+def test_a_relation_is_whether_both_faces_agree():
+    for layout in layouts("relation", 20):
+        faces = {g: [c.value for c in layout.cues if c.group == g] for g in {c.group for c in layout.cues}}
+        assert all(len(pair) == 2 for pair in faces.values())
+        assert all((1 if len(set(faces[b.group])) == 1 else 2) == b.value for b in layout.objects)
+
+
+def test_one_lookup_along_a_chain_brings_nothing_over_pooled_cues():
+    """Knowing the next colour says nothing of the class (3/4 as with pooling), for a chain of one it says all."""
+    far, near = (bayes_optimal("two_hop", difficulty=0.0, hops=h, samples=500) for h in (2, 1))
+    assert far["one_lookup"] == far["cues_only"] and near["one_lookup"]["object_accuracy"] == 1.0
+    assert far["cues_only"]["object_accuracy"] == pytest.approx(0.75, abs=0.04)
+
+
+def test_bounds_of_relations_are_those_of_all_sixteen_faces():
+    """Two pairs of faces: 5/8 by how many are pale; with one's own first face known, as derived by enumeration."""
+    pooled, looked, cases = 0.0, 0.0, list(itertools.product((1, 2), repeat=4))
+
+    def best(known):
+        groups = {}
+        for faces in cases:
+            groups.setdefault(known(faces), []).append(faces[0] == faces[1])
+        return sum(max(sum(g), len(g) - sum(g)) for g in groups.values()) / len(cases)
+
+    pooled, looked = best(lambda f: f.count(2)), best(lambda f: (f[0], f.count(2)))
+    assert (pooled, looked) == (0.625, 0.75)
+    bounds = bayes_optimal("relation", difficulty=0.0, samples=800)
+    assert bounds["cues_only"]["object_accuracy"] == pytest.approx(pooled, abs=0.04)
+    assert bounds["one_lookup"]["object_accuracy"] == pytest.approx(looked, abs=0.04)
+
+
 def test_unreliable_cues_lower_the_bound():
     """A follower of the context is right as often as the cues; IoU a / (2 - a)."""
     best = bayes_optimal("prior", reliability=0.8, samples=1200)["with_context"]
@@ -136,6 +202,7 @@ def test_unreliable_cues_lower_the_bound():
     "arguments, message",
     [
         ({"kind": "global"}, "prior, semantic, semantic_hard, spatial"),
+        ({"hops": 5}, "hops is 1, 2, 3 or 4"),
         ({"size": (32, 32)}, "at least 64"),
         ({"difficulty": 2.0}, "difficulty in 0..1"),
         ({"reliability": 0.2}, "reliability"),

@@ -4,7 +4,8 @@ from .ade20k import ADE20K
 from .base import SegDataset
 from .camvid import CamVid
 from .cityscapes import Cityscapes
-from .context_scenes import ContextScenes, bayes_optimal
+from .context_bounds import bayes_optimal
+from .context_scenes import ContextScenes
 from .files import FileDataset
 from .listfile import Dataset
 from .pascal_context import PascalContext

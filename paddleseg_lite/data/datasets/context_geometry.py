@@ -69,6 +69,12 @@ def fits(room, height, width):
     return places
 
 
+def spread_hues(rng, count):
+    """Hues in degrees, spread over the circle in any order, each at least 216 / count from the next."""
+    gaps = 216 / count + 144 * rng.dirichlet(np.ones(count))
+    return tuple(float(h) for h in rng.permutation((rng.random() * 360 + gaps.cumsum()) % 360))
+
+
 def mosaic(rng, size, count):
     """Region of each pixel: tiles of about 24 pixels, dealt out evenly to ``count`` regions.
 

@@ -9,14 +9,15 @@ says anything about its class.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
 from ...errors import ConfigError
-from .context_geometry import MIN_PLACES, Box, draw, fits, free, mosaic, place, place_objects
+from .context_chains import CUE, draw_chains, draw_relations
+from .context_geometry import MIN_PLACES, Box, draw, fits, free, mosaic, place, place_objects, spread_hues
 
-KINDS = ("prior", "semantic", "semantic_hard", "spatial")
-CUE = 11  # side of a cue
+KINDS = ("prior", "semantic", "semantic_hard", "spatial", "two_hop", "relation")
 TRIES = 500
 SIDE_GAP = 6  # columns between any object's centre and any partner's, at least
 
@@ -29,10 +30,11 @@ class Layout:
         kind: one of KINDS.
         size: (height, width).
         regions: int ``[H, W]``, region of each pixel.
-        hues: hue in degrees of each region (semantic_hard) or pair (spatial).
+        hues: hue in degrees of each region (semantic_hard), pair (spatial, relation) or link (two_hop).
         objects: ``value`` is the class, 1 or 2.
         cues: ``value`` is the class it stands for; in spatial they are the partners.
         distractors: marks that mean nothing.
+        links: two_hop: marks that name another by its colour, ``value`` an index of ``hues`` as ``group`` is.
         ground: semantic: class of the ground all over the scene, else 0.
         truth: class that context says for each object; differs from ``value`` only where ``reliability < 1``.
     """
@@ -45,6 +47,7 @@ class Layout:
     cues: tuple[Box, ...]
     truth: tuple[int, ...]
     distractors: tuple[Box, ...] = ()
+    links: tuple[Box, ...] = ()
     ground: int = 0
     sides: tuple = field(default=(), repr=False)  # spatial: where partners may stand, left and right
 
@@ -56,13 +59,21 @@ def make_layout(
     distance: int,
     difficulty: float,
     reliability: float = 1.0,
+    hops: int = 2,
 ) -> Layout:
-    """Draw a layout.
+    """Draw a layout; ``hops`` counts the look-ups of ``two_hop``.
 
     Raises:
         ConfigError: the picture is too small for that distance.
     """
-    make = {"prior": _prior, "semantic": _semantic, "semantic_hard": _semantic_hard, "spatial": _spatial}[kind]
+    make = {
+        "prior": _prior,
+        "semantic": _semantic,
+        "semantic_hard": _semantic_hard,
+        "spatial": _spatial,
+        "two_hop": partial(_two_hop, hops=hops),
+        "relation": _relation,
+    }[kind]
     count = _COUNTS[kind](rng, difficulty)  # before any try: what fits less easily must not come less often
     for _ in range(TRIES):
         layout = make(rng, size, distance, difficulty, count)
@@ -85,6 +96,8 @@ _COUNTS = {  # objects, or regions, or pairs
     "semantic": lambda rng, difficulty: int(rng.integers(1, 2 + round(difficulty))),
     "semantic_hard": lambda rng, difficulty: int(rng.integers(2, 3 + round(2 * difficulty))),
     "spatial": lambda rng, difficulty: int(rng.integers(2, 3 + round(2 * difficulty))),
+    "two_hop": lambda rng, difficulty: int(rng.integers(2, 3 + round(difficulty))),
+    "relation": lambda rng, difficulty: int(rng.integers(2, 3 + round(difficulty))),
 }
 
 
@@ -98,7 +111,10 @@ def counterfactual(layout: Layout, rng: np.random.Generator) -> Layout:
     if layout.kind == "spatial":
         cues = _partners(rng, layout.sides, swapped["truth"])
         return None if cues is None else replace(layout, cues=cues, **swapped)
-    return replace(layout, cues=tuple(replace(c, value=3 - c.value) for c in layout.cues), **swapped)
+    changed = layout.cues[::2] if layout.kind == "relation" else layout.cues  # one of each two: they agree no longer
+    return replace(
+        layout, cues=tuple(replace(c, value=3 - c.value) if c in changed else c for c in layout.cues), **swapped
+    )
 
 
 def _prior(rng, size, distance, difficulty, count):
@@ -149,7 +165,9 @@ def _semantic_hard(rng, size, distance, difficulty, count):
     truth = tuple(int(t) for t in rng.integers(1, 3, count))
     objects = tuple(replace(o, value=truth[o.group]) for o in objects)
     cues = tuple(replace(c, value=truth[c.group]) for c in cues)
-    return Layout("semantic_hard", size, regions, _hues(rng, count), objects, cues, tuple(o.value for o in objects))
+    return Layout(
+        "semantic_hard", size, regions, spread_hues(rng, count), objects, cues, tuple(o.value for o in objects)
+    )
 
 
 def _spatial(rng, size, distance, difficulty, count):
@@ -170,7 +188,7 @@ def _spatial(rng, size, distance, difficulty, count):
     if cues is None:
         return None
     objects = tuple(replace(o, value=t) for o, t in zip(objects, truth))
-    return Layout("spatial", size, np.zeros(size, int), _hues(rng, count), objects, cues, truth, sides=sides)
+    return Layout("spatial", size, np.zeros(size, int), spread_hues(rng, count), objects, cues, truth, sides=sides)
 
 
 def _partners(rng, sides, truth):
@@ -187,7 +205,18 @@ def _partners(rng, sides, truth):
     return None
 
 
-def _hues(rng, count):
-    """Hues spread over the circle, each at least 216 / count degrees from the next."""
-    gaps = 216 / count + 144 * rng.dirichlet(np.ones(count))
-    return tuple(float(h) for h in rng.permutation((rng.random() * 360 + gaps.cumsum()) % 360))
+def _two_hop(rng, size, distance, difficulty, count, *, hops):
+    drawn = draw_chains(rng, size, distance, count, hops)
+    if drawn is None:
+        return None
+    objects, links, cues, truth, hues = drawn
+    regions = np.zeros(size, int)
+    return Layout("two_hop", size, regions, hues, tuple(objects), tuple(cues), truth, links=tuple(links))
+
+
+def _relation(rng, size, distance, difficulty, count):
+    drawn = draw_relations(rng, size, distance, count)
+    if drawn is None:
+        return None
+    objects, cues, truth, hues = drawn
+    return Layout("relation", size, np.zeros(size, int), hues, tuple(objects), tuple(cues), truth)

@@ -9,6 +9,7 @@ from .context_layout import Layout
 from .scene_canvas import smooth_noise
 
 WATER, ROAD, APRON = (70, 130, 170), (110, 104, 100), (150, 150, 140)
+NAMED_BY_COLOUR = ("two_hop", "relation")  # kinds whose marks are found by the colour of their rim
 BODY, DARK, LIGHT = (222, 214, 196), 20, 235
 
 
@@ -26,14 +27,19 @@ def paint(layout: Layout, noise: np.random.Generator, distance: int, difficulty:
     label = np.zeros((height, width), np.uint8)
     for mark in layout.distractors:
         _mark(image, mark, (200, 60, 60), 120)
+    for link in layout.links:
+        _mark(image, link, hue_colour(layout.hues[link.value]), hue_colour(layout.hues[link.group]), rim_width=3)
     for cue in layout.cues:
+        face = LIGHT if cue.value == 1 else DARK
         if layout.kind == "spatial":
             _mark(image, cue, hue_colour(layout.hues[cue.group]), LIGHT)
+        elif layout.kind in NAMED_BY_COLOUR:
+            _mark(image, cue, (face,) * 3, hue_colour(layout.hues[cue.group]), rim_width=3)
         else:
-            face = LIGHT if cue.value == 1 else DARK
             _mark(image, cue, (face,) * 3, LIGHT + DARK - face)
+    coloured = layout.kind == "spatial" or layout.kind in NAMED_BY_COLOUR
     for box in layout.objects:
-        _vehicle(image, box, hue_colour(layout.hues[box.group]) if layout.kind == "spatial" else BODY)
+        _vehicle(image, box, hue_colour(layout.hues[box.group]) if coloured else BODY)
         label[box.top : box.top + box.height, box.left : box.left + box.width] = box.value
     return image.clip(0, 255).astype(np.uint8), label
 
@@ -54,7 +60,7 @@ def _ground(layout: Layout, distance: int) -> np.ndarray:
         image[..., 1] = np.linspace(60, 200, height).astype(int)[:, None]
         image[..., 2] = 110
         return image
-    if layout.kind == "prior":
+    if layout.kind == "prior" or layout.kind in NAMED_BY_COLOUR:
         image[:] = (112, 124, 116)
         return image
     rows, columns = np.arange(height)[:, None], np.arange(width)[None, :]
@@ -70,9 +76,10 @@ def _ground(layout: Layout, distance: int) -> np.ndarray:
     return image
 
 
-def _mark(image, box: Box, face, rim) -> None:
-    image[box.top : box.top + box.height, box.left : box.left + box.width] = rim
-    image[box.top + 1 : box.top + box.height - 1, box.left + 1 : box.left + box.width - 1] = face
+def _mark(image, box: Box, face, rim, rim_width: int = 1) -> None:
+    patch = image[box.top : box.top + box.height, box.left : box.left + box.width]
+    patch[:] = rim
+    patch[rim_width:-rim_width, rim_width:-rim_width] = face
 
 
 def _vehicle(image, box: Box, body) -> None:

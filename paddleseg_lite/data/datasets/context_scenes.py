@@ -6,10 +6,13 @@
                     its own: an object follows the mark of *its* region
     spatial         a vehicle's class is the side on which its partner (of its colour) stands;
                     the light tells where in the picture a pixel lies
+    two_hop         a vehicle's colour leads over ``hops - 1`` marks, each naming the next by its
+                    colour, to the one whose face is the class
+    relation        a vehicle's colour leads to two marks; the class is whether their faces agree
 
 The picture of an object is the same whatever its class. docs/context_scenes.md
-derives what can be reached with and without context; :func:`bayes_optimal`
-computes it. A sample depends on (seed, mode, index) alone.
+derives what can be reached with and without context; :mod:`.context_bounds` computes
+it. A sample depends on (seed, mode, index) alone.
 """
 
 from __future__ import annotations
@@ -30,6 +33,8 @@ _NAMES = {
     "semantic": ("background", "boat", "car"),
     "semantic_hard": ("background", "boat", "car"),
     "spatial": ("background", "partner left", "partner right"),
+    "two_hop": ("background", "kind A", "kind B"),
+    "relation": ("background", "alike", "unlike"),
 }
 _COLOURS = ((60, 60, 60), (240, 170, 20), (40, 130, 240))
 
@@ -39,8 +44,8 @@ class ContextScenes(SegDataset):
     """Procedural scenes that need context; classes: background and two kinds of object.
 
     Args:
-        kind: one of prior, semantic, semantic_hard, spatial, or a list of them,
-            taken in turn; ``meta["kind"]`` of a sample says which it is.
+        kind: one of prior, semantic, semantic_hard, spatial, two_hop, relation, or a list of
+            them, taken in turn; ``meta["kind"]`` of a sample says which it is.
         num_samples: how many.
         size: (height, width), each at least 64.
         seed: of the whole set.
@@ -48,6 +53,7 @@ class ContextScenes(SegDataset):
         cue_distance: pixels between any object and any cue, at least; take one
             beyond the reach of the network that shall not solve it.
         reliability: share of objects whose class follows the context.
+        hops: of two_hop, 1 to 4: how many look-ups it takes.
         mode: train, val and test are different scenes of one seed.
         **kwargs: as :class:`~.base.SegDataset`.
     """
@@ -62,6 +68,7 @@ class ContextScenes(SegDataset):
         difficulty: float = 0.5,
         cue_distance: int = 14,
         reliability: float = 1.0,
+        hops: int = 2,
         mode: str = "train",
         **kwargs,
     ):
@@ -78,6 +85,8 @@ class ContextScenes(SegDataset):
             raise ConfigError(
                 "ContextScenes needs difficulty in 0..1, reliability in 0.5..1 and cue_distance within the picture."
             )
+        if hops not in (1, 2, 3, 4) or isinstance(hops, bool):
+            raise ConfigError(f"ContextScenes hops is 1, 2, 3 or 4, got {hops!r}.")
         if kwargs.get("img_channels", 3) != 3:
             raise ConfigError("ContextScenes has RGB images: leave img_channels at 3.")
         names = _NAMES[kinds[0]] if len(set(kinds)) == 1 else ("background", "class 1", "class 2")
@@ -87,6 +96,7 @@ class ContextScenes(SegDataset):
         super().__init__(mode=mode, **kwargs)
         self.kinds, self.num_samples, self.size, self.seed = kinds, num_samples, tuple(size), seed
         self.difficulty, self.cue_distance, self.reliability = difficulty, cue_distance, reliability
+        self.hops = hops
 
     def __len__(self):
         return self.num_samples
@@ -105,7 +115,13 @@ class ContextScenes(SegDataset):
         key = (_MODES[self.mode], KINDS.index(kind), index)
         place, noise = np.random.SeedSequence(self.seed, spawn_key=key).spawn(2)
         layout = make_layout(
-            np.random.default_rng(place), kind, self.size, self.cue_distance, self.difficulty, self.reliability
+            np.random.default_rng(place),
+            kind,
+            self.size,
+            self.cue_distance,
+            self.difficulty,
+            self.reliability,
+            self.hops,
         )
         return layout, np.random.default_rng(noise)
 
@@ -123,61 +139,5 @@ class ContextScenes(SegDataset):
 
     def fingerprint(self):
         settings = (self.kinds, self.size, self.seed, self.difficulty, self.cue_distance, self.reliability, "v1")
+        settings += (self.hops,) if "two_hop" in self.kinds else ()
         return super().fingerprint() + repr(settings)
-
-
-def bayes_optimal(
-    kind: str,
-    *,
-    size=(96, 96),
-    difficulty: float = 0.5,
-    cue_distance: int = 14,
-    reliability: float = 1.0,
-    samples: int = 500,
-    seed: int = 0,
-) -> dict[str, dict[str, float]]:
-    """Best scores that a given knowledge allows, by Monte Carlo over the generator's layouts.
-
-    All three predictors find every object pixel; they differ in how they name it:
-
-    * ``without_context``: sees only what lies within ``cue_distance``. Both classes are
-      equally likely; naming half the pixels each is best for mIoU (1/3 over objects);
-    * ``cues_only``: knows which cues the picture has (spatial: how many partners stand
-      on each side), not whose they are: names the more frequent class (a tie: half each);
-    * ``with_context``: knows everything.
-
-    Returns:
-        ``{predictor: {"object_accuracy", "object_miou", "miou"}}``, object_miou over the
-        two object classes, miou with the background (its IoU is 1).
-    """
-    dataset = ContextScenes(
-        kind=kind,
-        num_samples=samples,
-        size=size,
-        seed=seed,
-        difficulty=difficulty,
-        cue_distance=cue_distance,
-        reliability=reliability,
-        mode="test",
-    )
-    confusion = {name: np.zeros((2, 2)) for name in ("without_context", "cues_only", "with_context")}
-    for index in range(samples):
-        layout, _ = dataset.layout(index)
-        said = [layout.ground] if kind == "semantic" else [c.value for c in layout.cues]
-        lead = float(np.sign(said.count(2) - said.count(1)))
-        for box, truth in zip(layout.objects, layout.truth):
-            area = box.height * box.width
-            second_share = {"without_context": 0.5, "cues_only": 0.5 + lead / 2, "with_context": truth - 1.0}
-            for name, second in second_share.items():
-                confusion[name][box.value - 1] += area * np.array([1.0 - second, second])
-    return {name: _scores(matrix) for name, matrix in confusion.items()}
-
-
-def _scores(matrix: np.ndarray) -> dict[str, float]:
-    hit = np.diag(matrix)
-    iou = hit / (matrix.sum(0) + matrix.sum(1) - hit)
-    return {
-        "object_accuracy": float(hit.sum() / matrix.sum()),
-        "object_miou": float(iou.mean()),
-        "miou": float((1.0 + iou.sum()) / 3),
-    }
