@@ -17,6 +17,7 @@ from .initialise import initialise_contexts
 from .nonlocal_block import NonLocal
 from .pyramid_units import ASPPUnit, PPMUnit
 from .spygr import SpyGR
+from .stack import Stack
 
 __all__ = [
     "ANN",
@@ -44,6 +45,7 @@ __all__ = [
     "PPMUnit",
     "ShuffledAssignment",
     "SpyGR",
+    "Stack",
     "count_parameters",
     "gaussian_embeddings",
     "initialise_contexts",

@@ -11,6 +11,8 @@ import paddle
 import paddle.nn.functional as F
 from paddle import nn
 
+from ..errors import ConfigError
+
 
 def normalize_adjacency(adjacency, normalize: str | None = "sym", add_self: bool = True):
     """Message-passing matrix of a graph.
@@ -36,6 +38,17 @@ def normalize_adjacency(adjacency, normalize: str | None = "sym", add_self: bool
     scale = paddle.where(degree > 0, safe**power, paddle.zeros_like(degree))
     a = scale.unsqueeze(-1) * a
     return a * scale.unsqueeze(-2) if normalize == "sym" else a
+
+
+def check_steps(unit: str, steps: int) -> int:
+    """``steps``, the graph convolutions of a unit in a row.
+
+    Raises:
+        ConfigError: not a whole number of 1 or more.
+    """
+    if not isinstance(steps, int) or isinstance(steps, bool) or steps < 1:
+        raise ConfigError(f"{unit}: steps is a whole number of 1 or more, got {steps!r}.")
+    return steps
 
 
 class GCNLayer(nn.Layer):

@@ -28,7 +28,7 @@ from paddle import nn
 from ..layers import BatchNorm, ConvBNAct
 from ..registry import CONTEXTS
 from .base import Explanation, NodeUnit, mean_product, pixels, to_map
-from .gcn import GCNLayer
+from .gcn import GCNLayer, check_steps
 from .kmeans import kmeans
 
 EPS_MASS, EPS_NORM = 1e-6, 1e-4  # a node that holds (almost) no pixel fades to zero instead of dividing by it
@@ -38,7 +38,9 @@ FEATURE_STD = 0.58  # of ReLU(N(0, 1)): the features after BN and ReLU
 class GCUGraph(nn.Layer):
     """One graph of V nodes over C channels."""
 
-    def __init__(self, channels: int, num_nodes: int, *, adj_norm: str = "softmax", messages: bool = True):
+    def __init__(
+        self, channels: int, num_nodes: int, *, adj_norm: str = "softmax", messages: bool = True, steps: int = 1
+    ):
         super().__init__()
         if adj_norm not in ("softmax", "none"):
             raise ValueError(f"adj_norm must be 'softmax' or 'none', got {adj_norm!r}.")
@@ -50,6 +52,7 @@ class GCUGraph(nn.Layer):
         # Scale 1 and shift 0, fixed: converters to other engines expect the two tensors.
         fixed = [paddle.ParamAttr(initializer=nn.initializer.Constant(v), trainable=False) for v in (1.0, 0.0)]
         self.norm = BatchNorm(channels, weight_attr=fixed[0], bias_attr=fixed[1])
+        self.further = nn.LayerList([GCNLayer(channels, channels) for _ in range(1, check_steps("GCU", steps))])
 
     def assign(self, x):
         """q ``[N, V, L]`` of pixels ``[N, C, L]``; sums to 1 over V."""
@@ -69,7 +72,9 @@ class GCUGraph(nn.Layer):
         """Z~ ``[N, V, C]``."""
         adjacency = paddle.matmul(z, z, transpose_y=True)
         a = F.softmax(adjacency, axis=-1) if self.adj_norm == "softmax" else adjacency
-        z = self.gcn(z, a, normalize=None, add_self=False) if self.messages else self.gcn.linear(z)
+        for i, gcn in enumerate([self.gcn, *self.further]):
+            z = F.relu(z) if i else z
+            z = gcn(z, a, normalize=None, add_self=False) if self.messages else gcn.linear(z)
         z = self.norm(z.transpose([0, 2, 1]).unsqueeze(-1))  # [N, C, V, 1]
         return F.relu(z).squeeze(-1).transpose([0, 2, 1])
 
@@ -96,6 +101,7 @@ class GCU(NodeUnit):
         fusion: ``"concat"`` [X, X~...] -> 1x1 C, BN, ReLU; ``"residual"`` X + BN(1x1 [X~...]), the identity at first.
         init: ``"random"``, or ``"kmeans"``: :func:`~.initialise.initialise_contexts` fills it before training.
         messages: without them A = I (the control IdentityGraph).
+        steps: graph convolutions in a row over the same A, each with weights of its own; the paper has one.
     """
 
     def __init__(
@@ -107,13 +113,16 @@ class GCU(NodeUnit):
         fusion: str = "concat",
         init: str = "random",
         messages: bool = True,
+        steps: int = 1,
     ):
         super().__init__(in_channels)
         if fusion not in ("concat", "residual") or init not in ("random", "kmeans"):
             raise ValueError(f"fusion is 'concat' or 'residual', init 'random' or 'kmeans'; got {fusion!r}, {init!r}.")
         sizes = (num_nodes,) if isinstance(num_nodes, int) else tuple(num_nodes)
         self.sizes, self.num_nodes, self.fusion, self.init = sizes, sum(sizes), fusion, init
-        self.graphs = nn.LayerList([GCUGraph(in_channels, v, adj_norm=adj_norm, messages=messages) for v in sizes])
+        self.graphs = nn.LayerList(
+            [GCUGraph(in_channels, v, adj_norm=adj_norm, messages=messages, steps=steps) for v in sizes]
+        )
         joined = in_channels * (len(sizes) + (fusion == "concat"))
         self.starts_as_identity = fusion == "residual"
         if fusion == "concat":

@@ -33,7 +33,7 @@ from ..layers import BatchNorm
 from ..registry import CONTEXTS
 from .base import Explanation, NodeUnit, as_assignment, mean_product, pixels, to_map
 from .embeddings import EMBEDDING_SIZE, check_distinct, gaussian_embeddings, read_glove
-from .gcn import LearnedGCN
+from .gcn import LearnedGCN, check_steps
 
 
 @CONTEXTS.register
@@ -49,6 +49,7 @@ class GINet(NodeUnit):
         learnable: train the embeddings too.
         presence: give presence logits for the SC-loss.
         zero_init: last BN at 0.
+        steps: graph convolutions of the visual graph in a row; the paper has one.
         style: ``"paper"`` or ``"paddleseg"``.
     """
 
@@ -64,6 +65,7 @@ class GINet(NodeUnit):
         learnable: bool = False,
         presence: bool = True,
         zero_init: bool = True,
+        steps: int = 1,
         style: str = "paper",
     ):
         super().__init__(in_channels)
@@ -87,6 +89,7 @@ class GINet(NodeUnit):
         self.word_fc = nn.LayerList([nn.Linear(class_embeddings.shape[1], 128), nn.Linear(128, d)])
         self.word_norm = nn.LayerList([BatchNorm(128), BatchNorm(d)])
         self.visual_gcn, self.semantic_gcn = LearnedGCN(d, v), LearnedGCN(d, num_classes)
+        self.further = nn.LayerList([LearnedGCN(d, v) for _ in range(1, check_steps("GINet", steps))])
         self.query, self.key = nn.Linear(d, d // 2), nn.Linear(d, d // 2)  # W_q, W_k
         self.s2v, self.v2s = nn.Linear(d, d), nn.Linear(d, d)  # W, W'
         zero = nn.initializer.Constant(0.0)
@@ -122,6 +125,8 @@ class GINet(NodeUnit):
 
     def reason(self, x, assignment):
         p = _states(self.visual_gcn, self.gather(x, assignment))
+        for gcn in self.further:
+            p = _states(gcn, p)
         p, s, _, _ = self.interact(p, self.class_nodes())
         spread = to_map(paddle.matmul(p, pixels(assignment), transpose_x=True), x)  # Z^T P_o, [N, D, H, W]
         y = x + self.norm(self.conv_extend(spread))

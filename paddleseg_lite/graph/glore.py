@@ -22,7 +22,7 @@ from paddle import nn
 from ..layers import BatchNorm
 from ..registry import CONTEXTS
 from .base import Explanation, NodeUnit, as_assignment, mean_product, pixels, to_map
-from .gcn import LearnedGCN
+from .gcn import LearnedGCN, check_steps
 
 
 @CONTEXTS.register
@@ -39,6 +39,7 @@ class GloRe(NodeUnit):
         zero_init: start as the identity.
         order: of the graph convolution, ``"official"`` or ``"paddleseg"``.
         messages: without them no node hears of another (the control IdentityGraph).
+        steps: graph convolutions in a row, each with weights of its own; the paper has one.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class GloRe(NodeUnit):
         zero_init: bool = True,
         order: str = "official",
         messages: bool = True,
+        steps: int = 1,
     ):
         super().__init__(in_channels)
         self.num_state, self.num_nodes, self.normalize = num_state, num_nodes, normalize
@@ -58,6 +60,8 @@ class GloRe(NodeUnit):
         self.conv_state = nn.Conv2D(in_channels, num_state, 1)  # theta
         self.conv_proj = nn.Conv2D(in_channels, num_nodes, 1)  # phi
         self.gcn = LearnedGCN(num_state, num_nodes, order=order, messages=messages)
+        further = range(1, check_steps("GloRe", steps))
+        self.further = nn.LayerList([LearnedGCN(num_state, num_nodes, order=order, messages=messages) for _ in further])
         self.conv_extend = nn.Conv2D(num_state, in_channels, 1, bias_attr=False)
         gamma = paddle.ParamAttr(initializer=nn.initializer.Constant(0.0 if zero_init else 1.0))
         self.blocker = BatchNorm(in_channels, epsilon=1e-4, weight_attr=gamma)
@@ -74,6 +78,8 @@ class GloRe(NodeUnit):
 
     def reason(self, x, assignment):
         nodes = self.gcn(self.gather(x, assignment))  # [N, S, V]
+        for gcn in self.further:
+            nodes = gcn(nodes)
         spread = to_map(paddle.matmul(nodes, pixels(assignment)), x)  # [N, S, H, W]
         return x + self.blocker(self.conv_extend(spread)), {}
 

@@ -18,6 +18,10 @@ SPECS = {
     "NonLocal-pool": {"type": "NonLocal", "pool": True},
     "PPM": {"type": "PPM"},
     "ASPP": {"type": "ASPP", "rates": [2, 4]},
+    "GloRe-steps": {**GLORE, "steps": 2},
+    "GCU-steps": {"type": "GCU", "num_nodes": [2, 4], "steps": 3},
+    "GINet-steps": {"type": "GINet", "num_state": 6, "num_nodes": 5, "steps": 2},
+    "Stack": {"type": "Stack", "unit": {"type": "NonLocal", "pool": True}, "depth": 2},
     "OCR": {"type": "OCR"},
     "DANet": {"type": "DANet"},
     "CCNet": {"type": "CCNet"},
@@ -37,6 +41,9 @@ SPECS = {
 }
 # Units that leave x exactly as it is until they have learned something.
 IDENTITY_AT_INIT = [
+    "GloRe-steps",
+    "GINet-steps",
+    "Stack",
     "DANet",
     "CCNet",
     "EMANet",

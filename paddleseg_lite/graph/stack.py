@@ -1,0 +1,47 @@
+"""A context unit several times in a row: as many looks at the picture as it is deep."""
+
+from __future__ import annotations
+
+import paddle
+from paddle import nn
+
+from ..errors import ConfigError
+from ..registry import CONTEXTS
+from .base import ContextUnit
+from .matching import Match, build_matched
+
+
+@CONTEXTS.register
+class Stack(ContextUnit):
+    """``unit(unit(... x))``, each with weights of its own; ``[N, C, H, W] -> [N, C, H, W]``.
+
+    Side outputs (``presence``, ``regions``) are those of the last one.
+
+    Args:
+        in_channels: C.
+        unit: what is repeated, as written in YAML.
+        depth: how often.
+
+    Raises:
+        ConfigError: depth below 1, or a unit that changes the channels.
+    """
+
+    def __init__(
+        self, *, in_channels: int, unit: Match = "NonLocal", depth: int = 2, num_classes: int | None = None
+    ) -> None:
+        super().__init__(in_channels)
+        if depth < 1:
+            raise ConfigError(f"Stack: depth must be at least 1, got {depth}.")
+        self.units = nn.LayerList([build_matched(unit, in_channels, num_classes) for _ in range(depth)])
+        if self.units[0].out_channels != in_channels:
+            raise ConfigError(f"Stack: {type(self.units[0]).__name__} changes the channels and cannot be repeated.")
+        self.starts_as_identity = self.units[0].starts_as_identity
+
+    def forward(self, x: paddle.Tensor):
+        extras: dict = {}
+        for unit in self.units:
+            x, extras = unit(x)
+        return x, extras
+
+    def macs(self, height: int, width: int) -> int:
+        return sum(unit.macs(height, width) for unit in self.units)
