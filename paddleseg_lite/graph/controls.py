@@ -59,6 +59,7 @@ class GlobalPool(ContextUnit):
     """
 
     starts_as_identity = True
+    sees_whole_map = True
 
     def __init__(self, *, in_channels: int, match: Match = "GloRe", num_classes: int | None = None):
         super().__init__(in_channels)

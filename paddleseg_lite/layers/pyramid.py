@@ -71,6 +71,8 @@ class PyramidPooling(nn.Layer):
         epsilon, momentum: of the norms, Paddle's convention.
     """
 
+    sees_whole_map = True
+
     def __init__(
         self,
         in_channels,
@@ -173,6 +175,7 @@ class ASPP(nn.Layer):
         count = len(branches) + int(image_pool)
         self.project = ConvBNAct(count * out_channels, out_channels, 1, bias=conv_bias)
         self.dropout = make_dropout(dropout)
+        self.sees_whole_map = image_pool
         self.out_channels = out_channels
 
     def forward(self, x):

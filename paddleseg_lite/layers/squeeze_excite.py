@@ -9,6 +9,8 @@ from paddle import nn
 class SqueezeExcite(nn.Layer):
     """``x * sigmoid(W2 ReLU(W1 mean(x)))``, one factor a channel; ``[N, C, H, W]`` to the same shape."""
 
+    sees_whole_map = True
+
     def __init__(self, channels, *, reduction=16):
         super().__init__()
         width = max(8, channels // reduction)  # fewer hidden units than that die together

@@ -23,12 +23,15 @@ import paddle
 from paddle import nn
 
 from .phantom import materialise, phantom
-from .receptive import ReceptiveFields
+from .receptive import ReceptiveFields, sees_whole_map
 
 
 @dataclass
 class Row:
-    """One layer as the evaluation graph calls it; ``receptive_field`` and ``jump`` in pixels of the image."""
+    """One layer as the evaluation graph calls it; ``receptive_field`` and ``jump`` in pixels of the image.
+
+    ``whole_picture``: it sees all of the image besides; ``receptive_field`` is then the local part.
+    """
 
     name: str
     type: str
@@ -38,6 +41,7 @@ class Row:
     calls: int = 0
     receptive_field: int | None = None
     jump: float | None = None
+    whole_picture: bool = False
 
 
 @dataclass
@@ -50,8 +54,10 @@ class Summary:
         buffers: BN statistics and other numbers that are saved and not trained.
         macs: multiply-adds for one image.
         output_stride: of the deepest map that the head receives.
-        receptive_field: side, in pixels, of what a logit of the network sees,
-            pooling over the whole image apart.
+        receptive_field: side, in pixels, of what a logit of the network sees through
+            convolutions and small poolings, the local part.
+        whole_picture: names and types of the layers through which it sees the whole
+            picture besides; empty in a network whose field is local.
     """
 
     model: str
@@ -63,6 +69,7 @@ class Summary:
     macs: int
     output_stride: int
     receptive_field: int
+    whole_picture: dict[str, str] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
 
     @property
@@ -85,7 +92,7 @@ class Summary:
                     "x".join(map(str, r.output_shape)),
                     f"{r.parameters:,}",
                     f"{r.macs / 1e6:,.2f}",
-                    str(r.receptive_field or ""),
+                    f"{'all, ' if r.whole_picture else ''}{r.receptive_field}" if r.receptive_field else "",
                 )
                 for r in self.rows
             ]
@@ -102,9 +109,17 @@ class Summary:
             f"buffers          {self.buffers:,}",
             f"multiply-adds    {self.gmacs:.3f} G",
             f"output stride    {self.output_stride}",
-            f"receptive field  {self.receptive_field} px",
+            f"receptive field  {self.field_in_words()}",
         ]
         return "\n".join(lines)
+
+    def field_in_words(self) -> str:
+        """``475 px``, or ``the whole picture through unit (GloRe); 475 px locally``."""
+        local = f"{self.receptive_field} px"
+        if not self.whole_picture:
+            return local
+        through = ", ".join(f"{name} ({kind})" for name, kind in self.whole_picture.items())
+        return f"the whole picture through {through}; {local} locally"
 
 
 def summarize(model: nn.Layer, input_shape: Sequence[int] = (1, 3, 512, 512)) -> Summary:
@@ -147,6 +162,7 @@ def summarize(model: nn.Layer, input_shape: Sequence[int] = (1, 3, 512, 512)) ->
         macs=sum(row.macs for row in rows),
         output_stride=int(model.backbone.strides[-1]),
         receptive_field=round(book.fields.largest.size),
+        whole_picture=book.whole_picture,
         rows=rows,
     )
 
@@ -157,6 +173,7 @@ class Bookkeeper:
     def __init__(self, model: nn.Layer, input_shape: Sequence[int]):
         self.model = model
         self.fields = ReceptiveFields(input_shape[2])
+        self.whole_picture: dict[str, str] = {}
         self.rows: dict[int, Row] = {}
         self.layers = dict(model.named_sublayers(include_self=True))
         for name, layer in self.layers.items():
@@ -167,7 +184,7 @@ class Bookkeeper:
         self.hooks = []
         for layer in self.layers.values():
             is_leaf, multiplies = not layer._sub_layers, callable(getattr(layer, "macs", None))
-            if is_leaf or multiplies:
+            if is_leaf or multiplies or sees_whole_map(layer):
                 self.hooks.append(layer.register_forward_pre_hook(self.before))
                 self.hooks.append(layer.register_forward_post_hook(self.after))
         return self
@@ -179,17 +196,21 @@ class Bookkeeper:
     def before(self, layer, inputs):
         if isinstance(inputs[0], paddle.Tensor) and inputs[0].ndim == 4:
             self.fields.of(inputs[0])  # remember it now: functional results would be guessed anew later
+        if sees_whole_map(layer):
+            self.fields.whole = True
+            self.whole_picture.setdefault(self.rows[id(layer)].name, type(layer).__name__)
 
     def after(self, layer, inputs, output):
         row, x = self.rows[id(layer)], inputs[0]
         y = output[0] if isinstance(output, tuple) else output
         row.calls += 1
         row.output_shape = list(y.shape)
-        if layer._sub_layers:  # a context unit
-            row.macs += int(layer.macs(*x.shape[2:]))
+        if layer._sub_layers:  # a context unit, or one that sees the whole map
+            if callable(getattr(layer, "macs", None)):
+                row.macs += int(layer.macs(*x.shape[2:]))
         elif y.ndim == 4:
             seen = self.fields.through(layer, x, y, first=row.calls == 1)
-            row.receptive_field, row.jump = round(seen.size), seen.jump
+            row.receptive_field, row.jump, row.whole_picture = round(seen.size), seen.jump, seen.whole
 
     def count(self, layer, x, y, macs):
         self.rows[id(layer)].macs += macs

@@ -13,7 +13,9 @@ from paddleseg_lite.cli.jobs.summary import describe
 from paddleseg_lite.errors import ConfigError
 from paddleseg_lite.models import Segmentor, build_model
 from paddleseg_lite.models.summary import summarize
-from tests.models.checks import lazy_model
+from paddleseg_lite.registry import CONTEXTS
+from tests.models.checks import awake, lazy_model
+from tests.models.test_all import SPECS
 
 TINY = {"type": "DeepLabV3P", "backbone": {"type": "ResNet18", "width": 0.125}, "aspp_channels": 8}
 
@@ -69,6 +71,47 @@ def test_receptive_field_of_aspp(stride, rates, expected):
     backbone = {"type": "ResNet101", "output_stride": stride, "width": 0.0625}
     _, summary = fields({"type": "DeepLabV3", "backbone": backbone, "aspp_rates": rates}, size=129)
     assert summary.receptive_field == expected
+
+
+def sees_the_last_column(spec, width):
+    """Whether the gradient of the first column of logits reaches the last column of an image of that width."""
+    model = awake(build_model(spec, num_classes=3))
+    model.eval()
+    x = paddle.randn([1, 3, 33, width])
+    x.stop_gradient = False
+    model(x)["out"][:, :, :, 0].square().sum().backward()
+    return float(x.grad[:, :, :, -1].abs().max()) > 0
+
+
+@pytest.mark.parametrize("name", list(SPECS))
+def test_whole_picture_is_what_the_gradient_says(name):
+    summary = summarize(lazy_model(SPECS[name], num_classes=3), (1, 3, 64, 64))
+    assert sees_the_last_column(SPECS[name], summary.receptive_field + 64) is bool(summary.whole_picture)
+    expected = ("GCU", "GI", "GloRe", "PSP", "psp", "DeepLabV3", "course_deeplab", "deeplab_v3")
+    assert bool(summary.whole_picture) is name.startswith(expected) or name == "DeepLabV3 cascade"
+
+
+@pytest.mark.parametrize("unit", CONTEXTS.names())
+def test_units_say_whether_they_see_the_whole_map(unit):
+    spec = {"type": "FCN", "backbone": {"type": "ResNet18", "width": 0.125}, "aux": False, "context": {"type": unit}}
+    summary = summarize(lazy_model(spec, num_classes=3), (1, 3, 64, 64))
+    assert sees_the_last_column(spec, summary.receptive_field + 64) is bool(summary.whole_picture)
+
+
+def test_the_whole_picture_and_the_local_part_in_words():
+    _, summary = fields({"type": "PSPNet", "backbone": "ResNet50"}, size=64)
+    assert summary.whole_picture == {"pyramid": "PyramidPooling"}
+    assert "the whole picture through pyramid (PyramidPooling); 491 px locally" in summary.table(rows=False)
+    assert summary.to_dict()["whole_picture"] == {"pyramid": "PyramidPooling"}
+    marked = {row.name: row.whole_picture for row in summary.rows}
+    assert marked["head.conv"] and marked["classifier"] and marked["pyramid.branches.0.conv"]
+    assert not any(value for name, value in marked.items() if name.startswith("backbone."))
+    _, summary = fields({"type": "DeepLabV3P", "backbone": {"type": "ResNet18", "width": 0.125}}, size=64)
+    marked = {row.name: row.whole_picture for row in summary.rows}
+    assert marked["aspp.project.conv"] and marked["classifier"] and not marked["low_level.conv"]
+    assert not marked["aspp.branches.1.depthwise.conv"]
+    _, summary = fields({"type": "DeepLabV3", "backbone": {"type": "ResNet18", "width": 0.125}, "cascade": 1}, size=64)
+    assert summary.whole_picture == {} and summary.field_in_words() == f"{summary.receptive_field} px"
 
 
 def test_totals_agree_with_the_model_and_the_table():
