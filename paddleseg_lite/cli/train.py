@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..training.run_lock import refuse_busy
 from . import common as cli
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,6 +59,8 @@ def main(argv=None):
     overrides["lr_scheduler.learning_rate"] = args.learning_rate
     if args.no_eval:
         overrides["do_eval"] = False
+    if args.save_dir is not None:
+        refuse_busy(args.save_dir)
     settled = cli.start(args)
     config = cli.read_config(args, overrides)
 

@@ -13,6 +13,7 @@ import numpy as np
 from ..data import colorize, write_png
 from ..files import write_bytes, write_csv, write_json, write_text
 from ..metrics import BoundaryF1, Calibration, ConfusionMatrix, miou_interval
+from ..outputs import whole_files
 from ..visualize.overlays import IGNORED, legend, panel
 from .html import figure, page, table
 from .plots import confusion_picture, reliability_picture
@@ -68,7 +69,7 @@ def write_evaluation_report(
     """Write ``index.html``, ``scores.json``, ``per_class.csv``, ``per_image.csv`` and the pictures.
 
     Args:
-        folder: where to; made where absent.
+        folder: where to; made where absent. All files arrive together, or an older report stays as it was.
         evaluation: with a matrix per image (``keep_images=True``).
         measures: what observed that evaluation.
         dataset: for names, colours and the worst images.
@@ -79,7 +80,6 @@ def write_evaluation_report(
     Returns:
         The page's path.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     names = list(dataset.class_names)
     scores, boundary, calibration = evaluation.scores, measures.boundary.compute(), measures.calibration.compute()
     interval = miou_interval([r.matrix for r in evaluation.per_image], convention=convention)
@@ -97,20 +97,10 @@ def write_evaluation_report(
         "images_per_s": evaluation.images_per_second,
         **scores.as_dict(names),
     }
-    write_json(folder / "scores.json", summary)
     header, rows = _class_table(names, scores, boundary.per_class)
-    write_csv(folder / "per_class.csv", header, rows)
-    write_csv(
-        folder / "per_image.csv",
-        ["image", "mIoU", "pixel accuracy", "boundary F1"],
-        [[s.path, s.miou, s.accuracy, s.boundary_f1] for s in images],
-    )
     confusion = confusion_picture(evaluation.matrix.matrix, names)
-    write_bytes(folder / "confusion.png", confusion)
     key = legend(names, dataset.palette, columns=1 + len(names) // 30)
     sheet = [worst_panel(dataset, i, predict_index(i)) for i in worst]
-    for rank, picture in enumerate(sheet):
-        write_png(folder / "worst" / f"{rank:02d}.png", picture)
     facts = [
         ["mIoU", f"{scores.mIoU:.4f}"],
         ["95 % interval over images", f"{interval.low:.4f} .. {interval.high:.4f}"],
@@ -144,9 +134,20 @@ def write_evaluation_report(
         f"<h2>The worst {len(worst)} images</h2><p class='dim'>input, truth, prediction, errors in red</p>",
         *(figure(picture, caption) for picture, caption in zip(sheet, captions)),
     ]
-    target = folder / "index.html"
-    write_text(target, page(title, *sections))
-    return target
+    with whole_files(folder) as new:
+        write_json(new / "scores.json", summary)
+        write_csv(new / "per_class.csv", header, rows)
+        write_csv(
+            new / "per_image.csv",
+            ["image", "mIoU", "pixel accuracy", "boundary F1"],
+            [[s.path, s.miou, s.accuracy, s.boundary_f1] for s in images],
+        )
+        write_bytes(new / "confusion.png", confusion)
+        (new / "worst").mkdir()
+        for rank, picture in enumerate(sheet):
+            write_png(new / "worst" / f"{rank:02d}.png", picture)
+        write_text(new / "index.html", page(title, *sections))
+    return folder / "index.html"
 
 
 def worst_panel(dataset, index: int, prediction: np.ndarray) -> np.ndarray:

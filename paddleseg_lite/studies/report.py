@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import html
-import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from .. import reports
 from ..files import write_csv, write_json, write_text
+from ..outputs import whole_files
+from ..reports.board import Board
 from .plots import class_heatmap, seed_plot
 from .results import Row, collect, planned, value_of
 from .runner import read_result
@@ -22,8 +23,6 @@ COLORS = {"better": "good", "worse": "bad"}
 def write_report(study: Study, folder: Path) -> Path:
     """(Re)build all files of the report from the finished runs; returns the HTML page's path."""
     groups = collect(study, folder)
-    write_text(folder / "report.md", _markdown(study, groups))
-    write_text(folder / "report.html", _html(study, groups))
     content = [
         {
             "group": group,
@@ -32,8 +31,11 @@ def write_report(study: Study, folder: Path) -> Path:
         }
         for group, rows in groups
     ]
-    write_json(folder / "report.json", content, default=str)
-    write_csv(folder / "report.csv", *full_table(study, groups))
+    with whole_files(folder) as new:
+        write_text(new / "report.md", _markdown(study, groups))
+        write_text(new / "report.html", _html(study, groups))
+        write_json(new / "report.json", content, default=str)
+        write_csv(new / "report.csv", *full_table(study, groups))
     return folder / "report.html"
 
 
@@ -43,19 +45,18 @@ def _plain(row: Row) -> dict[str, Any]:
 
 def write_hparams(study: Study, folder: Path) -> None:
     """One VisualDL hparams entry per finished run, in place of those of an earlier report."""
-    from visualdl import LogWriter
-
-    shutil.rmtree(folder / "vdl", ignore_errors=True)
-    for run in study.runs:
-        result = read_result(folder, run)
-        if result is None or result["status"] != "done":
-            continue
-        value = value_of(study.metric, result)
-        if isinstance(value, str):
-            continue
-        with LogWriter(logdir=str(folder / "vdl" / run.key)) as writer:
-            writer.add_hparams({**run.levels, "seed": run.seed}, metrics_list=[study.metric.name])
-            writer.add_scalar(tag=study.metric.name, value=value, step=0)
+    with whole_files(folder) as new:
+        (new / "vdl").mkdir()
+        for run in study.runs:
+            result = read_result(folder, run)
+            if result is None or result["status"] != "done":
+                continue
+            value = value_of(study.metric, result)
+            if isinstance(value, str):
+                continue
+            board = Board(new / "vdl" / run.key)
+            board.add_hparams({**run.levels, "seed": run.seed}, [study.metric.name])
+            board.add_scalar(study.metric.name, value, 0)
 
 
 def _markdown(study: Study, groups) -> str:

@@ -6,6 +6,7 @@ resolved config. Several machines can share the folder with ``shard``.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -20,9 +21,10 @@ from typing import Any
 from ..errors import ConfigError, EnvironmentProblem
 from ..files import write_text
 from ..runtime import threads_in_force
+from ..training.run_lock import RunIsBusy, RunLock, owner_of
 from .metric import Metric
 from .study import Run, Study
-from .worker import DISK_FULL, INTERRUPTED, RESULT, write_result
+from .worker import BUSY, DISK_FULL, INTERRUPTED, RESULT, write_result
 
 logger = logging.getLogger("paddleseg_lite")
 
@@ -77,7 +79,8 @@ def run_study(
     mine = list(unique.values())[shard[0] - 1 :: shard[1]]
     for run in mine:
         if retry_failed and (read_result(folder, run) or {}).get("status") == "failed":
-            shutil.rmtree(run_folder(folder, run))
+            with contextlib.suppress(RunIsBusy), RunLock(run_folder(folder, run)):  # another process retries it already
+                shutil.rmtree(run_folder(folder, run))
     todo = [run for run in mine if read_result(folder, run) is None]
     for run in {r.label: r for r in study.runs if r.error}.values():
         progress(f"cannot build {run.label}: {run.error}")
@@ -154,6 +157,9 @@ class _Pool:
             result = read_result(self.folder, run)
             if result is None and process.returncode == INTERRUPTED:
                 raise KeyboardInterrupt
+            if result is None and process.returncode == BUSY:
+                self.progress(f"{run.label}: left to {owner_of(run_folder(self.folder, run))}, which has it under way")
+                continue
             if result is None and process.returncode == DISK_FULL:
                 self.broken_off.append(run)
                 self.problem = f"the disk of {self.folder} is full ({run.label} stopped there)"

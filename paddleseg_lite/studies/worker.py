@@ -21,9 +21,10 @@ from .. import runtime
 from ..errors import EnvironmentProblem, UserError
 from ..files import write_json
 from ..processes import ORPHANED, end_with
+from ..training.run_lock import RunIsBusy
 
 RESULT = "result.json"
-FAILED, INTERRUPTED, DISK_FULL = 1, ORPHANED, 4  # exit codes; after the last two the run can be resumed
+FAILED, INTERRUPTED, DISK_FULL, BUSY = 1, ORPHANED, 4, 5  # exit codes; after all but the first a run can go on
 
 
 def main(folder: Path) -> int:
@@ -38,6 +39,9 @@ def main(folder: Path) -> int:
 
             import_file(Path(file))
         result = _train(folder)
+    except RunIsBusy as e:
+        print(e)
+        return BUSY
     except UserError as e:
         result = {"status": "failed", "reason": str(e)}
     except Exception as e:  # a fault of ours: the study goes on, the report shows the hole
@@ -88,6 +92,10 @@ def _train(folder: Path) -> dict[str, Any] | None:
     outcome = trainer.run()
     if outcome.stopped_by in ("SIGINT", "SIGTERM"):
         return None
+    if outcome.unsaved:
+        raise EnvironmentProblem(f"not all of the run could be saved: {'; '.join(outcome.unsaved)}.")
+    if config.do_eval and not _last_validation(folder, trainer.total_iters):
+        trainer.validate()  # its line was lost on a full disk, after the last checkpoint was saved
     records = [json.loads(x) for x in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
     evaluations = [r for r in records if r["kind"] == "eval"]
     if not evaluations:
@@ -99,6 +107,12 @@ def _train(folder: Path) -> dict[str, Any] | None:
         "train_images_per_s": speeds[len(speeds) // 2],
         **costs(trainer),
     }
+
+
+def _last_validation(folder: Path, iteration: int) -> bool:
+    """Whether the scores of this iteration are in the records."""
+    lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    return any((r["kind"], r["iter"]) == ("eval", iteration) for r in map(json.loads, lines))
 
 
 def study_record(path: Path):

@@ -12,15 +12,29 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import ConfigError, EnvironmentProblem
+from ..errors import ConfigError
 from ..files import write_text
+from ..outputs import Growing
+from ..reports.board import Board
 from .samples import sample_panels
 
 logger = logging.getLogger("paddleseg_lite")
 
 
 class Callback:
-    """Hooks, all optional. ``info`` is a dict of plain numbers for the last ``log_iters`` steps."""
+    """Hooks, all optional. ``info`` is a dict of plain numbers for the last ``log_iters`` steps.
+
+    Attributes:
+        record: what it writes, as messages name it.
+    """
+
+    @property
+    def record(self) -> str:
+        return type(self).__name__
+
+    def complete(self) -> bool:
+        """Asked at the end where it could not write at some time: whether all of it has been written since."""
+        return False
 
     def on_start(self, trainer) -> None:
         """Training is about to begin (or go on)."""
@@ -97,28 +111,47 @@ def _clock(seconds: float) -> str:
 
 
 class MetricsFile(Callback):
-    """``metrics.jsonl``: one JSON object a line, always written; on resume, lines past the checkpoint are dropped."""
+    """``metrics.jsonl``: one JSON object a line, always written; on resume, lines past the checkpoint are dropped.
+
+    What cannot be written waits for the next time, so that a disk that was full for a while costs no line.
+    """
+
+    record = "metrics.jsonl"
 
     def __init__(self, path: Path):
-        self.path = path
+        self.path, self.file = path, Growing(path)
 
     def on_start(self, trainer):
         start = trainer.state.iteration
-        if start == 0 or not self.path.exists():
-            write_text(self.path, "")
-            return
-        kept = []
-        for line in self.path.read_text(encoding="utf-8").splitlines():
-            try:
-                if json.loads(line)["iter"] <= start:
-                    kept.append(line)
-            except (ValueError, KeyError):
-                continue  # a line cut off by a crash
+        kept, odd = ([], 0) if start == 0 else self._kept(start)
+        if odd:
+            logger.warning("%s: %d damaged lines dropped.", self.path, odd)
         write_text(self.path, "".join(f"{line}\n" for line in kept))
 
+    def _kept(self, start: int) -> tuple[list[str], int]:
+        """Lines up to iteration ``start``; how many others there are (cut off by a crash, zeros after a power cut)."""
+        try:
+            lines = self.path.read_bytes().split(b"\n")
+        except FileNotFoundError:
+            return [], 0
+        kept, odd = [], 0
+        for line in filter(None, lines):
+            try:
+                text = line.decode("utf-8")
+                if json.loads(text)["iter"] <= start:
+                    kept.append(text)
+            except (ValueError, KeyError, TypeError, RecursionError):
+                odd += 1
+        return kept, odd
+
     def _write(self, record: dict) -> None:
-        with self.path.open("a", encoding="utf-8") as f:
-            f.write(json.dumps(record, allow_nan=True) + "\n")
+        self.file.add(f"{json.dumps(record, allow_nan=True)}\n".encode())
+
+    def complete(self):
+        return not self.file.waiting
+
+    def on_end(self, trainer, result):
+        self.file.flush()
 
     def on_log(self, trainer, info):
         self._write({"kind": "train", **info})
@@ -138,22 +171,21 @@ class MetricsFile(Callback):
 
 
 class VisualDLLog(Callback):
-    """Scalars, fixed validation samples as pictures, and hparams, in ``vdl/``."""
+    """Scalars, fixed validation samples as pictures, and hparams, in ``vdl/``; after a resume with all steps before."""
+
+    record = "vdl/"
+    BEST = "val/best_mIoU"
 
     def __init__(self, folder: Path, num_samples: int = 4):
-        self.folder, self.num_samples, self.writer = folder, num_samples, None
+        self.folder, self.num_samples, self.board = folder, num_samples, None
 
     def on_start(self, trainer):
-        try:
-            from visualdl import LogWriter
-        except ImportError as e:
-            raise EnvironmentProblem(f"visualdl is not installed or broken ({e}): install it, or use --no_vdl.") from e
-
-        self.writer = LogWriter(logdir=str(self.folder))
+        start = trainer.state.iteration
+        self.board = Board(self.folder, until=start or None, but=(self.BEST,))
 
     def _scalar(self, tag: str, value, step: int) -> None:
         if value is not None and np.isfinite(value):
-            self.writer.add_scalar(tag=tag, value=float(value), step=step)
+            self.board.add_scalar(tag, value, step)
 
     def on_log(self, trainer, info):
         step = info["iter"]
@@ -171,9 +203,14 @@ class VisualDLLog(Callback):
             self._scalar(f"val_IoU/{name}", iou, step)
         panels = sample_panels(trainer.model, trainer.val_dataset, self.num_samples, options=trainer.options)
         for i, panel in enumerate(panels):
-            self.writer.add_image(tag=f"val/sample_{i} (input, label, prediction)", img=panel, step=step)
+            self.board.add_image(f"val/sample_{i} (input, label, prediction)", panel, step)
+
+    def complete(self):
+        return self.board is not None and self.board.complete
 
     def on_end(self, trainer, result):
+        if self.board is None:
+            return
         hparams = {
             "model": trainer.config.model["type"],
             "context": str(trainer.config.model.get("context") or {"type": "none"}),
@@ -183,9 +220,9 @@ class VisualDLLog(Callback):
             "iters": trainer.total_iters,
             "seed": trainer.config.seed,
         }
-        self.writer.add_hparams(hparams, metrics_list=["val/best_mIoU"])
-        self._scalar("val/best_mIoU", trainer.state.best_miou, trainer.state.iteration)
-        self.writer.close()
+        self.board.add_hparams(hparams, [self.BEST])
+        if trainer.state.best_iter:
+            self._scalar(self.BEST, trainer.state.best_miou, trainer.state.iteration)
 
 
 class EarlyStop(Callback):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,33 @@ class LogWindow:
         self.grad_norm: Any = None
         self._reset()
 
+    def mark(self) -> None:
+        """A step is about to begin, or is complete: :meth:`state` holds complete steps only."""
+        self._complete = len(self.losses)
+
+    def state(self) -> dict[str, Any]:
+        """The losses since the last line, for a checkpoint: the next line of a resumed run has their mean as well.
+
+        Of several ranks each must ask; the state is their mean.
+        """
+        numbers = {"": self.losses, **self.parts}
+        flat = {f"{k}/{i}": float(v) for k, vs in numbers.items() for i, v in enumerate(vs[: self._complete])}
+        flat = parallel.mean_over_ranks(flat, self.world_size)
+        losses = {k: [flat[f"{k}/{i}"] for i in range(len(vs[: self._complete]))] for k, vs in numbers.items()}
+        return {"losses": losses, "grad_norm": None if self.grad_norm is None else float(self.grad_norm)}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take up what :meth:`state` gave; ``{}`` leaves the window empty."""
+        losses = {name: list(values) for name, values in state.get("losses", {}).items()}
+        self.losses, self.parts = losses.pop("", []), losses
+        self.grad_norm = state.get("grad_norm")
+        self.mark()
+
     def _reset(self) -> None:
         self.losses: list[Any] = []
         self.parts: dict[str, list[Any]] = {}
         self.wait, self.idle, self.started = 0.0, 0.0, time.perf_counter()
+        self.mark()
 
     def waited(self, seconds: float) -> None:
         self.wait += seconds
@@ -55,6 +79,14 @@ class LogWindow:
         }
         self._reset()
         return info
+
+
+def checked_state(state: Any) -> dict[str, Any]:
+    """What :meth:`LogWindow.state` gave, read back from a file; anything else raises."""
+    state = state or {}
+    norm = state.get("grad_norm")
+    losses = {str(name): [float(v) for v in values] for name, values in state.get("losses", {}).items()}
+    return {"losses": losses, "grad_norm": None if norm is None else float(norm)}
 
 
 def mean(values: list[Any]) -> float:

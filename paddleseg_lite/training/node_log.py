@@ -23,9 +23,11 @@ class NodeLog(Callback):
     appears, not at every validation.
 
     Args:
-        vdl: whose writer is used; it stands before this one in the list of callbacks.
+        vdl: whose board is used; it stands before this one in the list of callbacks.
         num_samples: validation pictures shown.
     """
+
+    record = "vdl/"
 
     def __init__(self, vdl: VisualDLLog, num_samples: int = 1):
         self.vdl, self.num_samples, self.has_nodes, self.told = vdl, num_samples, False, False
@@ -51,10 +53,13 @@ class NodeLog(Callback):
             warnings += found["warnings"]
             shown = render(explanation, rgb(dataset.load(index)["image"]))
             for name, picture in shown.items():
-                self.vdl.writer.add_image(tag=f"nodes/sample_{i} {name}", img=picture, step=step)
+                self.vdl.board.add_image(f"nodes/sample_{i} {name}", picture, step)
         for graph, value in enumerate(np.mean(entropies, axis=0)):
             tag = "usage_entropy" if len(entropies[0]) == 1 else f"usage_entropy_{graph + 1}"
-            self.vdl.writer.add_scalar(tag=f"nodes/{tag}", value=float(value), step=step)
+            self.vdl.board.add_scalar(f"nodes/{tag}", float(value), step)
         if warnings and not self.told:
             logger.warning("iter %d: %s", step, " ".join(dict.fromkeys(warnings)))
         self.told = bool(warnings)
+
+    def complete(self):
+        return self.vdl.complete()

@@ -5,24 +5,19 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
 import paddle
 
-from ..checkpoint.folder import iteration_of, load_checkpoint, newest_good, prune, save_checkpoint, set_aside_later
-from ..checkpoint.optimizer_state import restore_optimizer
-from ..checkpoint.storage import recover
 from ..config import Config
 from ..data import BatchSchedule, train_batches
 from ..data.building import build_datasets
-from ..errors import CheckpointError, ConfigError, EnvironmentProblem
+from ..errors import ConfigError, EnvironmentProblem, UserError
 from ..inference.evaluation import Evaluation, evaluate
 from ..inference.options import inference_options
 from ..inference.precision import engine_name, half_forward
-from ..layers import apply_freeze_bn, running_statistics
+from ..layers import apply_freeze_bn, keep_statistics, running_statistics
 from ..optim.ema import EMA
 from ..optim.optimizers import build_optimizer
 from . import parallel
@@ -31,32 +26,13 @@ from .callbacks import Callback
 from .log_window import LogWindow
 from .number_guard import NumbersGuard
 from .precision import Precision
+from .run_lock import RunLock
+from .saving import Saver
 from .seeds import derive, reseed
 from .signals import stop_signals
+from .state import TrainResult, TrainState
 
 logger = logging.getLogger("paddleseg_lite")
-
-
-@dataclass
-class TrainState:
-    """The counters of a run; saved in every checkpoint."""
-
-    iteration: int = 0  # optimizer updates done
-    best_miou: float = -1.0
-    best_iter: int = 0
-    stale_evals: int = 0  # validations since the best one
-    skipped_steps: int = 0  # updates left out under nan_policy: skip
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """How a run ended."""
-
-    save_dir: Path
-    iteration: int
-    best_miou: float
-    best_iter: int
-    stopped_by: str | None  # None: ran to its end; else the reason
 
 
 class Trainer:
@@ -66,9 +42,12 @@ class Trainer:
         config: the resolved recipe.
         save_dir: the run folder.
         callbacks: beside the loop, in order.
+        lock: of the run folder, where the caller has it; else it is taken by :meth:`resume` or :meth:`run`.
     """
 
-    def __init__(self, config: Config, save_dir: str | Path, *, callbacks: Sequence[Callback] = ()):
+    def __init__(
+        self, config: Config, save_dir: str | Path, *, callbacks: Sequence[Callback] = (), lock: RunLock | None = None
+    ):
         if config.iters is None and config.epochs is None:
             raise ConfigError(
                 "the config says neither iters nor epochs; training needs one of them (--iters N or --epochs N)."
@@ -100,20 +79,34 @@ class Trainer:
         self.options = inference_options(config.test_config)
         self._stop_asked: str | None = None  # of this rank
         self._stop_reason: str | None = None  # of all: ranks that end their loops at different steps wait for ever
-        if self.rank == 0:
-            for line in recover(self.save_dir):  # what a crash in the middle of a save left behind
-                logger.warning("%s", line)
+        self._put_back: Callable[[], None] | None = _nothing  # undoes the step under way; None: nothing can
+        self.window_state: dict = {}  # of the checkpoint resumed from
+        self.saver = Saver(self, lock)
 
     # -- the loop ------------------------------------------------------------------------------------------
 
     def run(self) -> TrainResult:
-        """Train from ``self.state.iteration`` to the end, a stop signal, or an error."""
+        """Train from ``self.state.iteration`` to the end, a stop signal, or an error.
+
+        An error of a sample, a loader or the machine is raised once what has been learned is saved.
+
+        Raises:
+            RunIsBusy: another run has the folder.
+        """
+        self.saver.claim()
+        try:
+            return self._run()
+        finally:
+            self.saver.release()
+
+    def _run(self) -> TrainResult:
         config, state = self.config, self.state
         if state.iteration == 0:
             self._initialise_context()
         self.save_dir.mkdir(parents=True, exist_ok=True)
         self._tell("on_start")
         window = LogWindow(config.batch_size * config.accumulate, state.iteration, self.world_size)
+        window.restore(self.window_state)
         batches = iter(
             train_batches(
                 self.train_dataset,
@@ -131,21 +124,45 @@ class Trainer:
                     self._step(batches, window)
                     self._after_step(window)
                 if self._stop_reason is not None and state.iteration % self.save_interval:
-                    self._save_checkpoint()
+                    self.saver.checkpoint(window.state())
+        except Exception as e:
+            self._save_before_raising(e, window)
+            raise
         finally:
-            result = TrainResult(self.save_dir, state.iteration, state.best_miou, state.best_iter, self._stop_reason)
-            self._tell("on_end", result)
-        return result
+            self._tell("on_end", self._result())
+        return self._result()  # on_end may have lost something, or written what was missing
+
+    def _result(self) -> TrainResult:
+        state = self.state
+        return TrainResult(
+            self.save_dir, state.iteration, state.best_miou, state.best_iter, self._stop_reason, self.saver.unsaved()
+        )
+
+    def _save_before_raising(self, error: Exception, window: LogWindow) -> None:
+        """Save what the error would lose, and say so in its message; not from the middle of an update."""
+        if self._put_back is None:
+            return
+        self._put_back()
+        told = self.saver.after_error(window.state() if self.world_size == 1 else None)
+        if told is None:
+            return
+        if isinstance(error, UserError):
+            raise type(error)(f"{error} {told}") from error
+        logger.error("%s", told)
 
     def _step(self, batches, window: LogWindow) -> None:
         """One optimizer update from ``accumulate`` batches."""
         config = self.config
         reseed(config.seed, self.state.iteration + 1, self.rank)
         self.guard.begin(self.model)
+        self._put_back = keep_statistics(self.model) if config.accumulate > 1 else _nothing
+        window.mark()
         for micro in range(config.accumulate):
             asked = time.perf_counter()
             batch = next(batches)
             window.waited(time.perf_counter() - asked)
+            if config.accumulate == 1:
+                self._put_back = None
             hold = micro + 1 < config.accumulate and self.world_size > 1
             with self.network.no_sync() if hold else contextlib.nullcontext():
                 with self.precision.autocast():
@@ -155,6 +172,7 @@ class Trainer:
             window.add_loss(total, parts)
             self.guard.saw(batch, total)
         good = self.guard.check(self, batch)
+        self._put_back = None
         if good:
             window.grad_norm = self.guard.grad_norm
             self.precision.step(self.optimizer)
@@ -165,6 +183,8 @@ class Trainer:
         self.state.iteration += 1
         if self.ema is not None and good:
             self.ema.update()
+        self._put_back = _nothing
+        window.mark()
 
     def _after_step(self, window: LogWindow) -> None:
         state, config = self.state, self.config
@@ -183,7 +203,7 @@ class Trainer:
             started = time.perf_counter()
             if config.do_eval and self.val_dataset is not None:
                 self.validate()
-            self._save_checkpoint()
+            self.saver.checkpoint(window.state())
             window.pause(time.perf_counter() - started)
             self._agree_on_stop()  # asked for by the validation (early stop), or by a signal in the meantime
 
@@ -195,7 +215,8 @@ class Trainer:
             except (OSError, EnvironmentProblem) as e:
                 if event == "on_start":
                     raise  # nothing is lost yet
-                logger.error("%s NOT WRITTEN: %s. Training goes on.", type(callback).__name__, e)
+                logger.error("%s NOT WRITTEN: %s. Training goes on.", callback.record, str(e).rstrip("."))
+                self.saver.records[callback] = str(e)
 
     def request_stop(self, reason: str) -> None:
         """Ask for a stop after the step that is under way."""
@@ -235,98 +256,17 @@ class Trainer:
             with self.precision.autocast():  # callbacks show predictions
                 self._tell("on_eval", evaluation, is_best)
             if is_best:
-                self._save("best_model", with_optimizer=False, metrics=evaluation.scores)
+                self.saver.best(evaluation.scores)
         return evaluation
-
-    def _save_checkpoint(self) -> None:
-        if self._save(f"iter_{self.state.iteration}", with_optimizer=True) and self.rank == 0:
-            try:
-                prune(self.save_dir, keep=self.config.keep_checkpoint_max)
-            except CheckpointError as e:
-                logger.warning("an old checkpoint stays: %s Training goes on.", e)
-
-    def _save(self, name: str, *, with_optimizer: bool, metrics=None) -> bool:
-        """Write a checkpoint; a failure is loud but does not end the run, the last good one stays."""
-        if self.rank != 0:
-            return True
-        state = {
-            **asdict(self.state),
-            "seed": self.config.seed,
-            "total_iters": self.total_iters,
-            "precision": self.precision.state_dict(),
-            "ema_steps": self.ema.steps if self.ema is not None else 0,
-        }
-        meta = {
-            "class_names": list(self.train_dataset.class_names),
-            "palette": np.asarray(self.train_dataset.palette).tolist(),
-            "num_classes": self.train_dataset.num_classes,
-            "ignore_index": self.train_dataset.ignore_index,
-            "metrics": metrics.as_dict(self.train_dataset.class_names) if metrics is not None else {},
-        }
-        try:
-            save_checkpoint(
-                self.save_dir / name,
-                model=self.model,
-                optimizer=self.optimizer if with_optimizer else None,
-                state=state,
-                config_text=self.config.to_yaml(),
-                meta=meta,
-                ema=self.ema.shadow if self.ema is not None and with_optimizer else None,
-            )
-        except (CheckpointError, OSError) as e:
-            logger.error("CHECKPOINT NOT SAVED: %s. Training goes on; the last good checkpoint is untouched.", e)
-            return False
-        return True
 
     def resume(self, folder: str | Path | None) -> None:
         """Go on from a checkpoint; ``None`` means the newest good one in the run folder.
 
         Raises:
             CheckpointError: there is none, or it does not fit this recipe.
+            RunIsBusy: the run is alive.
         """
-        if folder is None:
-            folder, problems = newest_good(self.save_dir)
-            for problem in problems:
-                logger.warning("skipping a damaged checkpoint: %s", problem)
-            if folder is None:
-                detail = f" Damaged: {'; '.join(problems)}" if problems else ""
-                raise CheckpointError(
-                    f"there is no checkpoint to resume from in {self.save_dir}. Start without --resume_model, or name "
-                    f"the run with --save_dir.{detail}"
-                )
-        checkpoint = load_checkpoint(Path(folder))
-        saved = checkpoint.state
-        if saved.get("total_iters") != self.total_iters:
-            logger.warning(
-                "the checkpoint was made for %s iterations, this run has %d: the learning-rate curve changes.",
-                saved.get("total_iters"),
-                self.total_iters,
-            )
-        checkpoint.load_model(self.model)
-        if checkpoint.optimizer_state is None:
-            raise CheckpointError(f"{folder} holds weights only and cannot be resumed; use an iter_N folder.")
-        restore_optimizer(self.optimizer, self.model, checkpoint.optimizer_state)  # and the learning rate
-        self.precision.load_state_dict(saved.get("precision", {}))
-        if self.ema is not None:
-            if checkpoint.ema_state is None:
-                raise CheckpointError(f"{folder} has no averaged weights; resume it without --use_ema.")
-            self.ema.load(checkpoint.ema_state, saved["ema_steps"])
-        for name in asdict(self.state):
-            setattr(self.state, name, saved[name])
-        self._leave_later_checkpoints()
-        logger.info("resumed from %s at iteration %d", folder, self.state.iteration)
-
-    def _leave_later_checkpoints(self) -> None:
-        """Those of the branch that a resume from an older checkpoint gives up."""
-        moved = set_aside_later(self.save_dir, self.state.iteration) if self.rank == 0 else []
-        if moved:
-            logger.warning(
-                "later than the checkpoint resumed from, moved to %s: %s",
-                moved[0].parent,
-                ", ".join(p.name for p in moved),
-            )
-        if iteration_of(self.save_dir / "best_model") > self.state.iteration:
-            self.state.best_miou, self.state.best_iter = TrainState.best_miou, TrainState.best_iter
+        self.saver.resume(folder)
 
     def _initialise_context(self) -> None:
         from ..graph.initialise import initialise_contexts, kmeans_units
@@ -347,6 +287,10 @@ class Trainer:
             self.ema = EMA(self.model, self.config.ema_decay)  # from the anchors found, not those drawn before
 
 
+def _nothing() -> None:
+    """Undoes nothing."""
+
+
 def default_save_interval(total_iters: int, steps_per_epoch: int) -> int:
     """An epoch's worth of iterations, but 10 to 50 intervals a run: data sets of 8 pictures and of a million exist."""
     most, least = -(-total_iters // 10), -(-total_iters // 50)
@@ -363,8 +307,14 @@ def train(
         save_dir: the run folder (made where absent).
         resume: a checkpoint folder, or ``True`` for the newest good one in ``save_dir``.
         callbacks: see :mod:`paddleseg_lite.training.callbacks`.
+
+    Raises:
+        RunIsBusy: a live run has the folder.
     """
     trainer = Trainer(config, save_dir, callbacks=callbacks)
-    if resume:
-        trainer.resume(None if resume is True else resume)
-    return trainer.run()
+    try:
+        if resume:
+            trainer.resume(None if resume is True else resume)
+        return trainer.run()
+    finally:
+        trainer.saver.release()

@@ -12,6 +12,7 @@ import pytest
 
 from paddleseg_lite.cli.jobs.train import run_folder as run_folder_of
 from paddleseg_lite.data import read_image, read_label
+from paddleseg_lite.training.run_lock import RunIsBusy
 
 SMALL = ["model.base_channels=4", "train_dataset.num_samples=8", "val_dataset.num_samples=3"]
 SIZES = ["train_dataset.size=[32,32]", "val_dataset.size=[32,32]", "lr_scheduler.warmup_iters=0"]
@@ -187,10 +188,18 @@ def test_a_resume_that_does_not_fit_leaves_the_recipe_of_the_run(run_folder, too
 
 def test_a_run_under_way_keeps_its_folder_for_itself(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    first = run_folder_of(None, "unet", resume=False, overwrite=False)
-    (first / "metrics.jsonl").touch()  # it trains, and has no checkpoint yet
-    assert run_folder_of(None, "unet", resume=False, overwrite=False).name == "unet-2"
-    assert run_folder_of(None, "unet", resume=True, overwrite=False) == first
+    first, lock = run_folder_of(None, "unet", resume=False, overwrite=False)
+    second, other = run_folder_of(None, "unet", resume=False, overwrite=False)
+    assert lock.held and other.held and second.name == "unet-2"
+    for more in ({"resume": True, "overwrite": False}, {"resume": False, "overwrite": True}):
+        with pytest.raises(RunIsBusy, match="is training in output/unet, and a run folder takes one run at a time"):
+            run_folder_of(None, "unet", **more)
+        with pytest.raises(RunIsBusy):
+            run_folder_of(str(first), "unet", **more)
+    lock.release()
+    (first / "metrics.jsonl").touch()  # it was killed before its first checkpoint
+    assert run_folder_of(None, "unet", resume=False, overwrite=False)[0].name == "unet-3"
+    assert run_folder_of(None, "unet", resume=True, overwrite=False)[0] == first
 
 
 BAD_CALLS = [

@@ -138,6 +138,48 @@ def test_a_run_broken_off_by_a_full_disk_is_not_a_failure(write, tmp_path, monke
     assert read_result(tmp_path, study.runs[0]) is None and "disk is full" in said[-1]
 
 
+def test_a_run_that_another_process_has_under_way_is_left_to_it(write, tmp_path):
+    study, said = load_study(write(unit({}))), []
+    folder = run_folder(tmp_path, study.runs[0])
+    hold = "import sys\nfrom paddleseg_lite.training.run_lock import RunLock\n"
+    hold += "lock = RunLock(sys.argv[1])\nlock.acquire()\n"
+    hold += "print('held', flush=True)\nsys.stdin.read()\n"
+    other = subprocess.Popen(
+        [sys.executable, "-c", hold, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=on_path()
+    )
+    try:
+        assert other.stdout.readline() == b"held\n"
+        run_study(study, tmp_path, progress=said.append)
+    finally:
+        other.kill()
+        other.wait()
+    assert f"unit=none seed=0: left to process {other.pid} on host" in said[-1]
+    assert read_result(tmp_path, study.runs[0]) is None and not list(folder.glob("iter_*"))
+    run_study(study, tmp_path, progress=said.append)  # the other one has died
+    assert read_result(tmp_path, study.runs[0])["status"] == "done"
+
+
+def on_path():
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    return {**os.environ, "PYTHONPATH": root}
+
+
+def test_scores_whose_line_was_lost_are_taken_again(write, tmp_path):
+    """The disk was full when the last validation was to be written, and the checkpoint fitted."""
+    study = load_study(write(unit({})))
+    folder = run_folder(tmp_path, study.runs[0])
+    run_study(study, tmp_path, keep_weights=True, progress=lambda line: None)
+    scores = read_result(tmp_path, study.runs[0])["metrics"]
+    (folder / "result.json").unlink()
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    kept = [line for line in lines if (json.loads(line)["kind"], json.loads(line)["iter"]) != ("eval", 2)]
+    assert len(kept) == len(lines) - 1
+    (folder / "metrics.jsonl").write_text("".join(f"{line}\n" for line in kept))
+    run_study(study, tmp_path, progress=lambda line: None)
+    again = read_result(tmp_path, study.runs[0])["metrics"]
+    assert again["iter"] == 2 and again["confusion"] == scores["confusion"] and again["mIoU"] == scores["mIoU"]
+
+
 def test_a_worker_tells_a_full_disk_from_a_fault(tmp_path, monkeypatch):
     def no_space(folder):
         raise OSError(28, "No space left on device")

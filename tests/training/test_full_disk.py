@@ -47,8 +47,9 @@ def test_training_goes_on_without_space(disk, tiny, caplog):
     config = tiny(save_interval=2, log_iters=1, cpu_accel="off")
     result = train(config, save_dir=folder, callbacks=[MetricsFile(folder / "metrics.jsonl"), Fill(disk / "junk", 3)])
     assert result.iteration == 6 and result.stopped_by is None
-    assert "CHECKPOINT NOT SAVED" in caplog.text and "MetricsFile NOT WRITTEN" in caplog.text
+    assert "CHECKPOINT NOT SAVED" in caplog.text and "metrics.jsonl NOT WRITTEN" in caplog.text
     assert newest_good(folder) == (folder / "iter_2", [])
+    assert {text.split(" (")[0] for text in result.unsaved} == {"the last checkpoint", "best_model", "metrics.jsonl"}
     (disk / "junk").unlink()  # space again: the run goes on from what was kept
     result = train(config, save_dir=folder, resume=True)
-    assert result.iteration == 6 and newest_good(folder)[0].name == "iter_6"
+    assert result.iteration == 6 and newest_good(folder)[0].name == "iter_6" and result.unsaved == ()

@@ -177,7 +177,7 @@ def test_classes_that_disagree_are_refused(tiny, tmp_path):
 
 
 def test_a_failed_save_does_not_end_the_run(tiny, tmp_path, monkeypatch, caplog):
-    from paddleseg_lite.training import trainer as module
+    from paddleseg_lite.training import saving as module
 
     real, calls = module.save_checkpoint, []
 

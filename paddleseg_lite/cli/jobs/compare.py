@@ -13,6 +13,7 @@ import numpy as np
 from ...errors import DataError
 from ...files import make_folder, write_json, write_text
 from ...metrics import ConfusionMatrix, difference_interval
+from ...outputs import whole_files
 from ...reports import figure, page, table
 from ...reports.evaluation import worst_panel
 from .val import validate_loaded
@@ -57,7 +58,6 @@ def run_comparison(first, second, *, save_dir: str, num_workers: int = 0) -> int
         "per_image": {paths[i]: change for change, i in changes},
         "config_differences": differences,
     }
-    write_json(folder / "comparison.json", summary)
     verdict = (
         "the second is better"
         if interval.low > 0
@@ -85,7 +85,9 @@ def run_comparison(first, second, *, save_dir: str, num_workers: int = 0) -> int
             runs = ((first, data_a), (second, data_b))
             pair = [worst_panel(data, i, run.predict_index(data, i)) for run, data in runs]
             sections.append(figure(np.concatenate(pair), f"{Path(paths[i]).name}: mIoU {change:+.3f}"))
-    write_text(folder / "index.html", page("Comparison", *sections))
+    with whole_files(folder) as new:
+        write_json(new / "comparison.json", summary)
+        write_text(new / "index.html", page("Comparison", *sections))
     print(text)
     logger.info("report: %s", folder / "index.html")
     return 0

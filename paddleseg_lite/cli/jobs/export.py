@@ -24,6 +24,7 @@ from ...export.static import export_static
 from ...files import file_hash, make_folder
 from ...inference.class_ids import argmax_labels
 from ...inference.predictor import Loaded
+from ...outputs import whole_files
 from ...version import __version__
 from .backends import NO_EXPORT
 
@@ -68,6 +69,14 @@ def run_export(
     folder = make_folder(save_dir)
     transforms, inside = _split_transforms(loaded, normalise)
     samples = [_sample(loaded, picture, input_shape) for picture in _pictures(loaded, images)]
+    with whole_files(folder) as new:  # an older export stays until this one is whole and checked
+        about = _fill(loaded, new, format, input_shape, samples, transforms, inside, argmax)
+    _report(folder, about, format)
+    return folder
+
+
+def _fill(loaded: Loaded, folder: Path, format, input_shape, samples, transforms, inside, argmax) -> Description:
+    """Write all files of an export into a new folder and check them."""
     model = _write(loaded.model, folder, format, input_shape, samples[0].shape, inside, argmax)
     about = Description(
         format=format,
@@ -89,8 +98,7 @@ def run_export(
         _check(loaded, deployment, kind, usable, inside) for kind in _ENGINES[format] if not available()[kind]
     ]
     about.write(folder)
-    _report(folder, about, format)
-    return folder
+    return about
 
 
 def _split_transforms(loaded: Loaded, normalise: bool) -> tuple[list[dict[str, Any]], Normalisation | None]:
@@ -179,7 +187,7 @@ def _check(loaded: Loaded, deployment: Deployment, kind: str, samples: list[np.n
         agreement, difference = min(agreement, found.argmax), max(difference, found.max_difference)
     if agreement < 0.995:
         raise ConfigError(
-            f"the export in {deployment.folder} does not compute what the network does: on {engine.name} only "
+            f"the export does not compute what the network does, so it was not kept: on {engine.name} only "
             f"{100 * agreement:.2f} % of the pixels get the same class. Please report this with the recipe."
         )
     facts = {"engine": engine.name, "images": len(samples), "argmax_agreement": round(agreement, 6)}

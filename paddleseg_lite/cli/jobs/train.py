@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
@@ -17,7 +18,9 @@ from ...errors import ConfigError, UserError
 from ...files import make_folder, write_json, write_text
 from ...training import callbacks as cb
 from ...training.node_log import NodeLog
+from ...training.run_lock import RunIsBusy, RunLock
 from ...training.samples import sample_panels
+from ...training.state import TrainResult
 from ...training.trainer import Trainer
 from ...visualize.overlays import legend
 
@@ -43,37 +46,70 @@ def run_training(
     Returns:
         The exit status: 0 when the run ended as planned or on SIGTERM, 130 on SIGINT.
     """
-    folder = run_folder(save_dir, name, resume=bool(resume), overwrite=overwrite)
+    folder, lock = run_folder(save_dir, name, resume=bool(resume), overwrite=overwrite)
+    with lock or contextlib.nullcontext():
+        trainer = prepare_run(
+            config, folder, lock, resume=resume, overwrite=overwrite, doctor=doctor, environment=environment
+        )
+        if trainer.rank == 0:
+            trainer.callbacks += default_callbacks(config, folder, use_vdl=use_vdl, profile=profile)
+        parameters = sum(int(p.size) for p in trainer.model.parameters() if not p.stop_gradient)
+        logger.info(
+            "%s, %s parameters; %d training and %d validation images; %d iterations of %d",
+            config.model["type"],
+            f"{parameters:,}",
+            len(trainer.train_dataset),
+            len(trainer.val_dataset or ()),
+            trainer.total_iters,
+            config.batch_size * config.accumulate,
+        )
+        return tell(trainer.run())
+
+
+def prepare_run(
+    config: Config,
+    folder: Path,
+    lock: RunLock | None,
+    *,
+    resume: str | bool | None,
+    overwrite: bool,
+    doctor: bool,
+    environment: dict[str, Any] | None,
+) -> Trainer:
+    """The trainer, ready to run, in a folder that describes the run."""
     logger.info("run folder: %s\n%s", folder, config.to_yaml())
-    first = os.environ.get("PADDLE_TRAINER_ID", "0") == "0"  # rank 0 alone writes
-    if first and not resume:
+    if lock is not None and not resume:
         describe(folder, config, environment)
         if doctor:
             examine(config, folder)
         if overwrite:
             remove_checkpoints(folder)
-    trainer = Trainer(config, folder)
-    if trainer.rank == 0:
-        trainer.callbacks += default_callbacks(config, folder, use_vdl=use_vdl, profile=profile)
+    trainer = Trainer(config, folder, lock=lock)
     if resume:
         trainer.resume(None if resume is True else resume)
-        if first:
+        if lock is not None:
             describe(folder, config, environment)  # only now: a recipe that does not fit must not replace the run's own
-    parameters = sum(int(p.size) for p in trainer.model.parameters() if not p.stop_gradient)
-    logger.info(
-        "%s, %s parameters; %d training and %d validation images; %d iterations of %d",
-        config.model["type"],
-        f"{parameters:,}",
-        len(trainer.train_dataset),
-        len(trainer.val_dataset or ()),
-        trainer.total_iters,
-        config.batch_size * config.accumulate,
-    )
-    result = trainer.run()
+    return trainer
+
+
+def tell(result: TrainResult) -> int:
+    """The last line of a training, which says what has become of it; returns the exit status."""
+    score = f"best mIoU {result.best_miou:.4f} at iteration {result.best_iter}; " if result.best_iter else ""
+    if result.unsaved:
+        end = f"stopped ({result.stopped_by})" if result.stopped_by else "ended"
+        logger.error(
+            "%s at iteration %d, but NOT SAVED: %s; %srun folder %s",
+            end,
+            result.iteration,
+            "; ".join(result.unsaved),
+            score,
+            result.save_dir,
+        )
+        return STATUS.get(result.stopped_by) or 1
     if result.stopped_by:
-        logger.info("stopped: %s; go on with --resume_model --save_dir %s", result.stopped_by, folder)
+        logger.info("stopped: %s; go on with --resume_model --save_dir %s", result.stopped_by, result.save_dir)
     else:
-        logger.info("done: best mIoU %.4f at iteration %d; run folder %s", result.best_miou, result.best_iter, folder)
+        logger.info("done: %srun folder %s", score, result.save_dir)
     return STATUS.get(result.stopped_by, 0)
 
 
@@ -117,25 +153,50 @@ def remove_checkpoints(folder: Path) -> None:
         remove_folder(checkpoint)
 
 
-def run_folder(save_dir: str | None, name: str, *, resume: bool, overwrite: bool) -> Path:
-    """The folder of this run; never one that another run's checkpoints would be mixed into."""
+def run_folder(save_dir: str | None, name: str, *, resume: bool, overwrite: bool) -> tuple[Path, RunLock | None]:
+    """The folder of this run and its lock (of the one process that writes there); never another run's folder.
+
+    Raises:
+        ConfigError: a run has been there.
+        RunIsBusy: one is there now.
+    """
+    first = os.environ.get("PADDLE_TRAINER_ID", "0") == "0"  # rank 0 alone writes
+    anew = not (resume or overwrite)
     if save_dir is not None:
         folder = Path(save_dir)
-        if list_checkpoints(folder) and not (resume or overwrite):
+        lock = taken(make_folder(folder)) if first else None
+        if anew and list_checkpoints(folder):
+            if lock is not None:
+                lock.release()
             raise ConfigError(
                 f"{folder} already holds a run. Go on with it (--resume_model), start anew in it (--overwrite), "
                 "or choose another --save_dir."
             )
-        return make_folder(folder)
-    folder, number = Path("output") / name, 1
-    while (list_checkpoints(folder) or (folder / "metrics.jsonl").exists()) and not (resume or overwrite):
+        return folder, lock
+    number = 1
+    while True:
+        folder = Path("output") / (name if number == 1 else f"{name}-{number}")
         number += 1
-        folder = Path("output") / f"{name}-{number}"
-    return make_folder(folder)
+        if anew and (list_checkpoints(folder) or (folder / "metrics.jsonl").exists()):
+            continue
+        try:
+            return make_folder(folder), taken(folder) if first else None
+        except RunIsBusy:
+            if not anew:
+                raise
+
+
+def taken(folder: Path) -> RunLock:
+    """The lock of a run folder, ours."""
+    lock = RunLock(folder)
+    lock.acquire()
+    return lock
 
 
 class SamplePictures(cb.Callback):
     """``samples/``: fixed validation images (input, label, prediction) after each validation, and a legend."""
+
+    record = "samples/"
 
     def __init__(self, folder: Path, count: int = 4):
         self.folder, self.count = folder, count
