@@ -52,6 +52,28 @@ def available_cores() -> int:
     return max(1, min(cores, quota) if quota else cores)
 
 
+def free_bytes() -> int | None:
+    """Memory this process may still take (machine and cgroup); ``None`` where the system does not say."""
+    free = None
+    try:
+        with open("/proc/meminfo", encoding="ascii") as f:
+            for line in f:
+                if line.startswith("MemAvailable:"):
+                    free = int(line.split()[1]) * 1024
+    except (OSError, ValueError):
+        return None
+    try:
+        with open("/sys/fs/cgroup/memory.max", encoding="ascii") as f:
+            top = f.read().strip()
+        if top != "max":
+            with open("/sys/fs/cgroup/memory.current", encoding="ascii") as f:
+                left = int(top) - int(f.read())
+            free = left if free is None else min(free, left)
+    except (OSError, ValueError):
+        pass
+    return free
+
+
 def _cgroup_cores() -> int | None:
     try:
         with open("/sys/fs/cgroup/cpu.max", encoding="ascii") as f:  # cgroup v2

@@ -20,7 +20,7 @@ import numpy as np
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GREY, RGB, PALETTE, GREY_ALPHA, RGB_ALPHA = 0, 2, 3, 4, 6
-MAX_PIXELS = 2**30  # OpenCV's own limit: refuse before anything is allocated
+MAX_PIXELS, MAX_SIDE = 2**30, 2**20  # OpenCV's own limits: refuse before anything is allocated
 
 _DEPTHS = {GREY: (1, 2, 4, 8, 16), RGB: (8, 16), PALETTE: (1, 2, 4, 8), GREY_ALPHA: (8, 16), RGB_ALPHA: (8, 16)}
 
@@ -38,6 +38,10 @@ class PngError(ValueError):
     """The bytes are no sound PNG; the message is the reason, without a file name."""
 
 
+class TooLarge(PngError):
+    """A PNG larger than is read; it may be sound."""
+
+
 def is_png(data: bytes) -> bool:
     """Whether the bytes begin as a PNG does."""
     return data[:8] == SIGNATURE
@@ -47,7 +51,8 @@ def read_header(data: bytes) -> Header:
     """Read IHDR.
 
     Raises:
-        PngError: it is cut off, contradictory, or the image is larger than ``MAX_PIXELS``.
+        PngError: it is cut off or contradictory.
+        TooLarge: the image has more than ``MAX_PIXELS``, or a side longer than ``MAX_SIDE``.
     """
     if len(data) < 33 or data[12:16] != b"IHDR":
         raise PngError("its header is cut off")
@@ -55,7 +60,9 @@ def read_header(data: bytes) -> Header:
     if depth not in _DEPTHS.get(colour, ()) or not width or not height:
         raise PngError("its header is damaged")
     if width * height > MAX_PIXELS:
-        raise PngError(f"its header claims {width} x {height} pixels, more than the {MAX_PIXELS} that are read")
+        raise TooLarge(f"its header claims {width} x {height} pixels, more than the {MAX_PIXELS} that are read")
+    if max(width, height) > MAX_SIDE:
+        raise TooLarge(f"its header claims {width} x {height} pixels, and sides up to {MAX_SIDE} are read")
     return Header(width, height, depth, colour)
 
 

@@ -9,6 +9,8 @@ from functools import partial
 import numpy as np
 import paddle
 
+from ..runtime import free_bytes
+
 # Paddle's convolution unfolds its input (k * k * C values per pixel): UNet, the heaviest network
 # here, needs 6.2 KB per pixel. Assumed where nothing better is known.
 DEFAULT_BYTES_PER_PIXEL = 8192
@@ -20,28 +22,6 @@ def allowed_bytes(limit: int) -> int:
     """``limit``, or half of the free memory where that is less."""
     free = free_bytes()
     return limit if free is None else max(64 << 20, min(limit, free // 2))
-
-
-def free_bytes() -> int | None:
-    """Memory this process may still take (machine and cgroup); ``None`` where the system does not say."""
-    free = None
-    try:
-        with open("/proc/meminfo", encoding="ascii") as f:
-            for line in f:
-                if line.startswith("MemAvailable:"):
-                    free = int(line.split()[1]) * 1024
-    except (OSError, ValueError):
-        return None
-    try:
-        with open("/sys/fs/cgroup/memory.max", encoding="ascii") as f:
-            top = f.read().strip()
-        if top != "max":
-            with open("/sys/fs/cgroup/memory.current", encoding="ascii") as f:
-                left = int(top) - int(f.read())
-            free = left if free is None else min(free, left)
-    except (OSError, ValueError):
-        pass
-    return free
 
 
 def bytes_per_pixel(forward: Callable, channels: int, *, pixels: int, limit: int) -> float:

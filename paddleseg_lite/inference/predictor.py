@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,10 @@ import paddle
 from ..accel import accelerate
 from ..checkpoint.folder import load_checkpoint, newest_good
 from ..config import Config, load_config
-from ..data import Compose, read_image, restore
+from ..data import Compose, restore
 from ..data.building import describe_classes, inference_transforms
+from ..data.levels import parse_value_range
+from ..data.picture import Picture, as_picture, is_batch
 from ..data.transforms.normalize import Normalize
 from ..errors import CheckpointError, ConfigError
 from ..models import build_model
@@ -32,7 +34,7 @@ class Prediction:
     """Class ids of one image."""
 
     labels: np.ndarray  # [H, W] uint8 or int32, at the image's own size
-    image: np.ndarray  # [H, W, 3] uint8 RGB
+    image: np.ndarray  # [H, W, C] uint8, RGB where C is 3
     path: str | None = None
 
 
@@ -64,14 +66,27 @@ class Loaded:
         """The engine, for reports."""
         return getattr(self.forward, "name", self.engine)
 
-    def predict(self, image: str | Path | np.ndarray) -> Prediction:
-        """Segment one image (a path, or RGB uint8 ``[H, W, 3]``) of any size.
+    def predict(self, image: Any) -> Prediction | list[Prediction]:
+        """Segment one image of any size, or each of a list.
 
         What does not fit in memory as a whole is cut into windows; where the
         transforms allow it (they only normalise), also the normalised copy is
         made window by window.
+
+        Args:
+            image: whatever :func:`~paddleseg_lite.data.picture.as_picture` takes: a path, encoded bytes, an array,
+                a Pillow picture; or a list of these (or an array ``[N, H, W, C]``).
+
+        Returns:
+            one prediction, or a list of as many as there are images.
+
+        Raises:
+            DataError: it is no picture, or not one of the network's bands.
         """
-        pixels, path = self._read(image)
+        if is_batch(image):
+            return [self.predict(one) for one in image]
+        picture = self.picture(image)
+        pixels, path = picture.pixels, picture.path
         options = self.any_size
         if self.crf is None and self.only_normalises:
             labels = predict_picture(self.forward or self.model, pixels, self._normalise, options=options)
@@ -89,10 +104,20 @@ class Loaded:
         """Whether the transforms treat every pixel for itself."""
         return all(isinstance(t, Normalize) for t in self.transforms)
 
-    def sample(self, image: str | Path | np.ndarray) -> tuple[dict[str, Any], np.ndarray]:
-        """The network's input for an image, and the image as read (RGB uint8)."""
-        pixels, path = self._read(image)
-        return self._transformed(pixels, path), pixels
+    @property
+    def value_range(self):
+        """What the recipe's datasets say of values beyond 8 bits."""
+        spec = self.config.val_dataset or self.config.train_dataset or {}
+        return parse_value_range(spec.get("value_range"))
+
+    def picture(self, image: Any) -> Picture:
+        """What a caller holds as a picture of the network's bands."""
+        return as_picture(image, self.model.in_channels, value_range=self.value_range)
+
+    def sample(self, image: Any) -> tuple[dict[str, Any], np.ndarray]:
+        """The network's input for an image, and the image as read (uint8)."""
+        picture = self.picture(image)
+        return self._transformed(picture.pixels, picture.path), picture.pixels
 
     def predict_sample(
         self, sample: dict[str, Any], image: np.ndarray | None = None, *, options: InferenceOptions | None = None
@@ -115,12 +140,6 @@ class Loaded:
     def predict_index(self, dataset, index: int) -> np.ndarray:
         """Class ids ``[H, W]`` of a dataset's sample, with all that the recipe asks for."""
         return self.predict_sample(dataset.get(index), dataset.load(index)["image"] if self.crf else None)
-
-    def _read(self, image: str | Path | np.ndarray) -> tuple[np.ndarray, str | None]:
-        """The pixels, and the file they came from."""
-        if isinstance(image, np.ndarray):
-            return image, None
-        return read_image(str(image), channels=self.model.in_channels), str(image)
 
     def _transformed(self, pixels: np.ndarray, path: str | None = None) -> dict[str, Any]:
         meta = {"path": path, "size": pixels.shape[:2], "trans_info": []}
@@ -215,7 +234,7 @@ def find_config(path: str | Path) -> Path:
     return candidate
 
 
-def predict(source: str | Path | Loaded, images: Sequence[str | Path | np.ndarray]) -> list[Prediction]:
-    """Segment several images with a run, a file, or something already loaded."""
+def predict(source: str | Path | Loaded, images: Any) -> Prediction | list[Prediction]:
+    """Segment one image or a list of them, as :meth:`Loaded.predict`, with a run, a file, or something loaded."""
     loaded = source if isinstance(source, Loaded) else load(source)
-    return [loaded.predict(image) for image in images]
+    return loaded.predict(images)

@@ -125,8 +125,8 @@ def test_image_size(tmp_path, name):
 def test_image_size_of_arrays(tmp_path, shape):
     np.save(tmp_path / "a.npy", np.zeros(shape, np.uint8))
     assert io.image_size(tmp_path / "a.npy", whole=True) == (13, 17)
-    np.save(tmp_path / "b.npy", np.zeros(shape, np.float32))
-    with pytest.raises(DataError, match=r"b\.npy is an array .* of float32"):
+    np.save(tmp_path / "b.npy", np.zeros((2, *shape, 2), np.uint8))
+    with pytest.raises(DataError, match=r"b\.npy is an array .*: \[H, W\] or \[H, W, C\] is read"):
         io.image_size(tmp_path / "b.npy")
     (tmp_path / "a.npy").write_bytes((tmp_path / "a.npy").read_bytes()[:-1])
     with pytest.raises(DataError, match=r"a\.npy is a damaged \.npy file"):

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ...data import read_image
 from ...errors import ConfigError, DataError
 from ...export import choose_engine
 from ...inference.logits import make_plan
@@ -87,7 +86,7 @@ def first_probe(loaded: Loaded, sources: Sequence[Source]) -> tuple[np.ndarray |
     for source in sources[:_SOURCES_TRIED]:
         try:
             if not source.is_video:
-                return probe_of(loaded, read_image(source.path, channels=loaded.model.in_channels))
+                return probe_of(loaded, loaded.picture(source.path).pixels)
             with opened(source.path) as reader:
                 return probe_of(loaded, next(frames(reader)))
         except (DataError, StopIteration):

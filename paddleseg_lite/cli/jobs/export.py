@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import paddle
 
-from ...data import read_image
 from ...data.building import build_dataset, inference_transforms
 from ...data.transforms.normalize import Normalize
 from ...errors import ConfigError, DataError
@@ -115,7 +114,7 @@ def _split_transforms(loaded: Loaded, normalise: bool) -> tuple[list[dict[str, A
 def _pictures(loaded: Loaded, images: Sequence[str | Path]) -> list[np.ndarray]:
     """Images to check with: those given, the first of the validation set, or else noise."""
     if images:
-        return [read_image(path, channels=loaded.model.in_channels) for path in images]
+        return [loaded.picture(path).pixels for path in images]
     spec = loaded.config.val_dataset
     if spec is not None:
         try:

@@ -27,6 +27,7 @@ import numpy as np
 from ...errors import ConfigError, DataError
 from ..cache import DecodedCache, cache_path
 from ..label_map import LabelMap
+from ..levels import parse_value_range
 from ..palette import parse_palette, voc_palette
 from ..transforms.base import Sample
 from ..transforms.compose import Compose
@@ -50,7 +51,9 @@ class SegDataset:
         ignore_index: the id of pixels that count for nothing.
         label_map: stored id -> class id or ``ignore_index``, on top of the dataset's own
             (:meth:`default_label_map`); other ids stay what they are.
-        img_channels: of the image: 3 (RGB), 1 (grey), or more.
+        img_channels: of the image: 3 (RGB), 1 (grey), or as many bands as the files have.
+        value_range: ``[low, high]``, or one pair for each band: the stored values of 16-bit and floating-point
+            images that become 0 and 255. By default the whole range of 16 bits; 8-bit images stay as they are.
         cache: ``memory`` or ``disk`` keeps decoded samples for the next epoch.
         cache_bytes: no more than this.
         cache_dir: folder of the disk cache; ``PADDLESEG_LITE_CACHE`` or ``~/.cache/paddleseg_lite`` by default.
@@ -70,6 +73,7 @@ class SegDataset:
         ignore_index: int = 255,
         label_map: Mapping[int, int] | None = None,
         img_channels: int = 3,
+        value_range: Sequence[Any] | None = None,
         cache: str | None = None,
         cache_bytes: int = 2 << 30,
         cache_dir: str | None = None,
@@ -80,7 +84,9 @@ class SegDataset:
         if cache not in (None, "memory", "disk"):
             raise ConfigError(f"dataset cache is memory, disk or none, but got {cache!r}.")
         self.num_classes, self.mode, self.ignore_index = num_classes, mode, ignore_index
-        self.img_channels = img_channels
+        if isinstance(img_channels, bool) or not isinstance(img_channels, int) or img_channels < 1:
+            raise ConfigError(f"img_channels is a positive integer, the bands of an image, but got {img_channels!r}.")
+        self.img_channels, self.value_range = img_channels, parse_value_range(value_range)
         self.class_names = _names(self.fixed_names if class_names is None else class_names, num_classes)
         palette = self.fixed_palette if palette is None else palette
         self.palette = voc_palette(num_classes)
@@ -167,6 +173,7 @@ class SegDataset:
                 self.mode,
                 sorted(self.labels.mapping.items()),
                 self.img_channels,
+                self.value_range,
                 self._cache_settings[1],
             )
         )

@@ -52,7 +52,7 @@ class FileDataset(SegDataset):
 
     def read(self, index):
         meta = self.describe(index)
-        sample = {"image": read_image(meta["path"], self.img_channels), "meta": meta}
+        sample = {"image": read_image(meta["path"], self.img_channels, value_range=self.value_range), "meta": meta}
         if meta["label_path"] is not None:
             sample["label"] = read_label(meta["label_path"])
         return sample
