@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from paddle import nn
+from paddle import Tensor, nn
+
+AfterStage = Callable[[int, Tensor], Tensor]
 
 
 class Backbone(nn.Layer):
@@ -22,7 +24,7 @@ class Backbone(nn.Layer):
     strides: list[int]
     stages: nn.LayerList
 
-    def forward(self, x, after_stage: Callable | None = None):
+    def forward(self, x: Tensor, after_stage: AfterStage | None = None) -> list[Tensor]:
         """Run all stages.
 
         Args:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import paddle.nn.functional as F
-from paddle import nn
+from paddle import Tensor, nn
 
 from ..layers import max_unpool_2x2
-from .base import Backbone
+from .base import AfterStage, Backbone
 
 LOWEST = -3.0e38  # never the maximum of a window
 
@@ -16,10 +16,10 @@ LOWEST = -3.0e38  # never the maximum of a window
 class Place(NamedTuple):
     """Where 2x2 max-pooling took its values from."""
 
-    indices: object  # [N, C, h, w], flat over H * W
-    size: tuple  # (H, W) before pooling
+    indices: Tensor  # [N, C, h, w], flat over H * W
+    size: tuple[int, int]  # (H, W) before pooling
 
-    def restore(self, x):
+    def restore(self, x: Tensor) -> Tensor:
         """Max-unpooling: ``x [N, C, h, w] -> [N, C, H, W]``, zeros where nothing was taken."""
         return max_unpool_2x2(x, self.indices, self.size)
 
@@ -27,11 +27,11 @@ class Place(NamedTuple):
 class IndexedMaxPool(nn.Layer):
     """2x2 max-pooling of stride 2: ``[N, C, H, W] -> ([N, C, h, w], Place)``."""
 
-    def __init__(self, *, ceil_mode: bool = False):
+    def __init__(self, *, ceil_mode: bool = False) -> None:
         super().__init__()
         self.ceil_mode = ceil_mode
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> tuple[Tensor, Place]:
         height, width = x.shape[2:]
         y, indices = F.max_pool2d(x, 2, 2, return_mask=True, ceil_mode=self.ceil_mode)
         if self.ceil_mode and y.shape[2] * y.shape[3] < ((height + 1) // 2) * ((width + 1) // 2):
@@ -39,7 +39,7 @@ class IndexedMaxPool(nn.Layer):
         return y, Place(indices, (height, width))
 
 
-def round_up(x):
+def round_up(x: Tensor) -> tuple[Tensor, Tensor]:
     """Pooling that rounds up, by a row and a column that never win."""
     height, width = x.shape[2:]
     wide = width + width % 2
@@ -50,10 +50,10 @@ def round_up(x):
 class IndexedBackbone(Backbone):
     """A backbone whose stages return ``(map, Place)``, or ``(map, None)`` where they do not pool."""
 
-    def forward(self, x, after_stage=None):
+    def forward(self, x: Tensor, after_stage: AfterStage | None = None) -> list[Tensor]:
         return self.trace(x, after_stage)[0]
 
-    def trace(self, x, after_stage=None) -> tuple[list, list]:
+    def trace(self, x: Tensor, after_stage: AfterStage | None = None) -> tuple[list[Tensor], list[Place | None]]:
         """Feature maps as :meth:`forward` returns them, and the place of each stage's pooling."""
         features, places = [], []
         for index, stage in enumerate(self.stages):

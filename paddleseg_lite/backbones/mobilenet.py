@@ -11,8 +11,10 @@ Howard et al., arXiv:1704.04861, table 1.
 
 from __future__ import annotations
 
+from functools import partial
+
 import paddle.nn.functional as F
-from paddle import nn
+from paddle import Tensor, nn
 
 from ..errors import ConfigError
 from ..layers import ConvBNAct, SeparableConv, kaiming_fan_out
@@ -38,30 +40,29 @@ class MobileNetV1(Backbone):
     def __init__(
         self,
         *,
-        in_channels=3,
-        alpha=1.0,
-        width=1.0,
-        output_stride=32,
-        tf_padding=False,
-        act="relu6",
-        epsilon=1e-5,
-        momentum=0.9,
-    ):
+        in_channels: int = 3,
+        alpha: float = 1.0,
+        width: float = 1.0,
+        output_stride: int = 32,
+        tf_padding: bool = False,
+        act: str = "relu6",
+        epsilon: float = 1e-5,
+        momentum: float = 0.9,
+    ) -> None:
         super().__init__()
         if output_stride not in (8, 16, 32):
             raise ConfigError(f"MobileNetV1 output_stride {output_stride} is not possible; one of 8, 16, 32.")
-        norm = {"epsilon": epsilon, "momentum": momentum}
+        conv = partial(ConvBNAct, act=act, epsilon=epsilon, momentum=momentum)
+        block = partial(SeparableConv, act=act, depthwise_act=act, epsilon=epsilon, momentum=momentum)
         scaled = lambda channels: max(1, int(channels * alpha * width))  # noqa: E731
         pad = PadBottomRight if tf_padding else nn.Identity
         padding = 0 if tf_padding else 1
 
         channels, stride, dilation = scaled(32), 2, 1
-        self.stem = nn.Sequential(
-            pad(), ConvBNAct(in_channels, channels, 3, stride=2, padding=padding, act=act, **norm)
-        )
+        self.stem = nn.Sequential(pad(), conv(in_channels, channels, 3, stride=2, padding=padding))
         stages, self.out_channels, self.strides = [], [], []
         for index, (width_out, count) in enumerate(STAGES):
-            blocks = []
+            blocks: list[nn.Layer] = []
             for i in range(count):
                 step, rate = (2 if i == 0 and index > 0 else 1), dilation
                 if stride * step > output_stride:
@@ -70,18 +71,8 @@ class MobileNetV1(Backbone):
                 stride *= step
                 if step == 2 and tf_padding:
                     blocks.append(PadBottomRight())
-                blocks.append(
-                    SeparableConv(
-                        channels,
-                        scaled(width_out),
-                        stride=step,
-                        dilation=rate,
-                        act=act,
-                        depthwise_act=act,
-                        padding=0 if step == 2 and tf_padding else None,
-                        **norm,
-                    )
-                )
+                inside = 0 if step == 2 and tf_padding else None
+                blocks.append(block(channels, scaled(width_out), stride=step, dilation=rate, padding=inside))
                 channels = scaled(width_out)
             stages.append(nn.Sequential(*blocks))
             self.out_channels.append(channels)
@@ -93,5 +84,5 @@ class MobileNetV1(Backbone):
 class PadBottomRight(nn.Layer):
     """One row of zeros below and one column to the right: TensorFlow's 'same' for stride 2 on even sizes."""
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return F.pad(x, [0, 1, 0, 1])

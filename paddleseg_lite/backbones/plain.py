@@ -27,7 +27,9 @@ class PlainCNN(Backbone):
         widths, strides: channels and stride of each stage.
     """
 
-    def __init__(self, *, in_channels=3, widths: Sequence[int] = (24, 48, 48), strides: Sequence[int] = (2, 2, 1)):
+    def __init__(
+        self, *, in_channels: int = 3, widths: Sequence[int] = (24, 48, 48), strides: Sequence[int] = (2, 2, 1)
+    ) -> None:
         super().__init__()
         if len(widths) != len(strides) or not widths:
             raise ConfigError(f"PlainCNN needs as many strides as widths, got {list(widths)} and {list(strides)}.")

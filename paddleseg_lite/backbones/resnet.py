@@ -23,11 +23,12 @@ Where implementations disagree there is an argument:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import paddle.nn.functional as F
-from paddle import nn
+from paddle import Tensor, nn
 
 from ..errors import ConfigError
 from ..layers import ConvBNAct, kaiming_fan_out
@@ -36,6 +37,7 @@ from .base import Backbone
 
 DEPTHS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 PLANES = (64, 128, 256, 512)
+Conv = Callable[..., ConvBNAct]
 
 
 class ResNet(Backbone):
@@ -62,26 +64,28 @@ class ResNet(Backbone):
     def __init__(
         self,
         *,
-        in_channels=3,
-        output_stride=32,
+        in_channels: int = 3,
+        output_stride: int = 32,
         multi_grid: Sequence[int] = (1, 1, 1),
         dilations: Sequence[int] | None = None,
-        width=1.0,
+        width: float = 1.0,
         deep_stem: Sequence[int] | None = None,
-        avg_down=False,
-        stride_on_1x1=False,
-        first_block_dilation="same",
-        ceil_mode=False,
-        cascade=0,
-        cascade_projection=False,
-        project_first=False,
-        epsilon=1e-5,
-        momentum=0.9,
-    ):
+        avg_down: bool = False,
+        stride_on_1x1: bool = False,
+        first_block_dilation: str = "same",
+        ceil_mode: bool = False,
+        cascade: int = 0,
+        cascade_projection: bool = False,
+        project_first: bool = False,
+        epsilon: float = 1e-5,
+        momentum: float = 0.9,
+    ) -> None:
         super().__init__()
         check_choices(self.depth, output_stride, multi_grid, first_block_dilation, cascade)
         conv = partial(ConvBNAct, epsilon=epsilon, momentum=momentum)
-        unit = partial(Bottleneck, stride_on_1x1=stride_on_1x1) if self.depth >= 50 else BasicBlock
+        unit: Callable[..., Bottleneck | BasicBlock] = (
+            partial(Bottleneck, stride_on_1x1=stride_on_1x1) if self.depth >= 50 else BasicBlock
+        )
         scaled = lambda channels: max(1, round(channels * width))  # noqa: E731
 
         self.stem, channels = make_stem(in_channels, [scaled(c) for c in deep_stem or (64,)], ceil_mode, conv)
@@ -127,9 +131,20 @@ class ResNet(Backbone):
 class Bottleneck(nn.Layer):
     """1x1 reduce, 3x3, 1x1 expand to four times the width; added to the shortcut."""
 
+    out_channels: int
+
     def __init__(
-        self, in_channels, planes, *, stride, dilation, conv, avg_down=False, projection=False, stride_on_1x1=False
-    ):
+        self,
+        in_channels: int,
+        planes: int,
+        *,
+        stride: int,
+        dilation: int,
+        conv: Conv,
+        avg_down: bool = False,
+        projection: bool = False,
+        stride_on_1x1: bool = False,
+    ) -> None:
         super().__init__()
         self.out_channels = 4 * planes
         s1, s3 = (stride, 1) if stride_on_1x1 else (1, stride)
@@ -138,25 +153,37 @@ class Bottleneck(nn.Layer):
         self.conv3 = conv(planes, self.out_channels, 1, act=None)
         self.pool, self.shortcut = make_shortcut(in_channels, self.out_channels, stride, conv, avg_down, projection)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return F.relu(self.conv3(self.conv2(self.conv1(x))) + self.shortcut(self.pool(x)))
 
 
 class BasicBlock(nn.Layer):
     """Two 3x3 convolutions, added to the shortcut."""
 
-    def __init__(self, in_channels, planes, *, stride, dilation, conv, avg_down=False, projection=False):
+    out_channels: int
+
+    def __init__(
+        self,
+        in_channels: int,
+        planes: int,
+        *,
+        stride: int,
+        dilation: int,
+        conv: Conv,
+        avg_down: bool = False,
+        projection: bool = False,
+    ) -> None:
         super().__init__()
         self.out_channels = planes
         self.conv1 = conv(in_channels, planes, 3, stride=stride, dilation=dilation)
         self.conv2 = conv(planes, planes, 3, dilation=dilation, act=None)
         self.pool, self.shortcut = make_shortcut(in_channels, planes, stride, conv, avg_down, projection)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return F.relu(self.conv2(self.conv1(x)) + self.shortcut(self.pool(x)))
 
 
-def make_stem(in_channels, widths, ceil_mode, conv):
+def make_stem(in_channels: int, widths: Sequence[int], ceil_mode: bool, conv: Conv) -> tuple[nn.Sequential, int]:
     """Convolutions to stride 2, then max-pooling to 4; returns the layers and their width."""
     if len(widths) == 1:
         layers = [conv(in_channels, widths[0], 7, stride=2)]
@@ -166,17 +193,21 @@ def make_stem(in_channels, widths, ceil_mode, conv):
     return nn.Sequential(*layers, nn.MaxPool2D(3, 2, padding=1, ceil_mode=ceil_mode)), widths[-1]
 
 
-def make_shortcut(in_channels, out_channels, stride, conv, avg_down, projection):
+def make_shortcut(
+    in_channels: int, out_channels: int, stride: int, conv: Conv, avg_down: bool, projection: bool
+) -> tuple[nn.Layer, nn.Layer]:
     """Pooling and projection of the input: identities where shapes allow it, else a 1x1 with BN."""
     if in_channels == out_channels and stride == 1 and not projection:
         return nn.Identity(), nn.Identity()
-    pool = nn.Identity()
+    pool: nn.Layer = nn.Identity()
     if avg_down and stride > 1:
         pool, stride = nn.AvgPool2D(2, stride, ceil_mode=True), 1
     return pool, conv(in_channels, out_channels, 1, stride=stride, act=None)
 
 
-def check_choices(depth, output_stride, multi_grid, first_block_dilation, cascade):
+def check_choices(
+    depth: int, output_stride: int, multi_grid: Sequence[int], first_block_dilation: str, cascade: int
+) -> None:
     """Raise ConfigError for a ResNet that does not exist."""
     if depth not in DEPTHS:
         raise ConfigError(f"ResNet depth {depth} does not exist; one of {', '.join(map(str, DEPTHS))}.")
@@ -221,10 +252,17 @@ class ResNet101(ResNet):
     depth = 101
 
 
-class ShallowVd:
+class ShallowVd(ResNet):
     """Mixed into ResNet-18 and -34: the vd form as PaddleSeg builds it, with a projection in stage 1 too."""
 
-    def __init__(self, *, deep_stem=(32, 32, 64), avg_down=True, project_first=True, **kwargs):
+    def __init__(
+        self,
+        *,
+        deep_stem: Sequence[int] = (32, 32, 64),
+        avg_down: bool = True,
+        project_first: bool = True,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(deep_stem=deep_stem, avg_down=avg_down, project_first=project_first, **kwargs)
 
 
@@ -242,7 +280,7 @@ class ResNet34_vd(ShallowVd, ResNet34):
 class ResNet50_vd(ResNet50):
     """ResNet-50-D as PaddleSeg builds it: 3x3 stem 32-32-64, average pooling in strided shortcuts."""
 
-    def __init__(self, *, deep_stem=(32, 32, 64), avg_down=True, **kwargs):
+    def __init__(self, *, deep_stem: Sequence[int] = (32, 32, 64), avg_down: bool = True, **kwargs: Any) -> None:
         super().__init__(deep_stem=deep_stem, avg_down=avg_down, **kwargs)
 
 
@@ -250,5 +288,5 @@ class ResNet50_vd(ResNet50):
 class ResNet101_vd(ResNet101):
     """ResNet-101-D as PaddleSeg builds it."""
 
-    def __init__(self, *, deep_stem=(32, 32, 64), avg_down=True, **kwargs):
+    def __init__(self, *, deep_stem: Sequence[int] = (32, 32, 64), avg_down: bool = True, **kwargs: Any) -> None:
         super().__init__(deep_stem=deep_stem, avg_down=avg_down, **kwargs)

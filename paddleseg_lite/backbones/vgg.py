@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from paddle import nn
+from paddle import Tensor, nn
 
 from ..errors import ConfigError, nearest
 from ..layers import ConvBNAct
@@ -62,7 +62,9 @@ class VGG16(Backbone):
 
     batch_norm = False
 
-    def __init__(self, *, in_channels: int = 3, width: float = 1.0, layout: str = "classify", conv_bias: bool = True):
+    def __init__(
+        self, *, in_channels: int = 3, width: float = 1.0, layout: str = "classify", conv_bias: bool = True
+    ) -> None:
         super().__init__()
         if layout not in LAYOUTS:
             raise ConfigError(f"VGG16 layout '{layout}' is unknown; {', '.join(LAYOUTS)}.{nearest(layout, LAYOUTS)}")
@@ -81,7 +83,7 @@ class VGG16(Backbone):
             self.strides.append(stride)
         self.stages = nn.LayerList(stages)
 
-    def _conv(self, in_channels, out_channels, padding, dilation, bias):
+    def _conv(self, in_channels: int, out_channels: int, padding: int | None, dilation: int, bias: bool) -> nn.Layer:
         if self.batch_norm:
             return ConvBNAct(in_channels, out_channels, 3, padding=padding, dilation=dilation, bias=bias)
         return ConvReLU(in_channels, out_channels, padding=padding, dilation=dilation)
@@ -102,13 +104,13 @@ class VGG16BN(VGG16):
 class ConvReLU(nn.Layer):
     """3x3 convolution with bias and ReLU; He-initialised (Paddle's default)."""
 
-    def __init__(self, in_channels, out_channels, *, padding=None, dilation=1):
+    def __init__(self, in_channels: int, out_channels: int, *, padding: int | None = None, dilation: int = 1) -> None:
         super().__init__()
         padding = dilation if padding is None else padding
         self.conv = nn.Conv2D(in_channels, out_channels, 3, padding=padding, dilation=dilation)
         self.act = nn.ReLU()
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return self.act(self.conv(x))
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 
-def fc6_as_convolution(weight: np.ndarray, bias: np.ndarray, *, kernel: int = 7, channels: int = 4096):
+def fc6_as_convolution(
+    weight: np.ndarray, bias: np.ndarray, *, kernel: int = 7, channels: int = 4096
+) -> tuple[np.ndarray, np.ndarray]:
     """fc6 ``[4096, 512 * 7 * 7]`` as a convolution ``[channels, 512, kernel, kernel]``.
 
     A smaller kernel takes evenly spread taps (0, 3, 6 for 3; 0, 2, 4, 6 for 4) and
@@ -26,7 +28,7 @@ def fc6_as_convolution(weight: np.ndarray, bias: np.ndarray, *, kernel: int = 7,
     return volume[rows][:, :, taps][:, :, :, taps].copy(), bias[rows].copy()
 
 
-def fc7_as_convolution(weight: np.ndarray, bias: np.ndarray, *, channels: int = 4096):
+def fc7_as_convolution(weight: np.ndarray, bias: np.ndarray, *, channels: int = 4096) -> tuple[np.ndarray, np.ndarray]:
     """fc7 ``[4096, 4096]`` as ``[channels, channels, 1, 1]``, inputs thinned out as fc6's filters are."""
     rows, columns = evenly(weight.shape[0], channels), evenly(weight.shape[1], channels)
     return weight[rows][:, columns][:, :, None, None].copy(), bias[rows].copy()

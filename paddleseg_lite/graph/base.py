@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import paddle
-from paddle import nn
+from paddle import Tensor, nn
 
 from ..errors import ConfigError
 
@@ -34,11 +34,11 @@ class Explanation:
             unit has one (GloRe, GINet): there a node may also subtract a pixel.
     """
 
-    assignment: paddle.Tensor
-    nodes: paddle.Tensor
-    adjacency: paddle.Tensor
+    assignment: Tensor
+    nodes: Tensor
+    adjacency: Tensor
     groups: tuple[int, ...]
-    projection: paddle.Tensor | None = None
+    projection: Tensor | None = None
 
 
 class ContextUnit(nn.Layer):
@@ -56,12 +56,12 @@ class ContextUnit(nn.Layer):
     starts_as_identity = False
     sees_whole_map = False
 
-    def __init__(self, in_channels: int, out_channels: int | None = None):
+    def __init__(self, in_channels: int, out_channels: int | None = None) -> None:
         super().__init__()
         self.in_channels = in_channels
         self.out_channels = out_channels or in_channels
 
-    def explain(self, x) -> Explanation:
+    def explain(self, x: Tensor) -> Explanation:
         """Assignment, node features and adjacency for a feature map ``[N, C, H, W]``.
 
         Raises:
@@ -88,38 +88,38 @@ class NodeUnit(ContextUnit):
 
     num_nodes: int  # V, over all graphs of the unit
 
-    def assign(self, x):
+    def assign(self, x: Tensor) -> Tensor:
         """Pixel-to-node map ``[N, V, H, W]``."""
         raise NotImplementedError
 
-    def reason(self, x, assignment) -> tuple[Any, dict[str, Any]]:
+    def reason(self, x: Tensor, assignment: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Output and extras for ``x`` under a given pixel-to-node map."""
         raise NotImplementedError
 
-    def explain_with(self, x, assignment) -> Explanation:
+    def explain_with(self, x: Tensor, assignment: Tensor) -> Explanation:
         """:meth:`explain` under a given pixel-to-node map."""
         raise NotImplementedError
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         return self.reason(x, self.assign(x))
 
-    def explain(self, x) -> Explanation:
+    def explain(self, x: Tensor) -> Explanation:
         with paddle.no_grad():
             return self.explain_with(x, self.assign(x))
 
 
-def as_assignment(projection):
+def as_assignment(projection: Tensor) -> Tensor:
     """Shares ``|P_k| / sum_k |P_k|`` of a signed map ``[N, V, H, W]``: a distribution over the nodes."""
     weight = projection.abs()
     return weight / weight.sum(1, keepdim=True).clip(min=1e-12)
 
 
-def pixels(x):
+def pixels(x: Tensor) -> Tensor:
     """``[N, C, H, W] -> [N, C, L]`` with L = H W."""
     return x.flatten(2)
 
 
-def spatial(x):
+def spatial(x: Tensor) -> tuple[Any, Any]:
     """H and W of ``x``: numbers, or scalar tensors where a static graph leaves them open."""
     if _known(x.shape[2]) and _known(x.shape[3]):
         return x.shape[2], x.shape[3]
@@ -127,17 +127,17 @@ def spatial(x):
     return shape[2], shape[3]
 
 
-def _known(length) -> bool:
+def _known(length: object) -> bool:
     return isinstance(length, int) and length >= 0  # open: -1, or a symbol while a layer is being translated
 
 
-def to_map(y, like):
+def to_map(y: Tensor, like: Tensor) -> Tensor:
     """``[N, C', L] -> [N, C', H, W]`` with the H, W of ``like``."""
     height, width = spatial(like)
     return y.reshape([0, 0, height, width])
 
 
-def mean_product(a, b):
+def mean_product(a: Tensor, b: Tensor) -> Tensor:
     """``a b^T / L`` for ``a [N, A, L]``, ``b [N, B, L]``: ``[N, A, B]``, the same for an image and its tiling."""
     product = paddle.matmul(a, b, transpose_y=True)
     if _known(a.shape[2]):

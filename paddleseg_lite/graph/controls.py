@@ -10,14 +10,15 @@ Each takes ``match``, the unit it is the control of, as written in YAML.
 
 from __future__ import annotations
 
+import numpy as np
 import paddle
 import paddle.nn.functional as F
-from paddle import nn
+from paddle import Tensor, nn
 
 from ..errors import ConfigError
 from ..layers import BatchNorm, ConvBNAct, resize
 from ..registry import CONTEXTS
-from .base import ContextUnit, NodeUnit
+from .base import ContextUnit, Explanation, NodeUnit
 from .matching import Match, build_matched, matched_target, matched_widths
 
 
@@ -37,7 +38,7 @@ class MatchedConv(ContextUnit):
 
     def __init__(
         self, *, in_channels: int, match: Match = "GloRe", num_classes: int | None = None, kernel_size: int = 1
-    ):
+    ) -> None:
         super().__init__(in_channels)
         c, area = in_channels, kernel_size**2
         self.target = matched_target(match, c, num_classes)
@@ -46,7 +47,7 @@ class MatchedConv(ContextUnit):
         self.extend = nn.Conv2D(h2, c, 1, bias_attr=False)
         self.norm = BatchNorm(c, weight_attr=paddle.ParamAttr(initializer=nn.initializer.Constant(0.0)))
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         return x + self.norm(self.extend(self.layers(x))), {}
 
 
@@ -61,7 +62,7 @@ class GlobalPool(ContextUnit):
     starts_as_identity = True
     sees_whole_map = True
 
-    def __init__(self, *, in_channels: int, match: Match = "GloRe", num_classes: int | None = None):
+    def __init__(self, *, in_channels: int, match: Match = "GloRe", num_classes: int | None = None) -> None:
         super().__init__(in_channels)
         c = in_channels
         self.target = matched_target(match, c, num_classes)
@@ -70,7 +71,7 @@ class GlobalPool(ContextUnit):
         self.first, self.second = nn.Conv2D(c, h1, 1), nn.Conv2D(h1, h2, 1)
         self.extend = nn.Conv2D(h2, c, 1, weight_attr=zero)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         pooled = x.mean([2, 3], keepdim=True)  # [N, C, 1, 1]
         return x + self.extend(F.relu(self.second(F.relu(self.first(pooled))))), {}
 
@@ -78,7 +79,7 @@ class GlobalPool(ContextUnit):
 class _NodeControl(NodeUnit):
     """A control around a unit with nodes."""
 
-    def __init__(self, in_channels: int, unit: ContextUnit):
+    def __init__(self, in_channels: int, unit: ContextUnit) -> None:
         super().__init__(in_channels, unit.out_channels)
         if not isinstance(unit, NodeUnit):
             raise ConfigError(f"{type(self).__name__}: 'match' must be a unit with nodes, not {type(unit).__name__}.")
@@ -86,23 +87,23 @@ class _NodeControl(NodeUnit):
         self.starts_as_identity = unit.starts_as_identity
 
     @property
-    def init(self):
+    def init(self) -> str | None:
         return getattr(self.unit, "init", None)
 
-    def init_from_features(self, features, iters: int = 10, seed: int = 0) -> None:
+    def init_from_features(self, features: np.ndarray, iters: int = 10, seed: int = 0) -> None:
         """As the unit's own (GCU)."""
         self.unit.init_from_features(features, iters, seed)
 
-    def assign(self, x):
+    def assign(self, x: Tensor) -> Tensor:
         return self.unit.assign(x)
 
-    def reason(self, x, assignment):
+    def reason(self, x: Tensor, assignment: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         return self.unit.reason(x, assignment)
 
-    def explain_with(self, x, assignment):
+    def explain_with(self, x: Tensor, assignment: Tensor) -> Explanation:
         return self.unit.explain_with(x, assignment)
 
-    def macs(self, height, width):
+    def macs(self, height: int, width: int) -> int:
         return self.unit.macs(height, width)
 
 
@@ -110,8 +111,8 @@ class _NodeControl(NodeUnit):
 class IdentityGraph(_NodeControl):
     """``match`` (GloRe or GCU) with the identity as adjacency: projection, state update, re-projection."""
 
-    def __init__(self, *, in_channels: int, match: Match = "GloRe", num_classes: int | None = None):
-        name = match if isinstance(match, str) else match.get("type")
+    def __init__(self, *, in_channels: int, match: Match = "GloRe", num_classes: int | None = None) -> None:
+        name = match if isinstance(match, str) else str(match.get("type"))
         if not CONTEXTS.accepts(name, "messages"):
             raise ConfigError(f"IdentityGraph: 'match' must be GloRe or GCU, not {name}.")
         super().__init__(in_channels, build_matched(match, in_channels, num_classes, messages=False))
@@ -132,14 +133,16 @@ class ShuffledAssignment(_NodeControl):
         grid: side of the kept map.
     """
 
-    def __init__(self, *, in_channels: int, match: Match = "GloRe", num_classes: int | None = None, grid: int = 32):
+    def __init__(
+        self, *, in_channels: int, match: Match = "GloRe", num_classes: int | None = None, grid: int = 32
+    ) -> None:
         super().__init__(in_channels, build_matched(match, in_channels, num_classes))
         self.grid = grid
         sizes = getattr(self.unit, "sizes", (self.num_nodes,))  # before training: every node of a graph alike
         uniform = paddle.concat([paddle.full([1, v, grid, grid], 1.0 / v) for v in sizes], axis=1)
         self.register_buffer("kept", uniform)
 
-    def assign(self, x):
+    def assign(self, x: Tensor) -> Tensor:
         if not self.training:
             return self._kept_map(x)
         own = self.unit.assign(x)
@@ -147,6 +150,6 @@ class ShuffledAssignment(_NodeControl):
         self.kept.set_value(resize(own[:1].detach().astype(self.kept.dtype), (self.grid, self.grid)))
         return shuffled
 
-    def _kept_map(self, x):
+    def _kept_map(self, x: Tensor) -> Tensor:
         kept = resize(self.kept, x.shape[2:]).astype(x.dtype)  # autocast
         return kept + paddle.zeros_like(x[:, :1])  # [1, V, H, W] -> [N, V, H, W], whatever N is

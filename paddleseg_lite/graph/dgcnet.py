@@ -18,7 +18,7 @@ from typing import Any
 
 import paddle
 import paddle.nn.functional as F
-from paddle import nn
+from paddle import Tensor, nn
 
 from ..layers import ConvBNAct, resize
 from ..registry import CONTEXTS
@@ -33,7 +33,7 @@ class ConvBN1D(nn.Layer):
         self.conv = nn.Conv1D(channels, channels, 1, bias_attr=False)
         self.norm = nn.BatchNorm1D(channels, data_format="NCL")
 
-    def forward(self, x: paddle.Tensor) -> paddle.Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         return self.norm(self.conv(x))
 
 
@@ -49,7 +49,7 @@ class PlaceGraph(nn.Layer):
         self.update = ConvBN1D(inner)
         self.extend = ConvBNAct(inner, channels, 1, bias=True, act=None)
 
-    def forward(self, x: paddle.Tensor) -> paddle.Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         key, query, value = (pixels(part(x)) for part in (self.key, self.query, self.value))
         mixing = F.softmax(paddle.matmul(query, value, transpose_y=True), axis=2)  # [N, C/2, C/2]
         states = paddle.matmul(mixing, key, transpose_x=True)  # [N, C/2, L]
@@ -78,14 +78,14 @@ class DGCNet(NodeUnit):
         self.places = PlaceGraph(c)
         self.final = ConvBNAct(2 * c, c, 1, act=None)
 
-    def assign(self, x: paddle.Tensor) -> paddle.Tensor:
+    def assign(self, x: Tensor) -> Tensor:
         return self.theta(x)  # signed: a linear map, not a distribution
 
-    def gather(self, x: paddle.Tensor, assignment: paddle.Tensor) -> paddle.Tensor:
+    def gather(self, x: Tensor, assignment: Tensor) -> Tensor:
         """Node states Z ``[N, S, V]``."""
         return paddle.matmul(pixels(self.phi(x)), pixels(assignment), transpose_y=True)
 
-    def reason(self, x: paddle.Tensor, assignment: paddle.Tensor) -> tuple[paddle.Tensor, dict[str, Any]]:
+    def reason(self, x: Tensor, assignment: Tensor) -> tuple[Tensor, dict[str, Any]]:
         mask = resize(self.places(self.shrink(x)), x.shape[2:], align_corners=True)
         nodes = self.gather(x, assignment)
         heard = self.adjacency(nodes.transpose([0, 2, 1])).transpose([0, 2, 1])
@@ -93,7 +93,7 @@ class DGCNet(NodeUnit):
         features = F.relu(x + self.extend(to_map(paddle.matmul(nodes, pixels(assignment)), x)))
         return self.final(paddle.concat([x * mask + x, features], axis=1)), {}
 
-    def explain_with(self, x: paddle.Tensor, assignment: paddle.Tensor) -> Explanation:
+    def explain_with(self, x: Tensor, assignment: Tensor) -> Explanation:
         nodes = self.gather(x, assignment).transpose([0, 2, 1])
         weights = self.adjacency.conv.weight.squeeze(-1)
         return Explanation(as_assignment(assignment), nodes, weights, (self.num_nodes,), projection=assignment)

@@ -51,7 +51,9 @@ def read_glove(path: str, class_names: Sequence[str]) -> np.ndarray:
     return rows.astype("float32")
 
 
-def check_distinct(rows: np.ndarray, class_names: Sequence[str] | None = None, source="class_embeddings") -> None:
+def check_distinct(
+    rows: np.ndarray, class_names: Sequence[str] | None = None, source: str = "class_embeddings"
+) -> None:
     """Raise :class:`DataError` if two classes share a vector: their nodes could not be told apart."""
     for i in range(len(rows)):
         for j in range(i):

@@ -7,14 +7,16 @@ hidden units, dropout 0.5.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import paddle
 import paddle.nn.functional as F
-from paddle import nn
+from paddle import Tensor, nn
 
 from ..errors import ConfigError
 
 
-def normalize_adjacency(adjacency, normalize: str | None = "sym", add_self: bool = True):
+def normalize_adjacency(adjacency: Tensor, normalize: str | None = "sym", add_self: bool = True) -> Tensor:
     """Message-passing matrix of a graph.
 
     Args:
@@ -62,13 +64,15 @@ class GCNLayer(nn.Layer):
         act: a callable (``F.relu``), or None.
     """
 
-    def __init__(self, in_features: int, out_features: int, *, bias: bool = False, act=None):
+    def __init__(
+        self, in_features: int, out_features: int, *, bias: bool = False, act: Callable[[Tensor], Tensor] | None = None
+    ) -> None:
         super().__init__()
         glorot = paddle.ParamAttr(initializer=nn.initializer.XavierUniform())
         self.linear = nn.Linear(in_features, out_features, weight_attr=glorot, bias_attr=None if bias else False)
         self.act = act
 
-    def forward(self, h, adjacency, normalize: str | None = "sym", add_self: bool = True):
+    def forward(self, h: Tensor, adjacency: Tensor, normalize: str | None = "sym", add_self: bool = True) -> Tensor:
         messages = normalize_adjacency(adjacency, normalize, add_self)
         out = self.linear(paddle.matmul(messages, h))  # (L H) W + b: the bias is not passed between nodes
         return out if self.act is None else self.act(out)
@@ -88,7 +92,7 @@ class LearnedGCN(nn.Layer):
         messages: without them W_n is absent and h = v (the control IdentityGraph).
     """
 
-    def __init__(self, num_state: int, num_nodes: int, *, order: str = "official", messages: bool = True):
+    def __init__(self, num_state: int, num_nodes: int, *, order: str = "official", messages: bool = True) -> None:
         super().__init__()
         if order not in ("official", "paddleseg"):
             raise ValueError(f"order must be 'official' or 'paddleseg', got {order!r}.")
@@ -96,13 +100,13 @@ class LearnedGCN(nn.Layer):
         self.conv1 = nn.Conv1D(num_nodes, num_nodes, 1) if messages else None
         self.conv2 = nn.Conv1D(num_state, num_state, 1, bias_attr=False)
 
-    def forward(self, v):
+    def forward(self, v: Tensor) -> Tensor:
         h = v
         if self.conv1 is not None:
             h = self.conv1(v.transpose([0, 2, 1])).transpose([0, 2, 1]) + v  # convolve along the nodes
         return self.conv2(F.relu(h)) if self.order == "official" else F.relu(self.conv2(h))
 
-    def adjacency(self):
+    def adjacency(self) -> Tensor:
         """``[V, V]``, I + W_n: how much of node j node i takes in."""
         eye = paddle.eye(self.num_nodes)
         return eye if self.conv1 is None else eye + self.conv1.weight[:, :, 0]

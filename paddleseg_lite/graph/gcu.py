@@ -23,7 +23,7 @@ from collections.abc import Sequence
 import numpy as np
 import paddle
 import paddle.nn.functional as F
-from paddle import nn
+from paddle import Tensor, nn
 
 from ..layers import BatchNorm, ConvBNAct
 from ..registry import CONTEXTS
@@ -40,7 +40,7 @@ class GCUGraph(nn.Layer):
 
     def __init__(
         self, channels: int, num_nodes: int, *, adj_norm: str = "softmax", messages: bool = True, steps: int = 1
-    ):
+    ) -> None:
         super().__init__()
         if adj_norm not in ("softmax", "none"):
             raise ValueError(f"adj_norm must be 'softmax' or 'none', got {adj_norm!r}.")
@@ -54,21 +54,21 @@ class GCUGraph(nn.Layer):
         self.norm = BatchNorm(channels, weight_attr=fixed[0], bias_attr=fixed[1])
         self.further = nn.LayerList([GCNLayer(channels, channels) for _ in range(1, check_steps("GCU", steps))])
 
-    def assign(self, x):
+    def assign(self, x: Tensor) -> Tensor:
         """q ``[N, V, L]`` of pixels ``[N, C, L]``; sums to 1 over V."""
         inverse = 1.0 / F.sigmoid(self.raw_sigma) ** 2  # 1 / sigma^2
         distance = paddle.matmul(inverse, x * x) - 2.0 * paddle.matmul(self.anchors * inverse, x)
         distance = distance + (self.anchors**2 * inverse).sum(1).unsqueeze(-1)
         return F.softmax(-0.5 * distance, axis=1)
 
-    def gather(self, x, q):
+    def gather(self, x: Tensor, q: Tensor) -> Tensor:
         """Node features Z ``[N, V, C]``, rows of length 1."""
         mass = q.mean(2).unsqueeze(-1)  # [N, V, 1]; means instead of sums: the same for an image and its tiling
         residual = (mean_product(q, x) - mass * self.anchors) / F.sigmoid(self.raw_sigma)
         z = residual / mass.clip(min=EPS_MASS)
         return z / ((z * z).sum(-1, keepdim=True) + EPS_NORM**2).sqrt()
 
-    def reason(self, z):
+    def reason(self, z: Tensor) -> Tensor:
         """Z~ ``[N, V, C]``."""
         adjacency = paddle.matmul(z, z, transpose_y=True)
         a = F.softmax(adjacency, axis=-1) if self.adj_norm == "softmax" else adjacency
@@ -114,7 +114,7 @@ class GCU(NodeUnit):
         init: str = "random",
         messages: bool = True,
         steps: int = 1,
-    ):
+    ) -> None:
         super().__init__(in_channels)
         if fusion not in ("concat", "residual") or init not in ("random", "kmeans"):
             raise ValueError(f"fusion is 'concat' or 'residual', init 'random' or 'kmeans'; got {fusion!r}, {init!r}.")
@@ -126,16 +126,16 @@ class GCU(NodeUnit):
         joined = in_channels * (len(sizes) + (fusion == "concat"))
         self.starts_as_identity = fusion == "residual"
         if fusion == "concat":
-            self.fuse = ConvBNAct(joined, in_channels, 1)
+            self.fuse: nn.Layer = ConvBNAct(joined, in_channels, 1)
         else:
             self.fuse = nn.Conv2D(joined, in_channels, 1, bias_attr=False)
             self.norm = BatchNorm(in_channels, weight_attr=paddle.ParamAttr(initializer=nn.initializer.Constant(0.0)))
 
-    def assign(self, x):
+    def assign(self, x: Tensor) -> Tensor:
         flat = pixels(x)
         return to_map(paddle.concat([graph.assign(flat) for graph in self.graphs], axis=1), x)
 
-    def reason(self, x, assignment):
+    def reason(self, x: Tensor, assignment: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         flat, parts = pixels(x), pixels(assignment).split(list(self.sizes), axis=1)
         maps = []
         for graph, q in zip(self.graphs, parts):
@@ -145,14 +145,14 @@ class GCU(NodeUnit):
             return self.fuse(paddle.concat([x, *maps], axis=1)), {}
         return x + self.norm(self.fuse(paddle.concat(maps, axis=1))), {}
 
-    def explain_with(self, x, assignment):
+    def explain_with(self, x: Tensor, assignment: Tensor) -> Explanation:
         flat, parts = pixels(x), pixels(assignment).split(list(self.sizes), axis=1)
         nodes = paddle.concat([g.gather(flat, q) for g, q in zip(self.graphs, parts)], axis=1)
         blocks = np.equal.outer(*[np.repeat(np.arange(len(self.sizes)), self.sizes)] * 2)  # graphs do not touch
         adjacency = paddle.matmul(nodes, nodes, transpose_y=True) * paddle.to_tensor(blocks.astype("float32"))
         return Explanation(assignment, nodes, adjacency, self.sizes)
 
-    def init_from_features(self, features, iters: int = 10, seed: int = 0) -> None:
+    def init_from_features(self, features: np.ndarray, iters: int = 10, seed: int = 0) -> None:
         """k-means initialisation from features ``[M, C]`` or ``[N, C, H, W]`` such as this unit receives."""
         array = np.asarray(features, dtype="float32")
         if array.ndim == 4:
@@ -162,6 +162,6 @@ class GCU(NodeUnit):
         for index, graph in enumerate(self.graphs):
             graph.init_from_features(array, iters, seed + index)
 
-    def macs(self, height, width):
+    def macs(self, height: int, width: int) -> int:
         length, c = height * width, self.in_channels
         return sum(4 * v * c * length + (2 * v * v * c if g.messages else 0) for v, g in zip(self.sizes, self.graphs))

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 import paddle
 import paddle.nn.functional as F
-from paddle import nn
+from paddle import Tensor, nn
 
 from ..errors import ConfigError
 from ..layers import BatchNorm
@@ -67,7 +67,7 @@ class GINet(NodeUnit):
         zero_init: bool = True,
         steps: int = 1,
         style: str = "paper",
-    ):
+    ) -> None:
         super().__init__(in_channels)
         if style not in ("paper", "paddleseg") or num_classes < 2:
             raise ConfigError(f"GINet needs style 'paper' or 'paddleseg' and 2 classes; got {style!r}, {num_classes}.")
@@ -100,14 +100,14 @@ class GINet(NodeUnit):
         gamma = paddle.ParamAttr(initializer=nn.initializer.Constant(0.0 if zero_init else 1.0))
         self.norm = BatchNorm(in_channels, weight_attr=gamma)
 
-    def assign(self, x):
+    def assign(self, x: Tensor) -> Tensor:
         return self.conv_theta(x)  # Z, signed
 
-    def gather(self, x, assignment):
+    def gather(self, x: Tensor, assignment: Tensor) -> Tensor:
         """Visual nodes P ``[N, V, D]``."""
         return mean_product(pixels(assignment), pixels(self.conv_phi(x)))
 
-    def class_nodes(self):
+    def class_nodes(self) -> Tensor:
         """Semantic nodes S~ ``[1, K, D]``."""
         s = self.class_embeddings
         for linear, norm in zip(self.word_fc, self.word_norm):
@@ -115,7 +115,7 @@ class GINet(NodeUnit):
             s = F.relu(norm(s)).squeeze([0, -1]).transpose([1, 0])
         return _states(self.semantic_gcn, s.unsqueeze(0))
 
-    def interact(self, p, s):
+    def interact(self, p: Tensor, s: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """``P_o [N, V, D], S_o [N, K, D], G_s2v [N, K, V], G_v2s [N, K, V]`` of reasoned nodes P~, S~."""
         energy = paddle.matmul(self.query(s), self.key(p), transpose_y=True)  # [N, K, V]
         g_s2v, g_v2s = F.softmax(energy, axis=1), F.softmax(energy, axis=2)
@@ -123,7 +123,7 @@ class GINet(NodeUnit):
         s_out = self.beta_v2s * s + paddle.matmul(g_v2s, self.v2s(p))
         return p_out, s_out, g_s2v, g_v2s
 
-    def reason(self, x, assignment):
+    def reason(self, x: Tensor, assignment: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         p = _states(self.visual_gcn, self.gather(x, assignment))
         for gcn in self.further:
             p = _states(gcn, p)
@@ -132,21 +132,23 @@ class GINet(NodeUnit):
         y = x + self.norm(self.conv_extend(spread))
         return y, {} if self.presence is None else {"presence": self.presence(s).squeeze(-1)}
 
-    def explain_with(self, x, assignment):
+    def explain_with(self, x: Tensor, assignment: Tensor) -> Explanation:
         nodes = self.gather(x, assignment)
         adjacency = self.visual_gcn.adjacency()
         return Explanation(as_assignment(assignment), nodes, adjacency, (self.num_nodes,), projection=assignment)
 
-    def macs(self, height, width):
+    def macs(self, height: int, width: int) -> int:
         d, v, k = self.num_state, self.num_nodes, self.beta_v2s.shape[1]
         return 2 * d * v * height * width + k * v * (d // 2) + 2 * k * v * d
 
 
-def _states(gcn: LearnedGCN, nodes):
+def _states(gcn: LearnedGCN, nodes: Tensor) -> Tensor:
     return gcn(nodes.transpose([0, 2, 1])).transpose([0, 2, 1])
 
 
-def _embeddings(given, class_names, num_classes: int) -> np.ndarray:
+def _embeddings(
+    given: str | Sequence[Sequence[float]] | np.ndarray | None, class_names: Sequence[str] | None, num_classes: int
+) -> np.ndarray:
     """``[K, E]`` float32 from what the configuration gives."""
     if given is None:
         return gaussian_embeddings(num_classes)

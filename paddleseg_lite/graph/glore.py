@@ -17,7 +17,7 @@ the second step on.
 from __future__ import annotations
 
 import paddle
-from paddle import nn
+from paddle import Tensor, nn
 
 from ..layers import BatchNorm
 from ..registry import CONTEXTS
@@ -53,7 +53,7 @@ class GloRe(NodeUnit):
         order: str = "official",
         messages: bool = True,
         steps: int = 1,
-    ):
+    ) -> None:
         super().__init__(in_channels)
         self.num_state, self.num_nodes, self.normalize = num_state, num_nodes, normalize
         self.starts_as_identity = zero_init
@@ -66,28 +66,28 @@ class GloRe(NodeUnit):
         gamma = paddle.ParamAttr(initializer=nn.initializer.Constant(0.0 if zero_init else 1.0))
         self.blocker = BatchNorm(in_channels, epsilon=1e-4, weight_attr=gamma)
 
-    def assign(self, x):
+    def assign(self, x: Tensor) -> Tensor:
         return self.conv_proj(x)  # B, signed: a linear map, not a distribution
 
-    def gather(self, x, assignment):
+    def gather(self, x: Tensor, assignment: Tensor) -> Tensor:
         """Node states v ``[N, S, V]``."""
         state, projection = pixels(self.conv_state(x)), pixels(assignment)
         if self.normalize:
             return mean_product(state, projection)
         return paddle.matmul(state, projection, transpose_y=True)
 
-    def reason(self, x, assignment):
+    def reason(self, x: Tensor, assignment: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         nodes = self.gcn(self.gather(x, assignment))  # [N, S, V]
         for gcn in self.further:
             nodes = gcn(nodes)
         spread = to_map(paddle.matmul(nodes, pixels(assignment)), x)  # [N, S, H, W]
         return x + self.blocker(self.conv_extend(spread)), {}
 
-    def explain_with(self, x, assignment):
+    def explain_with(self, x: Tensor, assignment: Tensor) -> Explanation:
         nodes = self.gather(x, assignment).transpose([0, 2, 1])
         return Explanation(
             as_assignment(assignment), nodes, self.gcn.adjacency(), (self.num_nodes,), projection=assignment
         )
 
-    def macs(self, height, width):
+    def macs(self, height: int, width: int) -> int:
         return 2 * self.num_state * self.num_nodes * height * width

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import paddle
@@ -38,8 +39,8 @@ def initialise_contexts(
         return []
     seen: dict[str, list[np.ndarray]] = {name: [] for name in units}
 
-    def collector(name):
-        def hook(layer, inputs):
+    def collector(name: str) -> Callable[[nn.Layer, Any], Any]:
+        def hook(layer: nn.Layer, inputs: Any) -> Any:
             x = inputs[0].detach().astype("float32").numpy()
             seen[name].append(x.transpose(0, 2, 3, 1).reshape(-1, x.shape[1]))
 
@@ -74,7 +75,7 @@ def kmeans_units(model: nn.Layer) -> dict[str, nn.Layer]:
 
 
 @contextmanager
-def _batch_statistics(model: nn.Layer):
+def _batch_statistics(model: nn.Layer) -> Iterator[None]:
     """Eval mode (no dropout), but batch normalisation by batch statistics; everything restored afterwards."""
     modes = [(layer, layer.training) for layer in model.sublayers(include_self=True)]
     put_back = keep_statistics(model)

@@ -13,11 +13,12 @@ over the pixels (u sums to 1):
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import paddle
-from paddle import nn
+from paddle import Tensor, nn
 
 from ..errors import ConfigError
 from .base import ContextUnit, Explanation, NodeUnit
@@ -44,14 +45,18 @@ def find_unit(model: nn.Layer) -> NodeUnit:
     )
 
 
-def explain_model(model: nn.Layer, images) -> Explanation:
+def explain_model(model: nn.Layer, images: Tensor) -> Explanation:
     """Explanation of a model's unit for an image batch ``[N, 3, H, W]``, in eval mode.
 
     Raises:
         ConfigError: the model has no unit with nodes.
     """
     unit, seen = find_unit(model), []
-    hook = unit.register_forward_pre_hook(lambda layer, inputs: seen.append(inputs[0]))
+
+    def note(layer: nn.Layer, inputs: Any) -> Any:  # Paddle's own annotation knows no hook that changes nothing
+        seen.append(inputs[0])
+
+    hook = unit.register_forward_pre_hook(note)
     modes = [(layer, layer.training) for layer in model.sublayers(include_self=True)]
     model.eval()
     try:
@@ -95,12 +100,12 @@ def report(explanation: Explanation, index: int = 0) -> dict[str, Any]:
     return {"graphs": graphs, "warnings": warnings}
 
 
-def image_maps(tensor, index: int) -> np.ndarray:
+def image_maps(tensor: Tensor, index: int) -> np.ndarray:
     """``[V, H, W]`` of one image, float64."""
     return np.asarray(tensor[index].astype("float32").numpy(), dtype="float64")
 
 
-def spans(groups):
+def spans(groups: Sequence[int]) -> Iterator[tuple[int, int]]:
     """(start, size) of each graph."""
     return zip(np.cumsum([0, *groups[:-1]]).tolist(), groups)
 

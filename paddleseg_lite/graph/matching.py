@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Union
 
 import paddle
@@ -22,7 +22,7 @@ def build_matched(match: Match, in_channels: int, num_classes: int | None, **ext
     return CONTEXTS.build({**spec, **extra}, offered={k: v for k, v in offered.items() if v is not None})
 
 
-def matched_widths(target: int, channels: int, cost) -> tuple[int, int]:
+def matched_widths(target: int, channels: int, cost: Callable[[int, int], int]) -> tuple[int, int]:
     """Two hidden widths of C -> h1 -> h2 -> C whose parameters come within 1 % of ``target``.
 
     Of the pairs within 0.2 % (or failing that, 1 %) the most balanced one.

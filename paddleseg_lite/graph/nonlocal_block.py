@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import paddle
 import paddle.nn.functional as F
-from paddle import nn
+from paddle import Tensor, nn
 
 from ..layers import BatchNorm
 from ..registry import CONTEXTS
@@ -34,7 +34,7 @@ class NonLocal(ContextUnit):
 
     def __init__(
         self, *, in_channels: int, inner_channels: int | None = None, pool: bool = False, zero_init: bool = True
-    ):
+    ) -> None:
         super().__init__(in_channels)
         self.starts_as_identity = zero_init
         self.inner = inner = inner_channels or max(in_channels // 2, 1)
@@ -46,16 +46,16 @@ class NonLocal(ContextUnit):
         gamma = paddle.ParamAttr(initializer=nn.initializer.Constant(0.0 if zero_init else 1.0))
         self.norm = BatchNorm(in_channels, weight_attr=gamma)
 
-    def attention(self, x):
+    def attention(self, x: Tensor) -> Tensor:
         """Weights ``[N, L, L']``; row i sums to 1 over the pixels it looks at."""
         source = x if self.pool is None else self.pool(x)
         return F.softmax(paddle.matmul(pixels(self.theta(x)), pixels(self.phi(source)), transpose_x=True), axis=-1)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         source = x if self.pool is None else self.pool(x)
         y = paddle.matmul(pixels(self.g(source)), self.attention(x), transpose_y=True)  # [N, C/2, L]
         return x + self.norm(self.extend(to_map(y, x))), {}
 
-    def macs(self, height, width):
+    def macs(self, height: int, width: int) -> int:
         sources = height * width if self.pool is None else -(-height // 2) * -(-width // 2)
         return 2 * self.inner * height * width * sources

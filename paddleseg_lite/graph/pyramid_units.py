@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from paddle import Tensor
+
 from .. import layers
 from ..registry import CONTEXTS
 from .base import ContextUnit
@@ -30,16 +32,16 @@ class PPMUnit(ContextUnit):
         bins: Sequence[int] = (1, 2, 3, 6),
         branch_channels: int | None = None,
         kernel_size: int = 1,
-    ):
+    ) -> None:
         super().__init__(in_channels)
         branch_channels = branch_channels or max(in_channels // len(bins), 1)
         self.pyramid = layers.PyramidPooling(in_channels, bins=tuple(bins), branch_channels=branch_channels)
         self.project = layers.conv_bn_relu(self.pyramid.out_channels, in_channels, kernel_size)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         return self.project(self.pyramid(x)), {}
 
-    def macs(self, height, width):
+    def macs(self, height: int, width: int) -> int:
         # Pooling is two products with bin matrices per branch, bin 1 apart.
         return sum(self.in_channels * b * width * (height + b) for b in self.pyramid.bins if b > 1)
 
@@ -62,7 +64,7 @@ class ASPPUnit(ContextUnit):
         image_pool: bool = True,
         image_pool_norm: bool = True,
         separable: bool = False,
-    ):
+    ) -> None:
         super().__init__(in_channels)
         self.aspp = layers.ASPP(
             in_channels,
@@ -73,5 +75,5 @@ class ASPPUnit(ContextUnit):
             separable=separable,
         )
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         return self.aspp(x), {}

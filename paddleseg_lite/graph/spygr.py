@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import paddle
 import paddle.nn.functional as F
-from paddle import nn
+from paddle import Tensor, nn
 
 from ..errors import ConfigError
 from ..layers import resize
@@ -37,7 +37,7 @@ class LaplacianStep(nn.Layer):
         self.rho = nn.Conv2D(channels, rank, 1)
         self.theta = nn.Conv2D(channels, channels, 1, bias_attr=False)
 
-    def forward(self, x: paddle.Tensor) -> paddle.Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         features = pixels(F.relu(self.phi(x)))  # [N, M, L]
         weight = F.sigmoid(self.rho(x.mean([2, 3], keepdim=True))).squeeze(-1)  # [N, M, 1]
         mass = weight * features.sum(-1, keepdim=True)  # diag(rho) phi^T 1
@@ -69,9 +69,9 @@ class SpyGR(ContextUnit):
         self.steps = nn.LayerList([LaplacianStep(in_channels, rank) for _ in range(levels)])
         self.pool = nn.MaxPool2D(2, 2, ceil_mode=True)
 
-    def forward(self, x: paddle.Tensor):
+    def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         maps = [x]
-        for _ in self.steps[1:]:
+        for _ in range(len(self.steps) - 1):
             maps.append(self.pool(maps[-1]))
         results = [step(level) for step, level in zip(self.steps, maps)]
         y = results.pop()

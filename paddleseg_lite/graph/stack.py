@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import paddle
-from paddle import nn
+from paddle import Tensor, nn
 
 from ..errors import ConfigError
 from ..registry import CONTEXTS
@@ -37,7 +37,7 @@ class Stack(ContextUnit):
             raise ConfigError(f"Stack: {type(self.units[0]).__name__} changes the channels and cannot be repeated.")
         self.starts_as_identity = self.units[0].starts_as_identity
 
-    def forward(self, x: paddle.Tensor):
+    def forward(self, x: paddle.Tensor) -> Tensor:
         extras: dict = {}
         for unit in self.units:
             x, extras = unit(x)

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from paddle import nn
+from collections.abc import Callable
+from typing import Any
+
+from paddle import Tensor, nn
 
 from .norm import BatchNorm
 
-ACTIVATIONS = {"relu": nn.ReLU, "relu6": nn.ReLU6, "prelu": lambda: nn.PReLU(1), None: nn.Identity}
+ACTIVATIONS: dict[str | None, Callable[[], nn.Layer]] = {
+    "relu": nn.ReLU,
+    "relu6": nn.ReLU6,
+    "prelu": lambda: nn.PReLU(1),
+    None: nn.Identity,
+}
 
 
 class ConvBNAct(nn.Layer):
@@ -25,22 +33,22 @@ class ConvBNAct(nn.Layer):
 
     def __init__(
         self,
-        in_channels,
-        out_channels,
-        kernel_size=3,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | tuple[int, int] = 3,
         *,
-        stride=1,
-        dilation=1,
-        groups=1,
-        padding=None,
-        bias=False,
-        act="relu",
-        epsilon=1e-5,
-        momentum=0.9,
-    ):
+        stride: int = 1,
+        dilation: int = 1,
+        groups: int = 1,
+        padding: int | list[int] | None = None,
+        bias: bool = False,
+        act: str | None = "relu",
+        epsilon: float = 1e-5,
+        momentum: float = 0.9,
+    ) -> None:
         super().__init__()
         if padding is None:
-            sides = kernel_size if isinstance(kernel_size, (tuple, list)) else (kernel_size, kernel_size)
+            sides = (kernel_size, kernel_size) if isinstance(kernel_size, int) else kernel_size
             padding = [dilation * (k - 1) // 2 for k in sides]
         self.conv = nn.Conv2D(
             in_channels,
@@ -55,15 +63,15 @@ class ConvBNAct(nn.Layer):
         self.bn = BatchNorm(out_channels, epsilon=epsilon, momentum=momentum)
         self.act = ACTIVATIONS[act]()
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return self.act(self.bn(self.conv(x)))
 
 
-def conv_bn_relu(in_channels, out_channels, kernel_size=3, **kwargs) -> ConvBNAct:
+def conv_bn_relu(in_channels: int, out_channels: int, kernel_size: int = 3, **kwargs: Any) -> ConvBNAct:
     """:class:`ConvBNAct` with ReLU."""
     return ConvBNAct(in_channels, out_channels, kernel_size, **kwargs)
 
 
-def conv_bn(in_channels, out_channels, kernel_size=3, **kwargs) -> ConvBNAct:
+def conv_bn(in_channels: int, out_channels: int, kernel_size: int = 3, **kwargs: Any) -> ConvBNAct:
     """:class:`ConvBNAct` without activation."""
     return ConvBNAct(in_channels, out_channels, kernel_size, act=None, **kwargs)

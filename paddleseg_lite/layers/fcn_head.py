@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from paddle import nn
+from paddle import Tensor, nn
 
 from .conv import ConvBNAct
 
@@ -23,24 +23,24 @@ class FCNHead(nn.Layer):
 
     def __init__(
         self,
-        in_channels,
-        num_classes,
+        in_channels: int,
+        num_classes: int,
         *,
-        width=None,
-        kernel_size=3,
-        bias=False,
-        dropout=0.1,
-        channelwise=False,
-        epsilon=1e-5,
-        momentum=0.9,
-    ):
+        width: int | None = None,
+        kernel_size: int = 3,
+        bias: bool = False,
+        dropout: float = 0.1,
+        channelwise: bool = False,
+        epsilon: float = 1e-5,
+        momentum: float = 0.9,
+    ) -> None:
         super().__init__()
         width = width or max(1, in_channels // 4)
         self.conv = ConvBNAct(in_channels, width, kernel_size, bias=bias, epsilon=epsilon, momentum=momentum)
         self.dropout = make_dropout(dropout, channelwise)
         self.classifier = nn.Conv2D(width, num_classes, 1)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return self.classifier(self.dropout(self.conv(x)))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import paddle
-from paddle import nn
+from paddle import Tensor, nn
 
 from .conv import ConvBNAct
 from .separable import SeparableConv
@@ -25,7 +25,7 @@ class JPU(nn.Layer):
         align_corners: of the resizing (True in the original code and in PaddleSeg).
     """
 
-    def __init__(self, in_channels: Sequence[int], *, width=512, align_corners=True):
+    def __init__(self, in_channels: Sequence[int], *, width: int = 512, align_corners: bool = True) -> None:
         super().__init__()
         self.align_corners = align_corners
         self.projections = nn.LayerList([ConvBNAct(c, width, 3) for c in in_channels])
@@ -33,7 +33,7 @@ class JPU(nn.Layer):
         self.dilated = nn.LayerList([SeparableConv(joined, width, dilation=d) for d in (1, 2, 4, 8)])
         self.out_channels = 4 * width
 
-    def forward(self, features):
+    def forward(self, features: Sequence[Tensor]) -> Tensor:
         maps = [project(x) for project, x in zip(self.projections, features)]
         size = maps[0].shape[2:]
         maps = [resize(x, size, align_corners=self.align_corners) for x in reversed(maps)]  # deepest first

@@ -8,9 +8,10 @@ when it sees a single value per channel (batch size 1 after global pooling).
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import paddle
-from paddle import nn
+from paddle import Tensor, nn
 
 from ..errors import ConfigError
 
@@ -27,10 +28,10 @@ class BatchNorm(nn.BatchNorm2D):
 
     structured_name: str = ""  # set by Segmentor once the whole model is built
 
-    def __init__(self, num_features: int, *, momentum: float = 0.9, epsilon: float = 1e-5, **kwargs):
+    def __init__(self, num_features: int, *, momentum: float = 0.9, epsilon: float = 1e-5, **kwargs: Any) -> None:
         super().__init__(num_features, momentum=momentum, epsilon=epsilon, **kwargs)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         if self.training and not self._use_global_stats and paddle.in_dynamic_mode():
             n, _, h, w = x.shape
             if n * h * w == 1:
@@ -54,7 +55,7 @@ def keep_statistics(layer: nn.Layer) -> Callable[[], None]:
     """Note the :func:`running_statistics`; the function returned puts them back."""
     kept = [(value, value.clone()) for value in running_statistics(layer)]
 
-    def put_back():
+    def put_back() -> None:
         for value, before in kept:
             value.set_value(before)
 

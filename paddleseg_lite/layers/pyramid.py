@@ -7,11 +7,12 @@ pixels), and converters to other engines reproduce it to the last digit.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Sequence
+from functools import lru_cache, partial
 
 import numpy as np
 import paddle
-from paddle import nn
+from paddle import Tensor, nn
 
 from ..errors import ConfigError
 from .conv import ConvBNAct
@@ -31,7 +32,7 @@ def _bin_matrix(length: int, bins: int) -> np.ndarray:
     return matrix
 
 
-def adaptive_avg_pool(x, bins: int):
+def adaptive_avg_pool(x: Tensor, bins: int) -> Tensor:
     """Average ``[N, C, H, W]`` into ``[N, C, bins, bins]``; equals ``F.adaptive_avg_pool2d``."""
     if bins == 1:
         return x.mean([2, 3], keepdim=True)
@@ -39,7 +40,7 @@ def adaptive_avg_pool(x, bins: int):
     return paddle.matmul(paddle.matmul(rows, x), columns, transpose_y=True)
 
 
-def _bins_along(x, axis: int, bins: int):
+def _bins_along(x: Tensor, axis: int, bins: int) -> Tensor:
     length = x.shape[axis]
     if isinstance(length, int) and length > 0:
         return paddle.to_tensor(_bin_matrix(length, bins), dtype=x.dtype)
@@ -75,44 +76,46 @@ class PyramidPooling(nn.Layer):
 
     def __init__(
         self,
-        in_channels,
+        in_channels: int,
         *,
-        branch_channels=None,
-        bins=(1, 2, 3, 6),
-        order="input_first",
-        norm_act=True,
-        conv_bias=False,
-        pool_type="avg",
-        se=False,
-        align_corners=False,
-        half_pixel=True,
-        epsilon=1e-5,
-        momentum=0.9,
-    ):
+        branch_channels: int | None = None,
+        bins: Sequence[int] = (1, 2, 3, 6),
+        order: str = "input_first",
+        norm_act: bool = True,
+        conv_bias: bool = False,
+        pool_type: str = "avg",
+        se: bool = False,
+        align_corners: bool = False,
+        half_pixel: bool = True,
+        epsilon: float = 1e-5,
+        momentum: float = 0.9,
+    ) -> None:
         super().__init__()
         if order not in ("input_first", "reversed", "input_last"):
             raise ConfigError(f"pyramid order '{order}' is unknown; one of input_first, reversed, input_last.")
         if pool_type not in ("avg", "max"):
             raise ConfigError(f"pool_type '{pool_type}' is unknown; 'avg' or 'max'.")
         branch_channels = branch_channels or in_channels // len(bins)
-        if norm_act:
-            norm = {"epsilon": epsilon, "momentum": momentum}
-            make = lambda: ConvBNAct(in_channels, branch_channels, 1, bias=conv_bias, **norm)  # noqa: E731
-        else:
-            make = lambda: nn.Conv2D(in_channels, branch_channels, 1, bias_attr=None if conv_bias else False)  # noqa: E731
-        self.branches = nn.LayerList([make() for _ in bins])
+        self.branches = nn.LayerList(
+            [
+                ConvBNAct(in_channels, branch_channels, 1, bias=conv_bias, epsilon=epsilon, momentum=momentum)
+                if norm_act
+                else nn.Conv2D(in_channels, branch_channels, 1, bias_attr=None if conv_bias else False)
+                for _ in bins
+            ]
+        )
         self.gates = nn.LayerList([SqueezeExcite(branch_channels) if se else nn.Identity() for _ in bins])
         self.bins, self.order = tuple(bins), order
         self.align_corners, self.half_pixel = align_corners, half_pixel
-        self.pool = {"avg": adaptive_avg_pool, "max": nn.functional.adaptive_max_pool2d}[pool_type]
+        self.pool = adaptive_avg_pool if pool_type == "avg" else nn.functional.adaptive_max_pool2d
         self.out_channels = in_channels + len(bins) * branch_channels
 
-    def forward(self, x):
-        size, maps = x.shape[2:], []
-        sampling = {"align_corners": self.align_corners, "half_pixel": self.half_pixel}
+    def forward(self, x: Tensor) -> Tensor:
+        maps = []
+        up = partial(resize, size=x.shape[2:], align_corners=self.align_corners, half_pixel=self.half_pixel)
         for bins, branch, gate in zip(self.bins, self.branches, self.gates):
             pooled = self.pool(x, bins)  # [N, C, bins, bins]
-            maps.append(resize(gate(branch(pooled)), size, **sampling))
+            maps.append(up(gate(branch(pooled))))
         if self.order == "input_last":
             return paddle.concat([*maps, x], axis=1)
         return paddle.concat([x, *(maps if self.order == "input_first" else maps[::-1])], axis=1)
@@ -140,31 +143,29 @@ class ASPP(nn.Layer):
 
     def __init__(
         self,
-        in_channels,
+        in_channels: int,
         *,
-        rates=(6, 12, 18),
-        out_channels=256,
-        image_pool=True,
-        image_pool_norm=True,
-        separable=False,
-        depthwise_act=None,
-        conv_bias=False,
-        image_pool_bias=False,
-        dropout=0.0,
-        align_corners=False,
-    ):
+        rates: Sequence[int] = (6, 12, 18),
+        out_channels: int = 256,
+        image_pool: bool = True,
+        image_pool_norm: bool = True,
+        separable: bool = False,
+        depthwise_act: str | None = None,
+        conv_bias: bool = False,
+        image_pool_bias: bool = False,
+        dropout: float = 0.0,
+        align_corners: bool = False,
+    ) -> None:
         super().__init__()
         self.align_corners = align_corners
-        branches = [ConvBNAct(in_channels, out_channels, 1, bias=conv_bias)]
-        for rate in rates:
-            if separable:
-                branch = SeparableConv(
-                    in_channels, out_channels, dilation=rate, depthwise_act=depthwise_act, bias=conv_bias
-                )
-            else:
-                branch = ConvBNAct(in_channels, out_channels, 3, dilation=rate, bias=conv_bias)
-            branches.append(branch)
-        self.branches = nn.LayerList(branches)
+
+        def dilated(rate: int) -> nn.Layer:
+            if not separable:
+                return ConvBNAct(in_channels, out_channels, 3, dilation=rate, bias=conv_bias)
+            return SeparableConv(in_channels, out_channels, dilation=rate, depthwise_act=depthwise_act, bias=conv_bias)
+
+        pointwise = ConvBNAct(in_channels, out_channels, 1, bias=conv_bias)
+        self.branches = nn.LayerList([pointwise, *map(dilated, rates)])
         self.image_pool = None
         if image_pool:
             self.image_pool = (
@@ -172,13 +173,13 @@ class ASPP(nn.Layer):
                 if image_pool_norm
                 else nn.Sequential(nn.Conv2D(in_channels, out_channels, 1), nn.ReLU())
             )
-        count = len(branches) + int(image_pool)
+        count = len(self.branches) + int(image_pool)
         self.project = ConvBNAct(count * out_channels, out_channels, 1, bias=conv_bias)
         self.dropout = make_dropout(dropout)
         self.sees_whole_map = image_pool
         self.out_channels = out_channels
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         maps = [branch(x) for branch in self.branches]
         if self.image_pool is not None:
             pooled = self.image_pool(adaptive_avg_pool(x, 1))  # [N, out, 1, 1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from paddle import nn
+from paddle import Tensor, nn
 
 from .conv import ConvBNAct
 
@@ -22,21 +22,20 @@ class SeparableConv(nn.Layer):
 
     def __init__(
         self,
-        in_channels,
-        out_channels,
-        kernel_size=3,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int = 3,
         *,
-        stride=1,
-        dilation=1,
-        padding=None,
-        depthwise_act=None,
-        act="relu",
-        bias=False,
-        epsilon=1e-5,
-        momentum=0.9,
-    ):
+        stride: int = 1,
+        dilation: int = 1,
+        padding: int | list[int] | None = None,
+        depthwise_act: str | None = None,
+        act: str | None = "relu",
+        bias: bool = False,
+        epsilon: float = 1e-5,
+        momentum: float = 0.9,
+    ) -> None:
         super().__init__()
-        norm = {"epsilon": epsilon, "momentum": momentum}
         self.depthwise = ConvBNAct(
             in_channels,
             in_channels,
@@ -47,9 +46,10 @@ class SeparableConv(nn.Layer):
             groups=in_channels,
             act=depthwise_act,
             bias=bias,
-            **norm,
+            epsilon=epsilon,
+            momentum=momentum,
         )
-        self.pointwise = ConvBNAct(in_channels, out_channels, 1, act=act, bias=bias, **norm)
+        self.pointwise = ConvBNAct(in_channels, out_channels, 1, act=act, bias=bias, epsilon=epsilon, momentum=momentum)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return self.pointwise(self.depthwise(x))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import paddle.nn.functional as F
-from paddle import nn
+from paddle import Tensor, nn
 
 
 class SqueezeExcite(nn.Layer):
@@ -11,11 +11,11 @@ class SqueezeExcite(nn.Layer):
 
     sees_whole_map = True
 
-    def __init__(self, channels, *, reduction=16):
+    def __init__(self, channels: int, *, reduction: int = 16) -> None:
         super().__init__()
         width = max(8, channels // reduction)  # fewer hidden units than that die together
         self.squeeze = nn.Conv2D(channels, width, 1)
         self.excite = nn.Conv2D(width, channels, 1)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return x * F.sigmoid(self.excite(F.relu(self.squeeze(x.mean([2, 3], keepdim=True)))))

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Literal
+
 import numpy as np
 import paddle
 import paddle.nn.functional as F
+from paddle import Tensor
 
 
-def resize(x, size, *, align_corners: bool = False, half_pixel: bool = True, mode: str = "bilinear"):
+def resize(
+    x: Tensor,
+    size: Sequence[int],
+    *,
+    align_corners: bool = False,
+    half_pixel: bool = True,
+    mode: Literal["bilinear", "nearest"] = "bilinear",
+) -> Tensor:
     """Resize ``[N, C, H, W]`` to ``size = (h, w)``; the input itself when it already has that size.
 
     Where target pixel i of n samples a side of L pixels, bilinear:
@@ -23,7 +34,7 @@ def resize(x, size, *, align_corners: bool = False, half_pixel: bool = True, mod
     return F.interpolate(x, size=size, mode=mode, align_corners=align_corners, align_mode=0 if half_pixel else 1)
 
 
-def fit_to(x, reference):
+def fit_to(x: Tensor, reference: Tensor) -> Tensor:
     """Pad with zeros or crop ``x`` symmetrically so that its H, W equal those of ``reference``."""
     height, width = reference.shape[2:]
     dy, dx = height - x.shape[2], width - x.shape[3]
@@ -52,7 +63,7 @@ def bilinear_kernel(channels_in: int, channels_out: int, size: int) -> np.ndarra
     return kernel
 
 
-def max_unpool_2x2(x, indices, output_size):
+def max_unpool_2x2(x: Tensor, indices: Tensor, output_size: Sequence[int]) -> Tensor:
     """Put each value of ``x [N, C, h, w]`` back where 2 x 2 / 2 max-pooling took it from; zeros elsewhere.
 
     Args:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import paddle
-from paddle import nn
+from paddle import Tensor, nn
 
 
 class Loss(nn.Layer):
@@ -22,15 +22,19 @@ class Loss(nn.Layer):
     """
 
     takes_pixel_weight = False  #: forward has a third argument ``pixel_weight [N, H, W]``
+    weight: Tensor | None
     output_ndim = 4  #: 4: maps ``[N, K, H, W]``; 2: scores per image ``[N, K]``
 
-    def __init__(self, *, ignore_index: int = 255, weight: Sequence[float] | None = None):
+    def __init__(self, *, ignore_index: int = 255, weight: Sequence[float] | None = None) -> None:
         super().__init__()
         self.ignore_index = ignore_index
-        table = None if weight is None else paddle.to_tensor([float(w) for w in weight], dtype="float32")
-        self.register_buffer("weight", table, persistable=False)
+        if weight is None:
+            self.weight = None
+        else:
+            table = paddle.to_tensor([float(w) for w in weight], dtype="float32")
+            self.register_buffer("weight", table, persistable=False)
 
-    def class_weight_of(self, safe_label, num_classes: int):
+    def class_weight_of(self, safe_label: Tensor, num_classes: int) -> Tensor | None:
         """Weight of each pixel's class, or none."""
         if self.weight is None:
             return None
@@ -42,7 +46,7 @@ class Loss(nn.Layer):
         return paddle.gather(self.weight, safe_label)
 
 
-def check_shapes(logits, label) -> None:
+def check_shapes(logits: Tensor, label: Tensor) -> None:
     """Raise ValueError unless logits are ``[N, K, H, W]`` and labels ``[N, H, W]`` of the same N, H, W."""
     z, y = list(logits.shape), list(label.shape)
     if len(z) != 4 or len(y) != 3 or z[:1] + z[2:] != y:
@@ -51,24 +55,24 @@ def check_shapes(logits, label) -> None:
         )
 
 
-def to_rows(logits):
+def to_rows(logits: Tensor) -> Tensor:
     """``[N, K, H, W] -> [N*H*W, K]`` in fp32."""
     return logits.transpose([0, 2, 3, 1]).reshape([-1, logits.shape[1]]).astype("float32")
 
 
-def split_valid(label, ignore_index: int):
+def split_valid(label: Tensor, ignore_index: int) -> tuple[Tensor, Tensor]:
     """``(valid float32 [M], label int64 [M] with 0 where ignored)``."""
     label = label.reshape([-1]).astype("int64")
     valid = label != ignore_index
     return valid.astype("float32"), paddle.where(valid, label, paddle.zeros_like(label))
 
 
-def safe_ratio(total, count):
+def safe_ratio(total: Tensor, count: Tensor) -> Tensor:
     """``total / count``, and 0 (with zero gradient) where count is 0."""
     return total / (count + (count == 0).astype(count.dtype))
 
 
-def masked_probabilities(logits, label, ignore_index: int):
+def masked_probabilities(logits: Tensor, label: Tensor, ignore_index: int) -> tuple[Tensor, Tensor, Tensor]:
     """Softmax and one-hot rows, both 0 on ignored pixels, and the valid mask.
 
     Returns:

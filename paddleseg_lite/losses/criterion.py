@@ -10,9 +10,11 @@ miscounted. An entry holds the loss's own arguments and
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from paddle import Tensor
 
 from ..errors import ConfigError
 from ..registry import LOSSES
@@ -75,16 +77,18 @@ def build_criterion(
                     f"but there are {num_classes}."
                 )
         entries[name] = Entry(loss, float(coef), fit)
+    if all(entry.loss is None for entry in entries.values()):
+        raise ConfigError(f"every loss has coef 0 ({_names(entries)}), so there is nothing to train for.")
     return Criterion(entries)
 
 
 class Criterion:
     """The weighted sum of the losses of all outputs."""
 
-    def __init__(self, entries: Mapping[str, Entry]):
+    def __init__(self, entries: Mapping[str, Entry]) -> None:
         self.entries = dict(entries)
 
-    def __call__(self, outputs: Mapping[str, Any], batch: Mapping[str, Any]):
+    def __call__(self, outputs: Mapping[str, Any], batch: Mapping[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss of a batch.
 
         Args:
@@ -99,14 +103,15 @@ class Criterion:
             ValueError: shapes do not match.
         """
         self.check_outputs(outputs)
-        total, parts = 0.0, {}
-        for name, entry in self.entries.items():
-            if entry.loss is not None:
-                part = parts[name] = output_loss(name, entry, outputs[name], batch)
-                total = total + entry.coef * part
-        return total, parts
+        parts = {
+            name: output_loss(name, entry.loss, outputs[name], batch, entry.label_fit)
+            for name, entry in self.entries.items()
+            if entry.loss is not None
+        }
+        first, *others = (self.entries[name].coef * part for name, part in parts.items())
+        return sum(others, start=first), parts
 
-    def main(self, logits, label):
+    def main(self, logits: Tensor, label: Tensor) -> Tensor:
         """Loss of the main output alone, as validation reports it.
 
         Args:
@@ -116,7 +121,7 @@ class Criterion:
         entry = self.entries.get("out")
         if entry is None or entry.loss is None:
             raise ConfigError(f"there is no loss for 'out'; losses: {_names(self.entries)}.")
-        return output_loss("out", entry, logits, {"label": label})
+        return output_loss("out", entry.loss, logits, {"label": label}, entry.label_fit)
 
     def check_outputs(self, outputs: Mapping[str, Any]) -> None:
         """Raise ConfigError where an output has no loss or a loss has no output."""
@@ -133,9 +138,9 @@ class Criterion:
             )
 
 
-def output_loss(name: str, entry: Entry, logits, batch: Mapping[str, Any]):
+def output_loss(name: str, loss: Loss, logits: Tensor, batch: Mapping[str, Any], label_fit: str) -> Tensor:
     """Loss of one output before its factor."""
-    loss, label = entry.loss, batch["label"]
+    label = batch["label"]
     weight = batch.get("weight") if loss.takes_pixel_weight else None
     if logits.ndim != loss.output_ndim or label.ndim != 3:
         wanted = "[N, K, H, W]" if loss.output_ndim == 4 else "[N, K]"
@@ -144,11 +149,11 @@ def output_loss(name: str, entry: Entry, logits, batch: Mapping[str, Any]):
             f"got {list(logits.shape)} and {list(label.shape)}."
         )
     if loss.output_ndim == 4:
-        fit = fit_labels if entry.label_fit == "resize" else crop_labels
+        fit = fit_labels if label_fit == "resize" else crop_labels
         label = fit(label, logits.shape[2:])
         weight = None if weight is None else fit(weight, logits.shape[2:])
     return loss(logits, label, weight) if weight is not None else loss(logits, label)
 
 
-def _names(mapping) -> str:
+def _names(mapping: Iterable[str]) -> str:
     return ", ".join(mapping) or "none"

@@ -6,13 +6,16 @@ from collections.abc import Sequence
 
 import paddle
 import paddle.nn.functional as F
+from paddle import Tensor
 
 from ..errors import ConfigError
 from ..registry import LOSSES
 from .base import Loss, check_shapes, safe_ratio, split_valid, to_rows
 
 
-def pixel_cross_entropy(logits, label, ignore_index: int = 255, label_smoothing: float = 0.0):
+def pixel_cross_entropy(
+    logits: Tensor, label: Tensor, ignore_index: int = 255, label_smoothing: float = 0.0
+) -> tuple[Tensor, Tensor, Tensor]:
     """``-log p_y`` of every pixel, 0 where ignored.
 
     Paddle's kernel bounds a log-probability at -64; the gradient ``p - g`` is exact beyond.
@@ -30,7 +33,7 @@ def pixel_cross_entropy(logits, label, ignore_index: int = 255, label_smoothing:
     return loss * valid, valid, safe
 
 
-def combine_weights(valid, *factors):
+def combine_weights(valid: Tensor, *factors: Tensor | None) -> Tensor:
     """Product of the valid mask and the factors that are not none."""
     for factor in factors:
         if factor is not None:
@@ -38,7 +41,7 @@ def combine_weights(valid, *factors):
     return valid
 
 
-def hardest_mean(loss, weight, share: float):
+def hardest_mean(loss: Tensor, weight: Tensor, share: float) -> Tensor:
     """Weighted mean of the given share of pixels with the largest weighted loss.
 
     The share counts all pixels of the batch, so the number is known beforehand.
@@ -73,7 +76,7 @@ class CrossEntropyLoss(Loss):
         reduction: str = "mean",
         label_smoothing: float = 0.0,
         top_k_percent_pixels: float = 1.0,
-    ):
+    ) -> None:
         super().__init__(ignore_index=ignore_index, weight=weight)
         if reduction not in ("mean", "sum"):
             raise ConfigError(f"CrossEntropyLoss reduction is 'mean' or 'sum', got {reduction!r}.")
@@ -84,7 +87,7 @@ class CrossEntropyLoss(Loss):
         self.avg_non_ignore, self.reduction = avg_non_ignore, reduction
         self.label_smoothing, self.share = label_smoothing, top_k_percent_pixels
 
-    def forward(self, logits, label, pixel_weight=None):
+    def forward(self, logits: Tensor, label: Tensor, pixel_weight: Tensor | None = None) -> Tensor:
         loss, valid, safe = pixel_cross_entropy(logits, label, self.ignore_index, self.label_smoothing)
         weight = combine_weights(valid, self.class_weight_of(safe, logits.shape[1]), pixel_weight)
         if self.share < 1.0:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from paddle import Tensor
+
 from ..errors import ConfigError
 from ..registry import LOSSES
 from .base import Loss, masked_probabilities, safe_ratio
@@ -34,13 +36,13 @@ class DiceLoss(Loss):
         reduction: str = "class",
         ignore_index: int = 255,
         weight: Sequence[float] | None = None,
-    ):
+    ) -> None:
         super().__init__(ignore_index=ignore_index, weight=weight)
         if reduction not in ("class", "flat"):
             raise ConfigError(f"DiceLoss reduction '{reduction}' is unknown; 'class' or 'flat'.")
         self.smooth, self.reduction = smooth, reduction
 
-    def forward(self, logits, label):
+    def forward(self, logits: Tensor, label: Tensor) -> Tensor:
         p, g, _ = masked_probabilities(logits, label, self.ignore_index)
         shared, total = (p * g).sum(0), p.sum(0) + g.sum(0)  # [K]
         if self.reduction == "flat":
@@ -62,11 +64,11 @@ class BCEDiceLoss(Loss):
     flattens pixels and classes into one ratio.
     """
 
-    def __init__(self, *, dice_weight: float = 3.0, smooth: float = 1.0, ignore_index: int = 255):
+    def __init__(self, *, dice_weight: float = 3.0, smooth: float = 1.0, ignore_index: int = 255) -> None:
         super().__init__(ignore_index=ignore_index)
         self.dice_weight, self.smooth = dice_weight, smooth
 
-    def forward(self, logits, label):
+    def forward(self, logits: Tensor, label: Tensor) -> Tensor:
         p, g, valid = masked_probabilities(logits, label, self.ignore_index)
         clipped = p.clip(1e-7, 1.0 - 1e-7)
         bce = -(g * clipped.log() + (1.0 - g) * (1.0 - clipped).log()) * valid

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from paddle import Tensor
+
 from ..errors import ConfigError
 from ..registry import LOSSES
 from .base import Loss, safe_ratio
@@ -26,14 +28,14 @@ class FocalLoss(Loss):
 
     takes_pixel_weight = True
 
-    def __init__(self, *, gamma: float = 2.0, alpha: float | Sequence[float] = 1.0, ignore_index: int = 255):
-        per_class = None if isinstance(alpha, (int, float)) else alpha
+    def __init__(self, *, gamma: float = 2.0, alpha: float | Sequence[float] = 1.0, ignore_index: int = 255) -> None:
+        factor, per_class = (float(alpha), None) if isinstance(alpha, (int, float)) else (1.0, alpha)
         super().__init__(ignore_index=ignore_index, weight=per_class)
         if gamma < 0:
             raise ConfigError(f"FocalLoss gamma is not negative, got {gamma}.")
-        self.gamma, self.alpha = gamma, 1.0 if per_class is not None else float(alpha)
+        self.gamma, self.alpha = gamma, factor
 
-    def forward(self, logits, label, pixel_weight=None):
+    def forward(self, logits: Tensor, label: Tensor, pixel_weight: Tensor | None = None) -> Tensor:
         loss, valid, safe = pixel_cross_entropy(logits, label, self.ignore_index)
         if self.gamma:
             # 1 - p is kept off 0, where a power below 1 has no finite slope

@@ -8,6 +8,7 @@ where ``J_i`` is the Jaccard loss when exactly the first i pixels are wrong.
 from __future__ import annotations
 
 import paddle
+from paddle import Tensor
 
 from ..errors import ConfigError
 from ..registry import LOSSES
@@ -23,20 +24,20 @@ class LovaszSoftmaxLoss(Loss):
         per_image: one loss per image, averaged; otherwise over the batch at once.
     """
 
-    def __init__(self, *, classes: str = "present", per_image: bool = False, ignore_index: int = 255):
+    def __init__(self, *, classes: str = "present", per_image: bool = False, ignore_index: int = 255) -> None:
         super().__init__(ignore_index=ignore_index)
         if classes not in ("present", "all"):
             raise ConfigError(f"LovaszSoftmaxLoss classes is 'present' or 'all', got {classes!r}.")
         self.classes, self.per_image = classes, per_image
 
-    def forward(self, logits, label):
+    def forward(self, logits: Tensor, label: Tensor) -> Tensor:
         check_shapes(logits, label)
         if not self.per_image:
             return self.flat(logits, label)
         images = [self.flat(logits[i : i + 1], label[i : i + 1]) for i in range(logits.shape[0])]
         return paddle.stack(images).mean()
 
-    def flat(self, logits, label):
+    def flat(self, logits: Tensor, label: Tensor) -> Tensor:
         """Loss of all pixels as one set."""
         p, g, _ = masked_probabilities(logits, label, self.ignore_index)
         p, g = p.t(), g.t()  # [K, M]
@@ -51,7 +52,7 @@ class LovaszSoftmaxLoss(Loss):
         return safe_ratio((loss * present).sum(), present.sum())
 
 
-def jaccard_slopes(truth):
+def jaccard_slopes(truth: Tensor) -> Tensor:
     """``J_i - J_{i-1}`` along the last axis for 0/1 truths in the order of their errors.
 
     They are not negative, and add up to 1.

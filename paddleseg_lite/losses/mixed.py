@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from paddle import nn
+from paddle import Tensor, nn
 
 from ..errors import ConfigError
 from ..registry import LOSSES
@@ -32,12 +32,14 @@ class MixedLoss(Loss):
         num_classes: int | None = None,
         ignore_index: int = 255,
         weight: Sequence[float] | None = None,
-    ):
+    ) -> None:
         super().__init__(ignore_index=ignore_index)
-        coef = [1.0] * len(losses) if coef is None else [float(c) for c in coef]
-        if len(losses) != len(coef) or not losses:
-            raise ConfigError(f"MixedLoss has {len(losses)} losses and {len(coef)} coef; give one coef for each loss.")
-        offered = {"ignore_index": ignore_index}
+        factors = [1.0] * len(losses) if coef is None else [float(c) for c in coef]
+        if len(losses) != len(factors) or not losses:
+            raise ConfigError(
+                f"MixedLoss has {len(losses)} losses and {len(factors)} coef; give one coef for each loss."
+            )
+        offered: dict[str, Any] = {"ignore_index": ignore_index}
         if num_classes is not None:
             offered["num_classes"] = num_classes
         if weight is not None:
@@ -45,12 +47,12 @@ class MixedLoss(Loss):
         self.losses = nn.LayerList(
             [loss if isinstance(loss, nn.Layer) else LOSSES.build(loss, offered=offered) for loss in losses]
         )
-        self.coef = coef
+        self.coef = factors
         self.output_ndim = self.losses[0].output_ndim
 
-    def forward(self, logits, label, pixel_weight=None):
-        total = 0.0
-        for loss, coef in zip(self.losses, self.coef):
-            extra = (pixel_weight,) if loss.takes_pixel_weight else ()
-            total = total + coef * loss(logits, label, *extra)
-        return total
+    def forward(self, logits: Tensor, label: Tensor, pixel_weight: Tensor | None = None) -> Tensor:
+        first, *others = (
+            coef * (loss(logits, label, pixel_weight) if loss.takes_pixel_weight else loss(logits, label))
+            for loss, coef in zip(self.losses, self.coef)
+        )
+        return sum(others, start=first)

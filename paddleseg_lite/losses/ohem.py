@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 
 import paddle
+from paddle import Tensor
 
 from ..errors import ConfigError
 from ..registry import LOSSES
@@ -40,7 +41,7 @@ class OhemCrossEntropyLoss(Loss):
         top_k_percent: float | None = None,
         ignore_index: int = 255,
         weight: Sequence[float] | None = None,
-    ):
+    ) -> None:
         super().__init__(ignore_index=ignore_index, weight=weight)
         if not 0.0 < thresh <= 1.0:
             raise ConfigError(f"OhemCrossEntropyLoss thresh is a probability in (0, 1], got {thresh}.")
@@ -50,7 +51,7 @@ class OhemCrossEntropyLoss(Loss):
             raise ConfigError(f"OhemCrossEntropyLoss top_k_percent is a share in (0, 1], got {top_k_percent}.")
         self.min_loss, self.min_kept, self.top_k_percent = -math.log(thresh), min_kept, top_k_percent
 
-    def forward(self, logits, label, pixel_weight=None):
+    def forward(self, logits: Tensor, label: Tensor, pixel_weight: Tensor | None = None) -> Tensor:
         loss, valid, safe = pixel_cross_entropy(logits, label, self.ignore_index)
         weight = combine_weights(valid, self.class_weight_of(safe, logits.shape[1]), pixel_weight)
         if self.top_k_percent is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import paddle
 import paddle.nn.functional as F
+from paddle import Tensor
 
 from ..registry import LOSSES
 from .base import Loss
@@ -15,7 +16,7 @@ class PresenceLoss(Loss):
 
     output_ndim = 2
 
-    def forward(self, logits, label):
+    def forward(self, logits: Tensor, label: Tensor) -> Tensor:
         if logits.ndim != 2 or label.ndim != 3 or logits.shape[0] != label.shape[0]:
             raise ValueError(
                 f"PresenceLoss takes scores [N, K] and labels [N, H, W], got {logits.shape} and {label.shape}."
@@ -24,7 +25,7 @@ class PresenceLoss(Loss):
         return F.binary_cross_entropy_with_logits(logits.astype("float32"), target)
 
 
-def class_presence(label, num_classes: int, ignore_index: int = 255):
+def class_presence(label: Tensor, num_classes: int, ignore_index: int = 255) -> Tensor:
     """``label [N, H, W] -> float32 [N, K]``, 1 where the image has a pixel of the class."""
     n = label.shape[0]
     label = label.reshape([n, -1]).astype("int64")

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import paddle
+from paddle import Tensor
 
 from ..errors import DataError
 
 
-def fit_labels(label, size: Sequence[int]):
+def fit_labels(label: Tensor, size: Sequence[int]) -> Tensor:
     """Pick labels ``[N, H, W] -> [N, h, w]`` by nearest, never mixing ids.
 
     Every s-th pixel from the first where ``H = (h - 1) s + 1`` (the grid of a
@@ -29,7 +30,7 @@ def _nearest_index(source: int, target: int) -> list[int]:
     return [(2 * i + 1) * source // (2 * target) for i in range(target)]
 
 
-def crop_labels(label, size: Sequence[int]):
+def crop_labels(label: Tensor, size: Sequence[int]) -> Tensor:
     """Cut the centre ``[N, h, w]`` out of ``[N, H, W]``."""
     top, left = label.shape[1] - size[0], label.shape[2] - size[1]
     if top < 0 or left < 0:
@@ -38,7 +39,7 @@ def crop_labels(label, size: Sequence[int]):
     return label[:, top : top + size[0], left : left + size[1]]
 
 
-def check_labels(label, num_classes: int, ignore_index: int = 255, *, where: str = "label") -> None:
+def check_labels(label: Tensor, num_classes: int, ignore_index: int = 255, *, where: str = "label") -> None:
     """Raise DataError where a label id is neither below ``num_classes`` nor ``ignore_index``.
 
     Reads every value: for the first batches and for debugging, not for each step.

@@ -79,8 +79,9 @@ def difference_interval(
             f"the runs differ: {len(first)} images of {first.shape[1] // 3} classes and "
             f"{len(second)} of {second.shape[1] // 3}."
         )
-    truths = [np.split(counts, 3, axis=1)[1] for counts in (first, second)]
-    if not np.array_equal(*truths):
+    _, truth, _ = np.split(first, 3, axis=1)
+    _, other, _ = np.split(second, 3, axis=1)
+    if not np.array_equal(truth, other):
         raise ValueError("the runs were not scored on the same images in the same order: their truths differ.")
     draws = _draws(len(first), samples, seed)
     value = _miou(second.sum(axis=0), convention) - _miou(first.sum(axis=0), convention)
@@ -89,7 +90,7 @@ def difference_interval(
     return _interval(value, drawn, confidence, p_value=min(1.0, 2.0 * (side + 1) / (samples + 1)))
 
 
-def _counts(matrices) -> np.ndarray:
+def _counts(matrices: Sequence[np.ndarray]) -> np.ndarray:
     """Hits, truths and predictions of each image, ``[images, 3 K]`` float64: all that IoU needs."""
     rows = [np.concatenate([np.diag(m), np.sum(m, axis=1), np.sum(m, axis=0)]) for m in matrices]
     if not rows:
@@ -114,7 +115,9 @@ def _miou(counts: np.ndarray, convention: str) -> np.ndarray:
     return np.divide(total, number, out=np.full(np.shape(number), np.nan), where=number > 0)
 
 
-def _interval(value, drawn: np.ndarray, confidence: float, p_value: float | None = None) -> Interval:
+def _interval(
+    value: float | np.ndarray, drawn: np.ndarray, confidence: float, p_value: float | None = None
+) -> Interval:
     if not 0.0 < confidence < 1.0:
         raise ValueError(f"confidence lies between 0 and 1, got {confidence}.")
     low, high = np.nanquantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])

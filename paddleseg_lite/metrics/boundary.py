@@ -39,7 +39,7 @@ class BoundaryF1:
 
     def __init__(
         self, num_classes: int, ignore_index: int = 255, *, tolerance: float = 0.0075, truth_only: bool = False
-    ):
+    ) -> None:
         self.num_classes, self.ignore_index = num_classes, ignore_index
         self.tolerance, self.truth_only = tolerance, truth_only
         self.class_sum, self.class_count = np.zeros(num_classes), np.zeros(num_classes, dtype=np.int64)

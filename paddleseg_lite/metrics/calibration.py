@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Calibration:
         ignore_index: truth of the pixels that take no part; so does every truth outside ``[0, K)``.
     """
 
-    def __init__(self, num_bins: int = 15, ignore_index: int = 255):
+    def __init__(self, num_bins: int = 15, ignore_index: int = 255) -> None:
         if num_bins < 1:
             raise ValueError(f"num_bins must be positive, got {num_bins}.")
         self.num_bins, self.ignore_index = num_bins, ignore_index
@@ -102,7 +103,7 @@ class Calibration:
         )
 
 
-def _checked(values, label) -> tuple[np.ndarray, np.ndarray]:
+def _checked(values: ArrayLike, label: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     values, label = np.asarray(values), np.asarray(label)
     if values.ndim != 3 or values.shape[1:] != label.shape:
         raise ValueError(f"calibration takes [K, H, W] and labels [H, W], got {values.shape} and {label.shape}.")

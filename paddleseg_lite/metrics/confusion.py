@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .scores import Scores
 
@@ -25,14 +26,14 @@ class ConfusionMatrix:
         matrix: ``[K, K]`` int64, rows truth, columns prediction.
     """
 
-    def __init__(self, num_classes: int, ignore_index: int = 255):
+    def __init__(self, num_classes: int, ignore_index: int = 255) -> None:
         if num_classes < 1:
             raise ValueError(f"num_classes must be positive, got {num_classes}.")
         self.num_classes, self.ignore_index = num_classes, ignore_index
-        self.matrix = np.zeros((num_classes, num_classes), dtype=np.int64)
+        self.matrix: np.ndarray = np.zeros((num_classes, num_classes), dtype=np.int64)
 
     @classmethod
-    def from_matrix(cls, matrix, ignore_index: int = 255) -> ConfusionMatrix:
+    def from_matrix(cls, matrix: ArrayLike, ignore_index: int = 255) -> ConfusionMatrix:
         """Wrap counts ``[K, K]`` that exist already."""
         matrix = np.asarray(matrix)
         if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.dtype.kind not in "iu":
@@ -41,7 +42,7 @@ class ConfusionMatrix:
         result.matrix += matrix.astype(np.int64)
         return result
 
-    def update(self, pred, label) -> ConfusionMatrix:
+    def update(self, pred: ArrayLike, label: ArrayLike) -> ConfusionMatrix:
         """Count one image or batch.
 
         Args:

@@ -14,7 +14,7 @@ class MeanCrossEntropy:
 
     takes_arrays = True  # for inference.evaluation
 
-    def __init__(self, ignore_index: int = 255):
+    def __init__(self, ignore_index: int = 255) -> None:
         self.ignore_index = ignore_index
 
     def __call__(self, logits: np.ndarray, label: np.ndarray) -> float:

@@ -155,7 +155,7 @@ def _mean(values: np.ndarray) -> float:
     return float(finite.mean()) if finite.size else float("nan")
 
 
-def _kappa(hit, truth, predicted, total) -> float:
+def _kappa(hit: np.ndarray, truth: np.ndarray, predicted: np.ndarray, total: float) -> float:
     if not total:
         return float("nan")
     observed = hit.sum() / total
@@ -165,16 +165,16 @@ def _kappa(hit, truth, predicted, total) -> float:
     return float((observed - expected) / (1.0 - expected))
 
 
-def _names(class_names, count: int) -> list[str]:
+def _names(class_names: Sequence[str] | None, count: int) -> list[str]:
     names = [str(i) for i in range(count)] if class_names is None else [str(n) for n in class_names]
     if len(names) != count:
         raise ValueError(f"{len(names)} class names for {count} classes.")
     return names
 
 
-def _plain(value) -> float | None:
+def _plain(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
-def _cell(value) -> str:
+def _cell(value: float) -> str:
     return f"{'-':>7}" if np.isnan(value) else f"{value:7.4f}"

@@ -17,7 +17,7 @@ published weights go with it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -25,7 +25,7 @@ import numpy as np
 
 from ..errors import ConfigError, nearest
 from ..runtime import available_cores
-from .kernels import ExactGaussian, GridGaussian, colours, positions
+from .kernels import ExactGaussian, GridGaussian, Kernel, colours, positions
 from .lattice import PermutohedralLattice
 
 #: Published parameters of the DeepLab models: w1, s_a, s_b, w2, s_g.
@@ -71,7 +71,7 @@ class DenseCRF:
         normalize: bool = True,
         exact: bool = False,
         threads: int | None = None,
-    ):
+    ) -> None:
         for name, value in (("bi_xy_std", bi_xy_std), ("bi_rgb_std", bi_rgb_std), ("pos_xy_std", pos_xy_std)):
             if value <= 0:
                 raise ConfigError(f"crf: {name} is a standard deviation, above 0, got {value}.")
@@ -121,7 +121,7 @@ class DenseCRF:
             for _ in range(self.iterations):
                 energy = log_p.copy()
 
-                def collect(share, q=q, energy=energy):
+                def collect(share: Any, q: np.ndarray = q, energy: np.ndarray = energy) -> None:
                     for message in messages:
                         energy[share] += message(q[share])
 
@@ -129,7 +129,7 @@ class DenseCRF:
                 q = softmax(energy)
         return _maps(q, height, width)
 
-    def kernels(self, image: np.ndarray):
+    def kernels(self, image: np.ndarray) -> Iterator[tuple[Kernel, float]]:
         """``(kernel, weight)`` of the terms that have a weight."""
         height, width = image.shape[:2]
         where = positions(height, width)
@@ -146,13 +146,13 @@ class Message:
     """``w sum_{j != i} k(i, j) q_j`` for one kernel, normalised on request.
 
     Args:
-        kernel: with ``filter`` and ``diagonal``.
+        kernel: k.
         weight: w.
         normalize: divide ``k(i, j)`` by ``sqrt(d_i d_j)``; ``d_i`` counts the pixel itself, so that
             a pixel unlike all others gets hardly any message instead of a random one at full weight.
     """
 
-    def __init__(self, kernel, weight: float, normalize: bool):
+    def __init__(self, kernel: Kernel, weight: float, normalize: bool) -> None:
         self.kernel, self.weight = kernel, weight
         self.own = np.reshape(kernel.diagonal, (-1, 1))
         self.norm = None

@@ -1,17 +1,23 @@
-"""The kernels of the CRF: each turns values at N pixels into sums over all pixels.
-
-Every kernel has ``filter(values [N, K]) -> [N, K]``, ``sum_j k(i, j) v_j`` with j = i
-included, and ``diagonal [N]``, its own ``k(i, i)``.
-"""
+"""The kernels of the CRF: each turns values at N pixels into sums over all pixels."""
 
 from __future__ import annotations
 
 import math
+from typing import Protocol
 
 import cv2
 import numpy as np
 
 _CHANNELS = 32  # channels that cv2 filters at once
+
+
+class Kernel(Protocol):
+    """``k(i, j)`` over N pixels."""
+
+    diagonal: np.ndarray  #: ``k(i, i)``, [N]
+
+    def filter(self, values: np.ndarray) -> np.ndarray:
+        """``sum_j k(i, j) v_j``, j = i included: ``[N, K] -> [N, K]``."""
 
 
 def positions(height: int, width: int) -> np.ndarray:
@@ -32,7 +38,7 @@ class GridGaussian:
     tail beyond ``4 std`` (weights below 0.0004).
     """
 
-    def __init__(self, height: int, width: int, std: float):
+    def __init__(self, height: int, width: int, std: float) -> None:
         self.shape = (height, width)
         radius = math.ceil(4 * std)
         self.taps = np.exp(-0.5 * (np.arange(-radius, radius + 1) / std) ** 2).astype(np.float32)
@@ -58,7 +64,7 @@ class ExactGaussian:
 
     LIMIT = 4096
 
-    def __init__(self, features: np.ndarray):
+    def __init__(self, features: np.ndarray) -> None:
         features = np.asarray(features, dtype=np.float64)
         if len(features) > self.LIMIT:
             raise ValueError(f"the exact CRF holds all pairs: at most {self.LIMIT} pixels, got {len(features)}.")

@@ -38,7 +38,7 @@ class PermutohedralLattice:
         diagonal: weight of each point in its own result, ``[N]``.
     """
 
-    def __init__(self, features: np.ndarray, *, bridge: bool = True):
+    def __init__(self, features: np.ndarray, *, bridge: bool = True) -> None:
         features = np.asarray(features, dtype=np.float32)
         if features.ndim != 2 or not features.size:
             raise ValueError(f"the lattice takes features [N, d], got {list(features.shape)}.")

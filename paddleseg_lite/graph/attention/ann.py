@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import paddle
-from paddle import nn
+from paddle import Tensor, nn
 
 from ...layers import ConvBNAct
 from ...layers.pyramid import adaptive_avg_pool
@@ -53,11 +53,11 @@ class ANN(ContextUnit):
         self.fuse = ConvBNAct(2 * in_channels, in_channels, 1, bias=True)
         self.dropout = nn.Dropout(dropout)
 
-    def sample(self, x: paddle.Tensor) -> paddle.Tensor:
+    def sample(self, x: Tensor) -> Tensor:
         """``[N, D, H, W] -> [N, D, B]``, the B bins of all grids."""
         return paddle.concat([pixels(adaptive_avg_pool(x, side)) for side in self.bins], axis=-1)
 
-    def forward(self, x: paddle.Tensor):
+    def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         query = self.theta(x)
         y = attend(pixels(query), self.sample(query), self.sample(self.g(x)), scale=self.key_channels**-0.5)
         return self.dropout(self.fuse(paddle.concat([self.extend(to_map(y, x)), x], axis=1))), {}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import paddle
 import paddle.nn.functional as F
+from paddle import Tensor
 
 
-def attend(query: paddle.Tensor, key: paddle.Tensor, value: paddle.Tensor, *, scale: float = 1.0) -> paddle.Tensor:
+def attend(query: Tensor, key: Tensor, value: Tensor, *, scale: float = 1.0) -> Tensor:
     """``y_i = sum_j softmax_j(scale * query_i . key_j) value_j``.
 
     Args:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import paddle
 import paddle.nn.functional as F
-from paddle import nn
+from paddle import Tensor, nn
 
 from ...errors import ConfigError
 from ...registry import CONTEXTS
@@ -52,12 +52,12 @@ class CCNet(ContextUnit):
         self.value = nn.Conv2D(in_channels, in_channels, 1)
         self.gate = Gate()
 
-    def forward(self, x: paddle.Tensor):
+    def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         for _ in range(self.recurrence):
             x = x + self.gate(self.cross(x))
         return x, {}
 
-    def cross(self, x: paddle.Tensor) -> paddle.Tensor:
+    def cross(self, x: Tensor) -> Tensor:
         """What each pixel takes in from its column and row, ``[N, C, H, W]``."""
         height, _ = spatial(x)
         query, key, value = self.query(x), self.key(x), self.value(x)
@@ -76,7 +76,7 @@ class CCNet(ContextUnit):
         return self.recurrence * each
 
 
-def _eye(length: paddle.Tensor, dtype: paddle.dtype) -> paddle.Tensor:
+def _eye(length: Tensor, dtype: paddle.dtype) -> Tensor:
     """Identity matrix of a side that a static graph leaves open."""
     index = paddle.arange(0, length, 1, dtype="int64")
     return (index.unsqueeze(0) == index.unsqueeze(1)).astype(dtype)

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import paddle
 import paddle.nn.functional as F
-from paddle import nn
+from paddle import Tensor, nn
 
 from ...registry import CONTEXTS
 from ..base import ContextUnit, pixels, to_map
@@ -32,7 +32,7 @@ class Gate(nn.Layer):
         super().__init__()
         self.gamma = self.create_parameter([1], default_initializer=nn.initializer.Constant(0.0))
 
-    def forward(self, y: paddle.Tensor) -> paddle.Tensor:
+    def forward(self, y: Tensor) -> Tensor:
         return self.gamma * y
 
 
@@ -46,7 +46,7 @@ class PositionAttention(nn.Layer):
         self.value = nn.Conv2D(channels, channels, 1)
         self.gate = Gate()
 
-    def forward(self, x: paddle.Tensor) -> paddle.Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         return self.gate(to_map(attend(pixels(self.query(x)), pixels(self.key(x)), pixels(self.value(x))), x))
 
 
@@ -57,7 +57,7 @@ class ChannelAttention(nn.Layer):
         super().__init__()
         self.gate = Gate()
 
-    def forward(self, x: paddle.Tensor) -> paddle.Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         rows = pixels(x)  # [N, C, L]
         weights = F.softmax(-paddle.matmul(rows, rows, transpose_y=True), axis=-1)  # [N, C, C]
         return self.gate(to_map(paddle.matmul(weights, rows), x))
@@ -80,7 +80,7 @@ class DANet(ContextUnit):
         self.position = PositionAttention(in_channels, self.key_channels)
         self.channel = ChannelAttention()
 
-    def forward(self, x: paddle.Tensor):
+    def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         return x + self.position(x) + self.channel(x), {}
 
     def macs(self, height: int, width: int) -> int:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import paddle
 import paddle.nn.functional as F
-from paddle import nn
+from paddle import Tensor, nn
 
 from ...layers import BatchNorm
 from ...registry import CONTEXTS
@@ -60,7 +60,7 @@ class DNL(ContextUnit):
         self.norm = BatchNorm(in_channels, weight_attr=gamma)
         self.act = nn.ReLU() if relu else nn.Identity()
 
-    def forward(self, x: paddle.Tensor):
+    def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         value = pixels(self.value(x))
         pairs = attend(_whitened(self.query(x)), _whitened(self.key(x)), value, scale=self.scale)
         alone = paddle.matmul(value, F.softmax(pixels(self.mask(x)), axis=-1), transpose_y=True)  # [N, C/2, 1]
@@ -71,7 +71,7 @@ class DNL(ContextUnit):
         return 2 * self.inner * length**2 + self.inner * length
 
 
-def _whitened(x: paddle.Tensor) -> paddle.Tensor:
+def _whitened(x: Tensor) -> Tensor:
     """``[N, D, L]`` less its mean over the pixels."""
     flat = pixels(x)
     return flat - flat.mean(-1, keepdim=True)

@@ -25,7 +25,7 @@ from typing import Any
 import paddle
 import paddle.distributed as dist
 import paddle.nn.functional as F
-from paddle import nn
+from paddle import Tensor, nn
 
 from ...errors import ConfigError
 from ...layers import BatchNorm
@@ -71,7 +71,7 @@ class EMANet(NodeUnit):
         self.act = nn.ReLU() if relu else nn.Identity()
         self.register_buffer("bases", F.normalize(paddle.randn([1, in_channels, num_nodes]), axis=1))
 
-    def assign(self, x: paddle.Tensor) -> paddle.Tensor:
+    def assign(self, x: Tensor) -> Tensor:
         """Responsibilities z of the last round, ``[N, V, H, W]``; they sum to 1 over the bases."""
         points = pixels(self.enter(x))
         with paddle.no_grad():
@@ -80,18 +80,18 @@ class EMANet(NodeUnit):
                 bases = self._maximise(points, self._expect(points, bases))
         return to_map(self._expect(points, bases), x)
 
-    def gather(self, x: paddle.Tensor, assignment: paddle.Tensor) -> paddle.Tensor:
+    def gather(self, x: Tensor, assignment: Tensor) -> Tensor:
         """Bases ``[N, C, V]`` for given responsibilities."""
         return self._maximise(pixels(self.enter(x)), pixels(assignment))
 
-    def reason(self, x: paddle.Tensor, assignment: paddle.Tensor) -> tuple[paddle.Tensor, dict[str, Any]]:
+    def reason(self, x: Tensor, assignment: Tensor) -> tuple[Tensor, dict[str, Any]]:
         bases = self.gather(x, assignment)
         if self.training:
             self._average(bases.detach())
         rebuilt = F.relu(to_map(paddle.matmul(bases, pixels(assignment)), x))
         return F.relu(x + self.act(self.norm(self.leave(rebuilt)))), {}
 
-    def explain_with(self, x: paddle.Tensor, assignment: paddle.Tensor) -> Explanation:
+    def explain_with(self, x: Tensor, assignment: Tensor) -> Explanation:
         nodes = self.gather(x, assignment).transpose([0, 2, 1])
         return Explanation(assignment, nodes, paddle.eye(self.num_nodes), (self.num_nodes,))  # bases send no messages
 
@@ -99,16 +99,16 @@ class EMANet(NodeUnit):
         return (2 * self.rounds + 1) * self.in_channels * self.num_nodes * height * width
 
     @staticmethod
-    def _expect(points: paddle.Tensor, bases: paddle.Tensor) -> paddle.Tensor:
+    def _expect(points: Tensor, bases: Tensor) -> Tensor:
         return F.softmax(paddle.matmul(bases, points, transpose_x=True), axis=1)  # [N, V, L]
 
     @staticmethod
-    def _maximise(points: paddle.Tensor, share: paddle.Tensor) -> paddle.Tensor:
+    def _maximise(points: Tensor, share: Tensor) -> Tensor:
         mean = paddle.matmul(points, F.normalize(share, p=1, axis=-1), transpose_y=True)
         return F.normalize(mean, axis=1)
 
     @paddle.no_grad()
-    def _average(self, bases: paddle.Tensor) -> None:
+    def _average(self, bases: Tensor) -> None:
         found = F.normalize(bases.mean(0, keepdim=True), axis=1).astype(self.bases.dtype)
         found = (1 - self.momentum) * self.bases + self.momentum * found
         if dist.is_initialized() and dist.get_world_size() > 1:

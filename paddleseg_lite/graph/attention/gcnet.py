@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import paddle
 import paddle.nn.functional as F
-from paddle import nn
+from paddle import Tensor, nn
 
 from ...registry import CONTEXTS
 from ..base import ContextUnit, pixels
@@ -41,11 +41,11 @@ class GCNet(ContextUnit):
         self.norm = nn.LayerNorm([inner, 1, 1])
         self.excite = nn.Conv2D(inner, in_channels, 1, weight_attr=zero)  # W2
 
-    def attention(self, x: paddle.Tensor) -> paddle.Tensor:
+    def attention(self, x: Tensor) -> Tensor:
         """The map ``[N, 1, L]`` that all pixels share; sums to 1."""
         return F.softmax(pixels(self.mask(x)), axis=-1)
 
-    def forward(self, x: paddle.Tensor):
+    def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         context = paddle.matmul(pixels(x), self.attention(x), transpose_y=True).unsqueeze(-1)  # [N, C, 1, 1]
         return x + self.excite(F.relu(self.norm(self.squeeze(context)))), {}
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import paddle
 import paddle.nn.functional as F
-from paddle import nn
+from paddle import Tensor, nn
 
 from ...layers import ConvBNAct
 from ...registry import CONTEXTS
@@ -37,7 +37,7 @@ class SelfAttention(nn.Layer):
         self.out = ConvBNAct(channels, channels, 1)
         self.scale = key_channels**-0.5
 
-    def forward(self, x: paddle.Tensor) -> paddle.Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         query, key, value = (pixels(part(x)) for part in (self.query, self.key, self.value))
         return self.out(to_map(attend(query, key, value, scale=self.scale), x))
 
@@ -59,7 +59,7 @@ class ISANet(ContextUnit):
         self.short_range = SelfAttention(in_channels, self.key_channels)
         self.fuse = ConvBNAct(2 * in_channels, in_channels, 1)
 
-    def forward(self, x: paddle.Tensor):
+    def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         (p, r), c = self.block, self.in_channels
         height, width = spatial(x)
         rows, columns = (height + p - 1) // p, (width + r - 1) // r  # Q_h, Q_w

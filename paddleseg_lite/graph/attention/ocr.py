@@ -22,7 +22,7 @@ from typing import Any
 
 import paddle
 import paddle.nn.functional as F
-from paddle import nn
+from paddle import Tensor, nn
 
 from ...layers import ConvBNAct
 from ...registry import CONTEXTS
@@ -55,22 +55,22 @@ class OCR(NodeUnit):
         self.fuse = ConvBNAct(2 * c, c, 1, bias=True)  # g
         self.dropout = nn.Dropout2D(dropout)
 
-    def assign(self, x: paddle.Tensor) -> paddle.Tensor:
+    def assign(self, x: Tensor) -> Tensor:
         return self.regions(x)  # logits: a distribution over pixels for each class
 
-    def gather(self, x: paddle.Tensor, regions: paddle.Tensor) -> paddle.Tensor:
+    def gather(self, x: Tensor, regions: Tensor) -> Tensor:
         """Object regions ``[N, C, K, 1]``."""
         share = F.softmax(pixels(regions), axis=-1)  # [N, K, L]
         return paddle.matmul(pixels(x), share, transpose_y=True).unsqueeze(-1)
 
-    def reason(self, x: paddle.Tensor, assignment: paddle.Tensor) -> tuple[paddle.Tensor, dict[str, Any]]:
+    def reason(self, x: Tensor, assignment: Tensor) -> tuple[Tensor, dict[str, Any]]:
         objects = self.gather(x, assignment)
         query, key, value = pixels(self.pixel(x)), pixels(self.object(objects)), pixels(self.down(objects))
         context = self.up(to_map(attend(query, key, value, scale=self.key_channels**-0.5), x))
         y = self.dropout(self.fuse(paddle.concat([context, x], axis=1)))
         return y, {"regions": assignment}
 
-    def explain_with(self, x: paddle.Tensor, assignment: paddle.Tensor) -> Explanation:
+    def explain_with(self, x: Tensor, assignment: Tensor) -> Explanation:
         nodes = self.gather(x, assignment).squeeze(-1).transpose([0, 2, 1])
         no_messages = paddle.eye(self.num_nodes)  # classes do not hear of each other
         return Explanation(F.softmax(assignment, axis=1), nodes, no_messages, (self.num_nodes,))
