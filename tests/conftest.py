@@ -11,7 +11,9 @@ sys.path.insert(0, str(ROOT))
 
 from paddleseg_lite import runtime  # noqa: E402
 
-runtime.setup("cpu")
+# With ``pytest -n N`` the workers divide the cores instead of fighting for them.
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
+runtime.setup("cpu", threads=max(1, runtime.available_cores() // WORKERS) if WORKERS > 1 else None)
 
 
 @pytest.fixture(scope="session")
