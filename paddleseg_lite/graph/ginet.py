@@ -142,7 +142,7 @@ class GINet(NodeUnit):
         return 2 * d * v * height * width + k * v * (d // 2) + 2 * k * v * d
 
 
-def _states(gcn: LearnedGCN, nodes: Tensor) -> Tensor:
+def _states(gcn: nn.Layer, nodes: Tensor) -> Tensor:
     return gcn(nodes.transpose([0, 2, 1])).transpose([0, 2, 1])
 
 

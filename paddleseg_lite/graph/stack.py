@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import paddle
 from paddle import Tensor, nn
 
 from ..errors import ConfigError
@@ -37,8 +36,8 @@ class Stack(ContextUnit):
             raise ConfigError(f"Stack: {type(self.units[0]).__name__} changes the channels and cannot be repeated.")
         self.starts_as_identity = self.units[0].starts_as_identity
 
-    def forward(self, x: paddle.Tensor) -> Tensor:
-        extras: dict = {}
+    def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        extras: dict[str, Tensor] = {}
         for unit in self.units:
             x, extras = unit(x)
         return x, extras
