@@ -9,6 +9,7 @@ def build_parser():
     p = cli.parser(__doc__)
     cli.add_config_flags(p)
     p.add_argument("--model_path", required=True, help="run folder, checkpoint folder or weight file")
+    p.add_argument("--split", help="train, val or test: the split to score on, in place of val_dataset's own")
     p.add_argument("--num_workers", type=int, default=0, help="loader processes")
     p.add_argument("--json", metavar="FILE", help="write the scores here")
     p.add_argument("--report", metavar="DIR", help="write an HTML report with tables and pictures here")
@@ -29,6 +30,7 @@ def main(argv=None):
     loaded = load(args.model_path, config=cli.read_test_config(args, overrides))
     return run_validation(
         loaded,
+        split=args.split,
         num_workers=args.num_workers,
         json_path=args.json,
         report=args.report,

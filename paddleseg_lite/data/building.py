@@ -33,12 +33,50 @@ def build_dataset(spec: dict[str, Any], *, mode: str, cache: str | None = None):
     return DATASETS.build(spec, offered={"mode": mode, "cache": cache, "transforms": DEFAULT_TRANSFORMS})
 
 
+def build_scored(spec: dict[str, Any], *, mode: str, cache: str | None = None):
+    """Build a dataset to score on, of whatever split ``spec`` names.
+
+    Raises:
+        DataError: some of its pictures have no label.
+    """
+    dataset = build_dataset(spec, mode=mode, cache=cache)
+    dataset = dataset.scored() if hasattr(dataset, "scored") else dataset
+    lacking = [image for image, label in getattr(dataset, "items", None) or () if label is None]
+    if lacking:
+        raise DataError(
+            f"{len(lacking)} of the {len(dataset)} pictures of {dataset.source} have no label ({lacking[0]} is the "
+            "first), and a score needs them: choose a split that has labels (--split val), or add them to the list."
+        )
+    return dataset
+
+
+def split_spec(config: Config, split: str | None) -> tuple[dict[str, Any], str]:
+    """The dataset to score on and its mode: ``val_dataset`` as it is, or of another split.
+
+    A split's list that only ``train_dataset`` names is taken from there.
+
+    Raises:
+        ConfigError: the recipe has no dataset for it.
+    """
+    if split is None:
+        if config.val_dataset is None:
+            raise ConfigError("the config has no val_dataset to score on: add one, or say --split train.")
+        return config.val_dataset, "val"
+    spec = dict(config.val_dataset or config.train_dataset or {})
+    if not spec:
+        raise ConfigError("the config has no dataset to score on: add a val_dataset.")
+    listed = f"{split}_path"
+    if listed not in spec and listed in (config.train_dataset or {}):
+        spec[listed] = config.train_dataset[listed]
+    return {**spec, "mode": split, "transforms": inference_transforms(config)}, split
+
+
 def build_datasets(config: Config) -> tuple[Any, Any]:
     """``(train, val)``; ``val`` is ``None`` where the recipe has none. Their classes must agree."""
     if config.train_dataset is None:
         raise ConfigError("the config has no train_dataset; training needs one.")
     train = build_dataset(config.train_dataset, mode="train", cache=config.cache)
-    val = build_dataset(config.val_dataset, mode="val", cache=config.cache) if config.val_dataset else None
+    val = build_scored(config.val_dataset, mode="val", cache=config.cache) if config.val_dataset else None
     if val is not None and val.num_classes != train.num_classes:
         raise ConfigError(
             f"train_dataset has {train.num_classes} classes but val_dataset has {val.num_classes}; they must agree."

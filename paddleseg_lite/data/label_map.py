@@ -31,6 +31,11 @@ class LabelMap:
             raise ConfigError(f"label_map is a table of id: id, such as {{11: 255}}, but got {mapping!r}.") from None
         if isinstance(ignore_index, bool) or not isinstance(ignore_index, int):
             raise ConfigError(f"ignore_index is an integer, such as 255, but got {ignore_index!r}.")
+        if num_classes > 255 and ignore_index == 255:
+            raise ConfigError(
+                f"ignore_index 255 is one of the {num_classes} classes, whose pixels would count for nothing: choose "
+                "an id that is none, in both datasets and in the labels (ignore_index: 65535 fits 16-bit files)."
+            )
         wrong = sorted({v for v in self.mapping.values() if not (0 <= v < num_classes or v == ignore_index)})
         if wrong:
             raise ConfigError(

@@ -16,6 +16,7 @@ import numpy as np
 import paddle
 
 from ..data import eval_batches, restore
+from ..errors import DataError
 from ..metrics import ConfusionMatrix, Scores
 from .class_ids import argmax_labels
 from .logits import predict_logits
@@ -95,7 +96,7 @@ def evaluate(
     count, started = 0, time.perf_counter()
     batches = eval_batches(dataset, num_workers=num_workers, rank=rank, world_size=world_size)
     for batch, logits in _predicted(model, batches, options):
-        for i, (label, meta) in enumerate(zip(batch["label"], batch["meta"])):
+        for i, (label, meta) in enumerate(zip(labels_of(batch), batch["meta"])):
             own = logits[i : i + 1]
             if meta["trans_info"] or crf is not None:
                 own = restore(own if isinstance(own, paddle.Tensor) else paddle.to_tensor(own), meta["trans_info"])
@@ -132,6 +133,19 @@ def evaluate(
         per_image=per_image,
         unrefined=None if crf is None else before.compute(convention),
     )
+
+
+def labels_of(batch: dict) -> list[np.ndarray]:
+    """The labels of a batch.
+
+    Raises:
+        DataError: a picture has none.
+    """
+    labels = batch.get("label") or [None] * len(batch["meta"])
+    lacking = [meta["path"] for label, meta in zip(labels, batch["meta"]) if label is None]
+    if lacking:
+        raise DataError(f"image {lacking[0]} has no label, and a score needs one: choose a split that has labels.")
+    return labels
 
 
 def _predicted(model: Callable, batches: Iterable, options: InferenceOptions) -> Iterator[tuple[dict, Any]]:

@@ -72,11 +72,10 @@ def test_needs_labels(tmp_path):
     root = str(list_dataset(tmp_path))
     for mode in ("train", "val", "test"):
         dataset = Dataset(dataset_root=root, num_classes=3, mode=mode, **{f"{mode}_path": "train.txt"})
-        if mode == "test":
-            with pytest.raises(DataError, match="Dataset in test mode has no labels"):
-                take_census(dataset)
-        else:
-            assert take_census(dataset).files == 4
+        assert take_census(dataset).files == 4
+    (tmp_path / "test.txt").write_text("images/0.png\nimages/1.png")
+    with pytest.raises(DataError, match=r"Dataset in test mode: image .*0\.png has no label"):
+        take_census(Dataset(dataset_root=root, num_classes=3, mode="test", test_path="test.txt"))
 
 
 def test_camvid(camvid):

@@ -70,7 +70,8 @@ def test_modes(tmp_path):
     list_dataset(tmp_path)
     (tmp_path / "test.txt").write_text("images/0.png\nimages/1.png labels/1.png\n")
     test = build(tmp_path, mode="test", test_path="test.txt")
-    assert len(test) == 2 and "label" not in test.load(1) and test.load(1)["meta"]["label_path"] is None
+    assert len(test) == 2 and "label" not in test.load(0) and test.load(0)["meta"]["label_path"] is None
+    assert "label" in test.load(1)  # a label that is listed and there
     with pytest.raises(ConfigError, match="Dataset in val mode needs the argument val_path"):
         build(tmp_path, mode="val")
     with pytest.raises(ConfigError, match="mode is one of train, val, test"):
@@ -80,6 +81,51 @@ def test_modes(tmp_path):
         sample = build(tmp_path, mode=mode, val_path="train.txt", transforms=resize).get(1)
         assert sample["image"].shape == (12, 16, 3) and sample["label"].shape == size
         assert sample["meta"]["trans_info"] == [("resize", (24, 32))] and sample["meta"]["size"] == (24, 32)
+
+
+@pytest.mark.parametrize(
+    "line, separator, image, label",
+    [
+        ("a,b 1.png l 1.png", " ", "a,b 1.png", "l 1.png"),
+        ("a,b 1.png l 1.png", None, "a,b 1.png", "l 1.png"),
+        ("a,b 1.png,l 1.png", ",", "a,b 1.png", "l 1.png"),
+        ("a;b.png;l,1.png", ";", "a;b.png", "l,1.png"),
+        ("a;b.png;l,1.png", None, "a;b.png", "l,1.png"),
+        ("at 5.00\u202fPM.png  lab\u3000el.png", None, "at 5.00\u202fPM.png", "lab\u3000el.png"),
+        ("a\\b.png\tl.png", None, "a\\b.png", "l.png"),  # called so, on a system that allows it
+        ("x\x85y.png l.png", None, "x\x85y.png", "l.png"),
+        ("a.png|b.png|l.png", "|", "a.png|b.png", "l.png"),
+    ],
+)
+def test_a_line_is_cut_where_files_are(tmp_path, line, separator, image, label):
+    pair(tmp_path, image, label)
+    (tmp_path / "train.txt").write_text(line + "\n", encoding="utf-8")
+    assert build(tmp_path, separator=separator).items == [(str(tmp_path / image), str(tmp_path / label))]
+
+
+def test_a_separator_that_is_given_is_the_only_one(tmp_path):
+    pair(tmp_path, "a.png", "l.png")
+    for line, separator in (("a.png,l.png", " "), ("a.png l.png", ","), ("a.png\tl.png", " "), ("a.png l.png", "\t")):
+        (tmp_path / "train.txt").write_text(line)
+        with pytest.raises(DataError, match=r"expected 'image label' with separator .* but found 1 part"):
+            build(tmp_path, separator=separator)
+
+
+def test_labels_of_the_test_split(tmp_path):
+    pair(tmp_path, "a b.png", "l.png")
+    pair(tmp_path, "c.png", "l2.png")
+    (tmp_path / "test.txt").write_text("a b.png\nc.png l2.png\nc.png gone.png\n")
+    test = build(tmp_path, mode="test", test_path="test.txt")
+    assert [label and Path(label).name for _, label in test.items] == [None, "l2.png", None]
+    assert Path(test.items[0][0]).name == "a b.png"
+
+
+def test_more_classes_than_255_need_another_ignore_index(tmp_path):
+    list_dataset(tmp_path)
+    with pytest.raises(ConfigError, match=r"ignore_index 255 is one of the 256 classes.*ignore_index: 65535"):
+        build(tmp_path, num_classes=256)
+    assert len(build(tmp_path, num_classes=256, ignore_index=65535)) == 4
+    assert len(build(tmp_path, num_classes=255)) == 4
 
 
 def test_random_transforms_are_refused_for_validation(tmp_path):

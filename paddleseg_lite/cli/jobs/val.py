@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 from ...data import SegDataset
-from ...data.building import build_dataset
+from ...data.building import build_scored, split_spec
 from ...errors import ConfigError
 from ...files import make_folder, write_json
 from ...inference.evaluation import Evaluation, evaluate
@@ -21,6 +21,7 @@ logger = logging.getLogger("paddleseg_lite")
 def validate_loaded(
     loaded: Loaded,
     *,
+    split: str | None = None,
     num_workers: int = 0,
     keep_images: bool = False,
     observe: bool = False,
@@ -31,6 +32,7 @@ def validate_loaded(
 
     Args:
         loaded: the network.
+        split: ``train``, ``val`` or ``test``, in place of ``val_dataset`` as it is.
         num_workers: of the loader.
         keep_images: keep a confusion matrix per image.
         observe: also take the measures that only the report shows.
@@ -39,9 +41,8 @@ def validate_loaded(
     config = loaded.config
     if num_workers < 0:
         raise ConfigError(f"--num_workers must be 0 or more, got {num_workers}.")
-    if config.val_dataset is None:
-        raise ConfigError("the config has no val_dataset to score on.")
-    dataset = build_dataset(config.val_dataset, mode="val")
+    spec, mode = split_spec(config, split)
+    dataset = build_scored(spec, mode=mode)
     if dataset.num_classes != len(loaded.class_names):
         raise ConfigError(
             f"the network was trained for {len(loaded.class_names)} classes, the dataset has {dataset.num_classes}."
@@ -72,6 +73,7 @@ def validate_loaded(
 def run_validation(
     loaded: Loaded,
     *,
+    split: str | None = None,
     num_workers: int = 0,
     json_path: str | None = None,
     report: str | None = None,
@@ -82,6 +84,7 @@ def run_validation(
     folder = make_folder(report) if report else None
     evaluation, dataset, measures = validate_loaded(
         loaded,
+        split=split,
         num_workers=num_workers,
         keep_images=bool(report),
         observe=bool(report),
@@ -108,6 +111,7 @@ def run_validation(
             Path(json_path),
             {
                 "source": str(loaded.source),
+                "split": split or (loaded.config.val_dataset or {}).get("mode", "val"),
                 "images": evaluation.images,
                 "engine": evaluation.engine,
                 "miou_convention": loaded.config.miou_convention,

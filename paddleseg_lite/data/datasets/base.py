@@ -17,6 +17,7 @@ only: the label keeps the size of its file, and scores are taken there.
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -94,11 +95,8 @@ class SegDataset:
             self.palette = parse_palette(palette, num_classes)[:num_classes]
         self.labels = LabelMap(num_classes, ignore_index, self._joined_map(label_map))
         self.transforms = Compose(transforms, ignore_index=ignore_index)
-        if mode != "train" and self.transforms.random_ones():
-            raise ConfigError(
-                f"{type(self).__name__} in {mode} mode: {', '.join(self.transforms.random_ones())} change images at "
-                "random, and scores with them: keep them in train_dataset alone."
-            )
+        if mode != "train":
+            self._refuse_random(f"{mode} mode")
         self._cache_settings = cache, cache_bytes, cache_dir
         self._cache: DecodedCache | None = None
 
@@ -150,6 +148,19 @@ class SegDataset:
             sample["label"] = label
         return sample
 
+    def scored(self) -> SegDataset:
+        """The same samples as validation has them, whatever their split: the transforms touch the image alone.
+
+        Raises:
+            ConfigError: a transform draws at random.
+        """
+        if self.mode != "train":
+            return self
+        self._refuse_random("a split that is scored")
+        view = copy.copy(self)
+        view.mode = "val"
+        return view
+
     def describe(self, index: int) -> dict[str, Any]:
         """``path`` and ``label_path`` of a sample, without reading it."""
         return {"path": f"{type(self).__name__}/{index}", "label_path": None}
@@ -192,6 +203,13 @@ class SegDataset:
         if not isinstance(num_classes, int) or isinstance(num_classes, bool) or num_classes < 1:
             raise ConfigError(f"num_classes is a positive integer, but got {num_classes!r}.")
         return num_classes
+
+    def _refuse_random(self, where: str) -> None:
+        if self.transforms.random_ones():
+            raise ConfigError(
+                f"{type(self).__name__} in {where}: {', '.join(self.transforms.random_ones())} change images at "
+                "random, and scores with them: keep them in train_dataset alone."
+            )
 
     def _joined_map(self, label_map):
         if label_map is not None and not isinstance(label_map, Mapping):

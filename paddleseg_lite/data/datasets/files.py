@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -16,19 +17,27 @@ class FileDataset(SegDataset):
 
     items: list[tuple[str, str | None]]
 
-    def set_items(self, items: Iterable[tuple[str | os.PathLike, str | os.PathLike | None]], source: str) -> None:
-        """Take the pairs, in test mode without labels.
+    def set_items(
+        self,
+        items: Iterable[tuple[str | os.PathLike, str | os.PathLike | None]],
+        source: str,
+        *,
+        labels_in_test: bool = False,
+    ) -> None:
+        """Take the pairs.
 
         Args:
             source: where the pairs come from, for messages.
+            labels_in_test: in test mode, take the labels that are there; by default none.
 
         Raises:
             DataError: there are none, or files are missing (count and first five).
         """
         self.source = source
-        self.items = [
-            (str(image), None if label is None or self.mode == "test" else str(label)) for image, label in items
-        ]
+        self.items = [(str(image), None if label is None else str(label)) for image, label in items]
+        if self.mode == "test":
+            kept = os.path.isfile if labels_in_test else (lambda _: False)
+            self.items = [(image, label if label and kept(label) else None) for image, label in self.items]
         if not self.items:
             raise DataError(
                 f"{type(self).__name__} ({self.mode}) is empty: {source} lists no images. "
@@ -60,7 +69,9 @@ class FileDataset(SegDataset):
     def raw_label(self, index):
         path = self.items[self._index(index)][1]
         if path is None:
-            raise DataError(f"{type(self).__name__} in {self.mode} mode has no labels.")
+            raise DataError(
+                f"{type(self).__name__} in {self.mode} mode: image {self.items[self._index(index)][0]} has no label."
+            )
         return read_label(path), path
 
     def fingerprint(self):
@@ -94,4 +105,5 @@ def read_lines(path: Path, name: str) -> list[tuple[int, str]]:
     except UnicodeDecodeError as e:
         where = f"{path}, line {data[: e.start].count(10) + 1}"
         raise DataError(f"{where}: not UTF-8 (byte {data[e.start]:#04x}): save the list as UTF-8.") from None
-    return [(n, line.strip()) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
+    lines = re.split("\r\n|\n|\r", text)  # not splitlines, which also cuts at characters that names may hold
+    return [(n, line.strip()) for n, line in enumerate(lines, 1) if line.strip()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,14 +10,15 @@ from ...errors import ConfigError, DataError
 from ...registry import DATASETS
 from .base import expand
 from .files import FileDataset, need_folder, read_lines
+from .list_lines import split_line
 
 
 class ListDataset(FileDataset):
     """Pairs of files named in a list.
 
-    A line is ``image<separator>label``, paths relative to ``dataset_root``; in test
-    mode the label may be left out. The separator is a tab where the line has one,
-    else a comma, else spaces, unless it is given: names with spaces need a tab.
+    A line is ``image<separator>label``, paths relative to ``dataset_root``; in test mode the label may be left
+    out, or be missing. The separator is a tab where the line has one, else a comma, else spaces, unless it is
+    given; where names hold such characters too, the line is cut so that its files exist.
 
     Args:
         dataset_root: folder the paths start from (``~`` is your home).
@@ -53,11 +55,13 @@ class ListDataset(FileDataset):
             raise ConfigError(f"{type(self).__name__} in {mode} mode needs the argument {mode}_path (a list file).")
         need_folder(root, (), type(self).__name__, "Set dataset_root to the folder that the list's paths start from.")
         path = find_list(root, listed, type(self).__name__)
+        exists = lambda name: os.path.isfile(root / name)  # noqa: E731
         pairs = [
-            split_line(line, f"{path}, line {number}", separator, label_needed=mode != "test")
+            split_line(line, f"{path}, line {number}", separator, label_needed=mode != "test", exists=exists)
             for number, line in read_lines(path, type(self).__name__)
         ]
-        self.set_items(((root / image, None if label is None else root / label) for image, label in pairs), str(path))
+        items = ((root / image, None if label is None else root / label) for image, label in pairs)
+        self.set_items(items, str(path), labels_in_test=True)
 
 
 @DATASETS.register
@@ -66,21 +70,6 @@ class Dataset(ListDataset):
 
     def __init__(self, *, dataset_root: str, num_classes: int, mode: str = "train", **kwargs):
         super().__init__(dataset_root=dataset_root, num_classes=num_classes, mode=mode, **kwargs)
-
-
-def split_line(line: str, where: str, separator: str | None, *, label_needed: bool) -> tuple[str, str | None]:
-    """Split one line of a list; ``where`` names it in messages."""
-    separator = separator if separator is not None and separator.strip(" ") else None
-    if separator is None:
-        separator = "\t" if "\t" in line else "," if "," in line else None
-    parts = [part.strip() for part in line.split(separator)]
-    if not all(parts) or len(parts) > 2 or (len(parts) < 2 and label_needed):
-        raise DataError(
-            f"{where}: expected 'image label'{'' if label_needed else ' or an image alone'}, but found {len(parts)} "
-            f"part(s): {line[:120]!r}. Write two paths with a tab between (names with spaces need the tab)."
-        )
-    parts = [part.replace("\\", "/") for part in parts]  # lists written on Windows
-    return parts[0], parts[1] if len(parts) == 2 else None
 
 
 def find_list(root: Path, listed: str, name: str) -> Path:
