@@ -13,7 +13,7 @@ A new kernel is a file, and its use a stand-in in ``layers`` or ``functions``.
 from __future__ import annotations
 
 from .choose import choices, clear_choices, load_choices
-from .dnnl import available, has_bf16
+from .loading import available, has_bf16
 from .recipe import accelerate
 from .switch import Report, disable, disabled, enable, evaluating
 

@@ -16,6 +16,7 @@ from paddle.autograd import PyLayer
 from . import dnnl, phases, taps
 from .dnnl import Dims
 from .layout import bytes_buffer, empty, empty_last, last_view, reorder, to_last
+from .loading import load
 from .pointwise import mark
 from .primitive import Attributes, Primitive, cached, channels_last, desc, plain, vector
 
@@ -115,7 +116,7 @@ class Plan:
     """
 
     def __init__(self, geometry: Geometry, math: str, *, bias: bool, affine: bool = False, relu: bool = False):
-        self.library, self.geometry, self.math, self.bias = dnnl.load(), geometry, math, bias
+        self.library, self.geometry, self.math, self.bias = load(), geometry, math, bias
         self.dtype, kind = _TYPES[math]
         g, library = geometry, self.library
         self.out_shape = (g.batch, g.out_channels, *g.out)

@@ -1,13 +1,9 @@
 """The oneDNN library inside the Paddle wheel, reached through ctypes.
 
 Paddle ships oneDNN (``paddle/libs/libdnnl.so.3``) with its whole C interface
-exported, but its eager mode never calls it. This module loads the copy Paddle
-has already mapped, declares the few functions used here, turns status codes
-into exceptions and keeps one CPU engine and stream.
-
-Constants are those of the C interface of oneDNN 3.x. :func:`load` checks the
-version and then computes a small convolution, so a library whose constants
-differ is refused rather than trusted.
+exported, but its eager mode never calls it. This module declares the few
+functions used here, turns status codes into exceptions and keeps one CPU engine
+and stream. Constants are those of the C interface of oneDNN 3.x.
 
 Source: oneDNN 3 developer guide, https://uxlfoundation.github.io/oneDNN/.
 """
@@ -15,9 +11,7 @@ Source: oneDNN 3 developer guide, https://uxlfoundation.github.io/oneDNN/.
 from __future__ import annotations
 
 import ctypes
-import os
 import platform
-import threading
 from pathlib import Path
 
 MIN_VERSION, MAX_VERSION = (3, 2), (4, 0)
@@ -169,83 +163,3 @@ class Library:
     def has(self, isa: int) -> bool:
         """Whether the processor (as the library sees it) has all of these instruction sets."""
         return self.isa & isa == isa
-
-
-_lock = threading.Lock()
-_library: Library | None = None
-_problem: str | None = None
-
-
-def load() -> Library:
-    """Return the library, loading and checking it on the first call.
-
-    Raises:
-        DnnlError: it is missing, too old, incomplete or wrong; the text says which.
-    """
-    global _library, _problem
-    if _library is None and _problem is None:
-        with _lock:
-            if _library is None and _problem is None:
-                try:
-                    _library = _load()
-                except (OSError, AttributeError, DnnlError) as e:
-                    _problem = str(e)
-    if _library is None:
-        raise DnnlError(_problem)
-    return _library
-
-
-def _load() -> Library:
-    library = Library(find())
-    from .selfcheck import check_convolution
-
-    check_convolution(library)
-    return library
-
-
-def find() -> Path:
-    """Path of the library: ``PADDLESEG_LITE_ONEDNN`` if set (``off`` for none), else the copy in the Paddle wheel."""
-    asked = os.environ.get("PADDLESEG_LITE_ONEDNN")
-    if asked == "off":
-        raise DnnlError("switched off by PADDLESEG_LITE_ONEDNN=off")
-    if asked:
-        return Path(asked)
-    import paddle
-
-    folder = Path(paddle.__file__).parent / "libs"
-    for path in sorted(folder.glob("libdnnl.so.3*")):
-        return path
-    raise DnnlError(f"no libdnnl.so.3 in {folder}")
-
-
-def available() -> tuple[bool, str]:
-    """Whether oneDNN can be used, and a sentence saying what was found or what is missing."""
-    try:
-        library = load()
-    except DnnlError as e:
-        return False, str(e)
-    return True, f"oneDNN {'.'.join(map(str, library.version))}, {processor(library)}"
-
-
-def processor(library: Library) -> str:
-    """The widest instruction set that matters here."""
-    for isa, name in (
-        (ISA_AMX, "AMX"),
-        (ISA_AVX512_BF16, "AVX-512 BF16"),
-        (ISA_AVX512_CORE, "AVX-512"),
-        (ISA_AVX2, "AVX2"),
-    ):
-        if library.has(isa):
-            return name
-    return "SSE"
-
-
-def has_bf16() -> bool:
-    """Whether bf16 arithmetic is done by the processor (AVX512-BF16 or AMX)."""
-    return available()[0] and load().has(ISA_AVX512_BF16)
-
-
-def _forget() -> None:
-    """Reset what :func:`load` found (for tests)."""
-    global _library, _problem
-    _library = _problem = None

@@ -11,11 +11,11 @@ from paddle import nn
 
 from . import conv, norm, pointwise, pool
 from . import prelu as prelu_op
-from .active import Policy
 from .branch import take
 from .choose import prefers_onednn
 from .dnnl import DnnlError
 from .layout import qualifies
+from .policy import Policy
 
 
 def original(layer, *args, **kwargs):

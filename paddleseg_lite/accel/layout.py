@@ -13,6 +13,7 @@ from paddle.autograd import PyLayer
 
 from . import dnnl
 from .dnnl import Library
+from .loading import load
 from .primitive import Attributes, Primitive, cached, desc, row_major
 
 _TO_LAST, _TO_FIRST = [0, 2, 3, 1], [0, 3, 1, 2]
@@ -129,7 +130,7 @@ def as_first(x):
 
 def convert(source: int, target: int, shape, strides, dtype, new_strides, new_dtype) -> None:
     """Copy between two layouts and types, given addresses."""
-    library = dnnl.load()
+    library = load()
 
     def build():
         old, new = desc(library, shape, dtype, strides), desc(library, shape, new_dtype, new_strides)

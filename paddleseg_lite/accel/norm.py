@@ -13,6 +13,7 @@ from paddle.autograd import PyLayer
 
 from . import dnnl
 from .layout import bytes_buffer, empty, empty_last, to_last
+from .loading import load
 from .pointwise import mark
 from .primitive import Attributes, Primitive, cached, channels_last, vector
 
@@ -27,7 +28,7 @@ class Plan:
     """
 
     def __init__(self, shape, epsilon: float, *, fixed: bool, affine: bool, relu: bool, train: bool):
-        self.library, self.epsilon, self.affine = dnnl.load(), epsilon, affine
+        self.library, self.epsilon, self.affine = load(), epsilon, affine
         self.flags = (dnnl.GLOBAL_STATS * fixed) | ((dnnl.USE_SCALE | dnnl.USE_SHIFT) * affine) | dnnl.FUSE_RELU * relu
         self._data, self._vector = channels_last(self.library, shape), vector(self.library, shape[1])
         self._attributes = Attributes(self.library)

@@ -11,6 +11,7 @@ from paddle.autograd import PyLayer
 
 from . import dnnl
 from .layout import as_last, empty_last, first_view, is_channels_last, last_view, to_last
+from .loading import load
 from .primitive import Attributes, Primitive, cached, channels_last, vector
 
 
@@ -35,7 +36,7 @@ def _flat(kind: str, count: int):
     """The primitive ``kind`` on ``count`` adjacent values."""
 
     def build():
-        library = dnnl.load()
+        library = load()
         data, attributes = vector(library, count), Attributes(library)
         if kind == "add":
             arguments = (library.engine, dnnl.BINARY_ADD, data, data, data, attributes)
@@ -132,7 +133,7 @@ def _scaled(x, factors):
     xl, y = to_last(x), empty_last(x.shape)
 
     def build():
-        library = dnnl.load()
+        library = load()
         image, factor = channels_last(library, (1, c, h, w)), channels_last(library, (1, c, 1, 1))
         arguments = (library.engine, dnnl.BINARY_MUL, image, factor, image, Attributes(library))
         return Primitive(

@@ -16,6 +16,7 @@ from paddle.autograd import PyLayer
 from . import dnnl
 from .dnnl import Dims
 from .layout import bytes_buffer, empty_last, first_view, to_last
+from .loading import load
 from .primitive import Attributes, Primitive, cached, channels_last
 
 
@@ -32,7 +33,7 @@ class Plan:
     """Forward and backward of one max-pooling."""
 
     def __init__(self, shape, kernel, stride, pads, out):
-        self.library, self.shape, self.out_shape = dnnl.load(), tuple(shape), (*shape[:2], *out)
+        self.library, self.shape, self.out_shape = load(), tuple(shape), (*shape[:2], *out)
         self._src, self._dst = channels_last(self.library, shape), channels_last(self.library, self.out_shape)
         top, _, left, _ = pads
         if any((o - 1) * s - before >= side for o, s, side, before in zip(out, stride, shape[2:], (top, left))):
@@ -175,7 +176,7 @@ class MeanPlan:
     """Forward and backward of the mean over all places."""
 
     def __init__(self, shape):
-        library, (n, c, h, w) = dnnl.load(), shape
+        library, (n, c, h, w) = load(), shape
         src, dst = channels_last(library, shape), channels_last(library, (n, c, 1, 1))
         window, attributes = (Dims(1, 1), Dims(h, w), Dims(0, 0), Dims(0, 0), Dims(0, 0)), Attributes(library)
         kind = dnnl.POOL_AVERAGE_WITH_PADDING

@@ -7,6 +7,7 @@ from paddle.autograd import PyLayer
 
 from . import dnnl
 from .layout import empty, empty_last, to_last
+from .loading import load
 from .pointwise import mark
 from .primitive import Attributes, Primitive, cached, channels_last
 
@@ -15,7 +16,7 @@ class Plan:
     """Forward and backward for one shape, with a slope per channel."""
 
     def __init__(self, shape):
-        library = dnnl.load()
+        library = load()
         data, weight = channels_last(library, shape), channels_last(library, (1, shape[1], 1, 1))
         attributes = Attributes(library)
         self.forward = Primitive(

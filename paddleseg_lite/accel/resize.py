@@ -10,6 +10,7 @@ from paddle.autograd import PyLayer
 
 from . import dnnl
 from .layout import empty_last, first_view, last_view, to_last
+from .loading import load
 from .primitive import Attributes, Primitive, cached, channels_last
 
 
@@ -17,7 +18,7 @@ class Plan:
     """Forward and backward of one half-pixel bilinear resize."""
 
     def __init__(self, shape, size):
-        self.library, self.out_shape = dnnl.load(), (*shape[:2], *size)
+        self.library, self.out_shape = load(), (*shape[:2], *size)
         src, dst = channels_last(self.library, shape), channels_last(self.library, self.out_shape)
         attributes = Attributes(self.library)
         arguments = (self.library.engine, dnnl.FORWARD_TRAINING, dnnl.RESAMPLE_LINEAR, None, src, dst, attributes)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import types
-import weakref
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,9 +18,11 @@ from paddle import nn
 
 from ..errors import EnvironmentProblem, nearest
 from ..layers import ConvBNAct
-from . import blocks, dnnl, functions, layers
-from .active import MODES, Policy, current, running
+from ..layers.functional import running_kernels
+from . import blocks, layers, loading
+from .functions import running
 from .layout import as_first
+from .policy import MODES, Policy
 
 logger = logging.getLogger("paddleseg_lite")
 
@@ -38,8 +39,6 @@ _STAND_INS = (
     (ConvBNAct, blocks.conv_bn_act),
     (nn.Sequential, blocks.sequential),
 )
-
-_enabled: weakref.WeakSet = weakref.WeakSet()
 
 
 @dataclass
@@ -93,7 +92,7 @@ def enable(model: nn.Layer, mode: str = "auto", *, eval_mode: str | None = None)
     if not usable:
         logger.warning("cpu_accel %s is not used: %s. Paddle's own kernels run instead.", mode, reason)
         return Report("off", reason)
-    if "bf16" in (mode, eval_mode) and not dnnl.has_bf16():
+    if "bf16" in (mode, eval_mode) and not loading.has_bf16():
         logger.warning("cpu_accel bf16: this processor has neither AVX512-BF16 nor AMX; fp32 is used instead.")
         mode, eval_mode = ("fp32" if m == "bf16" else m for m in (mode, eval_mode))
     policy = Policy(mode, eval_mode or ("fp32" if mode == "bf16" else mode))
@@ -107,8 +106,6 @@ def enable(model: nn.Layer, mode: str = "auto", *, eval_mode: str | None = None)
     model._accel_root = policy
     model._accel_inner = model.__dict__.get("forward")
     model.forward = types.MethodType(_root, model)
-    functions.install()
-    _enabled.add(model)
     return Report(mode, reason, dict(counts))
 
 
@@ -120,9 +117,6 @@ def disable(model: nn.Layer) -> None:
         own = layer.__dict__.get("forward")
         if isinstance(own, types.MethodType) and own.__func__.__module__.startswith(__package__ + "."):
             del layer.__dict__["forward"]
-    _enabled.discard(model)
-    if not _enabled:
-        functions.uninstall()
 
 
 @contextmanager
@@ -157,7 +151,7 @@ def _usable(model: nn.Layer) -> tuple[bool, str]:
     parameter = next(iter(model.parameters()), None)
     if parameter is not None and not parameter.place.is_cpu_place():
         return False, f"the model is on {parameter.place}"
-    return dnnl.available()
+    return loading.available()
 
 
 def _stand_in(layer: nn.Layer):
@@ -177,15 +171,14 @@ def _own_forwards(kind):
 
 
 def _root(self, *args, **kwargs):
-    """Forward of an accelerated model: its own, with the functions of :mod:`.functions` in force."""
+    """Forward of an accelerated model: its own, with the kernels of :mod:`.functions`."""
     inner = self.__dict__.get("_accel_inner")
     call = inner if inner is not None else types.MethodType(type(self).forward, self)
     policy = self._accel_root
     if not paddle.in_dynamic_mode() or policy.of(self) == "off":
         with running(None):
             return call(*args, **kwargs)
-    functions.install()  # a copy may outlive the model it was copied from
-    nested = current() is not None
+    nested = running_kernels() is not None
     with running(policy):
         outputs = call(*args, **kwargs)
     return outputs if nested else _ordinary(outputs)

@@ -17,6 +17,7 @@ import paddle
 
 from . import dnnl
 from .layout import bytes_buffer, convert
+from .loading import load
 from .primitive import Attributes, Primitive, cached, desc
 
 WIDE = 256 * 256  # input times output channels from which cutting rectangles pays for a dilated 3x3
@@ -43,7 +44,7 @@ def _product(rows: int, columns: int, inner: int, left_strides, dtype: int) -> P
     """``[rows, inner] x [inner, columns] -> f32 [rows, columns]``; the right factor and the result row-major."""
 
     def build():
-        library = dnnl.load()
+        library = load()
         left = desc(library, (rows, inner), dtype, left_strides)
         right = desc(library, (inner, columns), dtype, (columns, 1))
         result = desc(library, (rows, columns), dnnl.F32, (columns, 1))

@@ -14,6 +14,7 @@ from paddle.autograd import PyLayer
 from . import dnnl
 from .dnnl import Dims
 from .layout import empty_last, first_view, last_view, to_last
+from .loading import load
 from .pool import Winners, plan
 from .primitive import Attributes, Primitive, cached, channels_last
 
@@ -26,7 +27,7 @@ def _scatter(values, winners: Winners):
 
 
 def _build_mean(shape, window) -> Primitive:
-    library = dnnl.load()
+    library = load()
     kernel, stride, pads, out = window
     src, dst = channels_last(library, shape), channels_last(library, (*shape[:2], *out))
     ends = [(o - 1) * s + k - side - before for o, s, k, side, before in zip(out, stride, kernel, shape[2:], pads[::2])]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import paddle.nn.functional as F
 from paddle import Tensor, nn
 
-from ..layers import max_unpool_2x2
+from ..layers import max_pool_2x2, max_unpool_2x2
 from .base import AfterStage, Backbone
 
 LOWEST = -3.0e38  # never the maximum of a window
@@ -33,7 +33,7 @@ class IndexedMaxPool(nn.Layer):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Place]:
         height, width = x.shape[2:]
-        y, indices = F.max_pool2d(x, 2, 2, return_mask=True, ceil_mode=self.ceil_mode)
+        y, indices = max_pool_2x2(x, ceil_mode=self.ceil_mode)
         if self.ceil_mode and y.shape[2] * y.shape[3] < ((height + 1) // 2) * ((width + 1) // 2):
             y, indices = round_up(x)  # Paddle 2.6 forgets ceil_mode where it returns indices
         return y, Place(indices, (height, width))
@@ -43,7 +43,7 @@ def round_up(x: Tensor) -> tuple[Tensor, Tensor]:
     """Pooling that rounds up, by a row and a column that never win."""
     height, width = x.shape[2:]
     wide = width + width % 2
-    y, indices = F.max_pool2d(F.pad(x, [0, width % 2, 0, height % 2], value=LOWEST), 2, 2, return_mask=True)
+    y, indices = max_pool_2x2(F.pad(x, [0, width % 2, 0, height % 2], value=LOWEST))
     return y, indices // wide * width + indices % wide
 
 

@@ -27,11 +27,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-import paddle.nn.functional as F
 from paddle import Tensor, nn
 
 from ..errors import ConfigError
-from ..layers import ConvBNAct, kaiming_fan_out
+from ..layers import ConvBNAct, add, kaiming_fan_out, relu
 from ..registry import BACKBONES
 from .base import Backbone
 
@@ -154,7 +153,7 @@ class Bottleneck(nn.Layer):
         self.pool, self.shortcut = make_shortcut(in_channels, self.out_channels, stride, conv, avg_down, projection)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.conv3(self.conv2(self.conv1(x))) + self.shortcut(self.pool(x)))
+        return relu(add(self.conv3(self.conv2(self.conv1(x))), self.shortcut(self.pool(x))))
 
 
 class BasicBlock(nn.Layer):
@@ -180,7 +179,7 @@ class BasicBlock(nn.Layer):
         self.pool, self.shortcut = make_shortcut(in_channels, planes, stride, conv, avg_down, projection)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.conv2(self.conv1(x)) + self.shortcut(self.pool(x)))
+        return relu(add(self.conv2(self.conv1(x)), self.shortcut(self.pool(x))))
 
 
 def make_stem(in_channels: int, widths: Sequence[int], ceil_mode: bool, conv: Conv) -> tuple[nn.Sequential, int]:

@@ -12,11 +12,10 @@ from __future__ import annotations
 
 import numpy as np
 import paddle
-import paddle.nn.functional as F
 from paddle import Tensor, nn
 
 from ..errors import ConfigError
-from ..layers import BatchNorm, ConvBNAct, resize
+from ..layers import BatchNorm, ConvBNAct, add, relu, resize, spatial_mean
 from ..registry import CONTEXTS
 from .base import ContextUnit, Explanation, NodeUnit
 from .matching import Match, build_matched, matched_target, matched_widths
@@ -48,7 +47,7 @@ class MatchedConv(ContextUnit):
         self.norm = BatchNorm(c, weight_attr=paddle.ParamAttr(initializer=nn.initializer.Constant(0.0)))
 
     def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        return x + self.norm(self.extend(self.layers(x))), {}
+        return add(x, self.norm(self.extend(self.layers(x)))), {}
 
 
 @CONTEXTS.register
@@ -72,8 +71,8 @@ class GlobalPool(ContextUnit):
         self.extend = nn.Conv2D(h2, c, 1, weight_attr=zero)
 
     def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        pooled = x.mean([2, 3], keepdim=True)  # [N, C, 1, 1]
-        return x + self.extend(F.relu(self.second(F.relu(self.first(pooled))))), {}
+        pooled = spatial_mean(x)  # [N, C, 1, 1]
+        return add(x, self.extend(relu(self.second(relu(self.first(pooled)))))), {}
 
 
 class _NodeControl(NodeUnit):

@@ -25,7 +25,7 @@ import paddle
 import paddle.nn.functional as F
 from paddle import Tensor, nn
 
-from ..layers import BatchNorm, ConvBNAct
+from ..layers import BatchNorm, ConvBNAct, add, concat
 from ..registry import CONTEXTS
 from .base import Explanation, NodeUnit, mean_product, pixels, to_map
 from .gcn import GCNLayer, check_steps
@@ -142,8 +142,8 @@ class GCU(NodeUnit):
             nodes = graph.reason(graph.gather(flat, q))
             maps.append(to_map(paddle.matmul(nodes, q, transpose_x=True), x))  # [N, C, H, W]
         if self.fusion == "concat":
-            return self.fuse(paddle.concat([x, *maps], axis=1)), {}
-        return x + self.norm(self.fuse(paddle.concat(maps, axis=1))), {}
+            return self.fuse(concat([x, *maps])), {}
+        return add(x, self.norm(self.fuse(concat(maps)))), {}
 
     def explain_with(self, x: Tensor, assignment: Tensor) -> Explanation:
         flat, parts = pixels(x), pixels(assignment).split(list(self.sizes), axis=1)

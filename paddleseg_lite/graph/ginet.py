@@ -29,7 +29,7 @@ import paddle.nn.functional as F
 from paddle import Tensor, nn
 
 from ..errors import ConfigError
-from ..layers import BatchNorm
+from ..layers import BatchNorm, add, relu
 from ..registry import CONTEXTS
 from .base import Explanation, NodeUnit, as_assignment, mean_product, pixels, to_map
 from .embeddings import EMBEDDING_SIZE, check_distinct, gaussian_embeddings, read_glove
@@ -112,7 +112,7 @@ class GINet(NodeUnit):
         s = self.class_embeddings
         for linear, norm in zip(self.word_fc, self.word_norm):
             s = linear(s).transpose([1, 0]).unsqueeze([0, -1])  # [1, F, K, 1]: normalise over the classes
-            s = F.relu(norm(s)).squeeze([0, -1]).transpose([1, 0])
+            s = relu(norm(s)).squeeze([0, -1]).transpose([1, 0])
         return _states(self.semantic_gcn, s.unsqueeze(0))
 
     def interact(self, p: Tensor, s: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -129,7 +129,7 @@ class GINet(NodeUnit):
             p = _states(gcn, p)
         p, s, _, _ = self.interact(p, self.class_nodes())
         spread = to_map(paddle.matmul(p, pixels(assignment), transpose_x=True), x)  # Z^T P_o, [N, D, H, W]
-        y = x + self.norm(self.conv_extend(spread))
+        y = add(x, self.norm(self.conv_extend(spread)))
         return y, {} if self.presence is None else {"presence": self.presence(s).squeeze(-1)}
 
     def explain_with(self, x: Tensor, assignment: Tensor) -> Explanation:

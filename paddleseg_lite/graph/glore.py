@@ -19,7 +19,7 @@ from __future__ import annotations
 import paddle
 from paddle import Tensor, nn
 
-from ..layers import BatchNorm
+from ..layers import BatchNorm, add
 from ..registry import CONTEXTS
 from .base import Explanation, NodeUnit, as_assignment, mean_product, pixels, to_map
 from .gcn import LearnedGCN, check_steps
@@ -81,7 +81,7 @@ class GloRe(NodeUnit):
         for gcn in self.further:
             nodes = gcn(nodes)
         spread = to_map(paddle.matmul(nodes, pixels(assignment)), x)  # [N, S, H, W]
-        return x + self.blocker(self.conv_extend(spread)), {}
+        return add(x, self.blocker(self.conv_extend(spread))), {}
 
     def explain_with(self, x: Tensor, assignment: Tensor) -> Explanation:
         nodes = self.gather(x, assignment).transpose([0, 2, 1])

@@ -14,7 +14,7 @@ import paddle
 import paddle.nn.functional as F
 from paddle import Tensor, nn
 
-from ..layers import BatchNorm
+from ..layers import BatchNorm, add
 from ..registry import CONTEXTS
 from .base import ContextUnit, pixels, to_map
 
@@ -54,7 +54,7 @@ class NonLocal(ContextUnit):
     def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         source = x if self.pool is None else self.pool(x)
         y = paddle.matmul(pixels(self.g(source)), self.attention(x), transpose_y=True)  # [N, C/2, L]
-        return x + self.norm(self.extend(to_map(y, x))), {}
+        return add(x, self.norm(self.extend(to_map(y, x)))), {}
 
     def macs(self, height: int, width: int) -> int:
         sources = height * width if self.pool is None else -(-height // 2) * -(-width // 2)

@@ -6,13 +6,14 @@ What a second paper needs moves here from the file of the first.
 
 from .conv import ConvBNAct, conv_bn, conv_bn_relu
 from .fcn_head import FCNHead, make_dropout
+from .functional import add, concat, interpolate, max_pool_2x2, max_unpool_2x2, relu, spatial_mean
 from .init import kaiming_fan_out
 from .jpu import JPU
 from .norm import FREEZE_BN, BatchNorm, apply_freeze_bn, freeze_bn, keep_statistics, running_statistics
 from .pyramid import ASPP, PyramidPooling, adaptive_avg_pool
 from .separable import SeparableConv
 from .squeeze_excite import SqueezeExcite
-from .upsample import bilinear_kernel, fit_to, max_unpool_2x2, resize
+from .upsample import bilinear_kernel, fit_to, resize
 
 __all__ = [
     "ASPP",
@@ -25,16 +26,22 @@ __all__ = [
     "SeparableConv",
     "SqueezeExcite",
     "adaptive_avg_pool",
+    "add",
     "apply_freeze_bn",
     "bilinear_kernel",
+    "concat",
     "conv_bn",
     "conv_bn_relu",
     "fit_to",
     "freeze_bn",
+    "interpolate",
     "kaiming_fan_out",
     "keep_statistics",
     "make_dropout",
+    "max_pool_2x2",
     "max_unpool_2x2",
+    "relu",
     "resize",
     "running_statistics",
+    "spatial_mean",
 ]

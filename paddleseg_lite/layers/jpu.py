@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import paddle
 from paddle import Tensor, nn
 
 from .conv import ConvBNAct
+from .functional import concat
 from .separable import SeparableConv
 from .upsample import resize
 
@@ -37,5 +37,5 @@ class JPU(nn.Layer):
         maps = [project(x) for project, x in zip(self.projections, features)]
         size = maps[0].shape[2:]
         maps = [resize(x, size, align_corners=self.align_corners) for x in reversed(maps)]  # deepest first
-        joined = paddle.concat(maps, axis=1)
-        return paddle.concat([branch(joined) for branch in self.dilated], axis=1)
+        joined = concat(maps)
+        return concat([branch(joined) for branch in self.dilated])

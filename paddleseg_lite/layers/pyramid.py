@@ -17,6 +17,7 @@ from paddle import Tensor, nn
 from ..errors import ConfigError
 from .conv import ConvBNAct
 from .fcn_head import make_dropout
+from .functional import concat, spatial_mean
 from .separable import SeparableConv
 from .squeeze_excite import SqueezeExcite
 from .upsample import resize
@@ -35,7 +36,7 @@ def _bin_matrix(length: int, bins: int) -> np.ndarray:
 def adaptive_avg_pool(x: Tensor, bins: int) -> Tensor:
     """Average ``[N, C, H, W]`` into ``[N, C, bins, bins]``; equals ``F.adaptive_avg_pool2d``."""
     if bins == 1:
-        return x.mean([2, 3], keepdim=True)
+        return spatial_mean(x)
     rows, columns = _bins_along(x, 2, bins), _bins_along(x, 3, bins)  # [b, H], [b, W]
     return paddle.matmul(paddle.matmul(rows, x), columns, transpose_y=True)
 
@@ -117,8 +118,8 @@ class PyramidPooling(nn.Layer):
             pooled = self.pool(x, bins)  # [N, C, bins, bins]
             maps.append(up(gate(branch(pooled))))
         if self.order == "input_last":
-            return paddle.concat([*maps, x], axis=1)
-        return paddle.concat([x, *(maps if self.order == "input_first" else maps[::-1])], axis=1)
+            return concat([*maps, x])
+        return concat([x, *(maps if self.order == "input_first" else maps[::-1])])
 
 
 class ASPP(nn.Layer):
@@ -184,4 +185,4 @@ class ASPP(nn.Layer):
         if self.image_pool is not None:
             pooled = self.image_pool(adaptive_avg_pool(x, 1))  # [N, out, 1, 1]
             maps.append(resize(pooled, x.shape[2:], align_corners=self.align_corners))
-        return self.dropout(self.project(paddle.concat(maps, axis=1)))
+        return self.dropout(self.project(concat(maps)))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import paddle.nn.functional as F
 from paddle import Tensor, nn
 
+from .functional import relu, spatial_mean
+
 
 class SqueezeExcite(nn.Layer):
     """``x * sigmoid(W2 ReLU(W1 mean(x)))``, one factor a channel; ``[N, C, H, W]`` to the same shape."""
@@ -18,4 +20,4 @@ class SqueezeExcite(nn.Layer):
         self.excite = nn.Conv2D(width, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * F.sigmoid(self.excite(F.relu(self.squeeze(x.mean([2, 3], keepdim=True)))))
+        return x * F.sigmoid(self.excite(relu(self.squeeze(spatial_mean(x)))))

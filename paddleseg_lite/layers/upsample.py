@@ -1,4 +1,4 @@
-"""Ways up: bilinear resize, fitting one map to another, bilinear deconvolution kernels, max-unpooling."""
+"""Ways up: resize, fitting one map to another, bilinear deconvolution kernels."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import numpy as np
 import paddle
 import paddle.nn.functional as F
 from paddle import Tensor
+
+from .functional import interpolate
 
 
 def resize(
@@ -31,7 +33,7 @@ def resize(
         return x
     if mode == "nearest":
         return F.interpolate(x, size=size, mode="nearest")
-    return F.interpolate(x, size=size, mode=mode, align_corners=align_corners, align_mode=0 if half_pixel else 1)
+    return interpolate(x, size, align_corners=align_corners, half_pixel=half_pixel)
 
 
 def fit_to(x: Tensor, reference: Tensor) -> Tensor:
@@ -61,15 +63,3 @@ def bilinear_kernel(channels_in: int, channels_out: int, size: int) -> np.ndarra
     for channel in range(min(channels_in, channels_out)):
         kernel[channel, channel] = np.outer(ramp, ramp)
     return kernel
-
-
-def max_unpool_2x2(x: Tensor, indices: Tensor, output_size: Sequence[int]) -> Tensor:
-    """Put each value of ``x [N, C, h, w]`` back where 2 x 2 / 2 max-pooling took it from; zeros elsewhere.
-
-    Args:
-        x: pooled values.
-        indices: flat positions over H * W from ``F.max_pool2d(return_mask=True)``,
-            pooled by floor or by ceil.
-        output_size: ``(H, W)`` of the map before pooling, odd sizes included.
-    """
-    return F.max_unpool2d(x, indices, 2, 2, output_size=[*x.shape[:2], *(int(s) for s in output_size)])

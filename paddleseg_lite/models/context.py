@@ -9,7 +9,7 @@ from paddle import nn
 
 from .. import graph  # noqa: F401  (fills CONTEXTS)
 from ..errors import ConfigError
-from ..layers import ConvBNAct
+from ..layers import ConvBNAct, add
 from ..registry import CONTEXTS
 
 AUTO_REDUCE = 512
@@ -78,7 +78,7 @@ class ContextSlot(nn.Layer):
         if self.unit is None or self.stage != index:
             return x
         y, self.last = self.unit(x)
-        return y if self.scale is None else x + self.scale * (y - x)
+        return y if self.scale is None else add(x, self.scale * (y - x))
 
     def deep(self, x):
         """Apply the unit to the deepest map ``[N, C, h, w] -> [N, out_channels, h, w]``."""

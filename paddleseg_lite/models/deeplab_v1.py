@@ -26,11 +26,14 @@ The dense CRF is postprocessing: ``paddleseg_lite/postprocess``.
 
 from __future__ import annotations
 
+from functools import reduce
+
 import paddle
 from paddle import nn
 
 from ..backbones.vgg import scale_width
 from ..errors import ConfigError, nearest
+from ..layers import add, concat
 from ..registry import MODELS
 from .base import Segmentor
 
@@ -120,8 +123,8 @@ class DeepLabV1(Segmentor):
         maps = [self.fc(self.pool5a(features[-1]))]  # [N, 1024, h, w]
         maps += [branch(source) for branch, source in zip(self.branches, [x, *features[:-1]])]
         if self.fuse == "concat":
-            maps = [paddle.concat(maps, axis=1)]
-        return {"out": sum(score(m) for score, m in zip(self.scores, maps))}
+            maps = [concat(maps)]
+        return {"out": reduce(add, (score(m) for score, m in zip(self.scores, maps)))}
 
     def pretrained_part(self):
         """VGG16 with fc6 and fc7, which start from ImageNet (subsampled); fc8 and MSc are new."""

@@ -28,7 +28,7 @@ import paddle
 from paddle import nn
 
 from ..backbones.vgg import VGG16, scale_width
-from ..layers import resize
+from ..layers import add, resize
 from ..registry import MODELS
 from .base import Segmentor
 from .deeplab_v1 import FullyConnected, normal
@@ -119,7 +119,7 @@ class ResNetPyramid(nn.Layer):
         )
 
     def forward(self, x):
-        return sum(branch(x) for branch in self.branches)
+        return reduce(add, (branch(x) for branch in self.branches))
 
 
 class VGGPyramid(nn.Layer):
@@ -133,4 +133,4 @@ class VGGPyramid(nn.Layer):
         self.scores = nn.LayerList([nn.Conv2D(channels, num_classes, 1, weight_attr=normal(0.01)) for _ in rates])
 
     def forward(self, x):
-        return sum(score(fc(x)) for fc, score in zip(self.fcs, self.scores))
+        return reduce(add, (score(fc(x)) for fc, score in zip(self.fcs, self.scores)))

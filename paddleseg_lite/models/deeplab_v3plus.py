@@ -18,11 +18,10 @@ except the image-level one.
 
 from __future__ import annotations
 
-import paddle
 from paddle import nn
 
 from ..errors import ConfigError
-from ..layers import ASPP, ConvBNAct, SeparableConv, resize
+from ..layers import ASPP, ConvBNAct, SeparableConv, concat, resize
 from ..registry import MODELS
 from .base import Segmentor
 from .deeplab_v3 import scaled_rates
@@ -100,5 +99,5 @@ class DeepLabV3P(Segmentor):
     def decode(self, features, x):
         low = self.low_level(features[self.low_stage])  # [N, 48, H/4, W/4]
         y = resize(self.aspp(features[-1]), low.shape[2:], align_corners=self.align_corners)
-        y = self.decoder(paddle.concat([y, low], axis=1))
+        y = self.decoder(concat([y, low]))
         return {"out": self.classifier(y)}

@@ -18,7 +18,7 @@ from paddle import nn
 
 from ..backbones.indexed import IndexedMaxPool
 from ..errors import ConfigError
-from ..layers import BatchNorm, ConvBNAct, fit_to, resize
+from ..layers import BatchNorm, ConvBNAct, add, concat, fit_to, relu, resize
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Initial(nn.Layer):
 
     def forward(self, x):
         y = self.conv(pad_same(x) if self.same_padding else x)
-        return self.act(self.bn(paddle.concat([y, self.pool(x)], axis=1)))
+        return self.act(self.bn(concat([y, self.pool(x)])))
 
 
 class Bottleneck(nn.Layer):
@@ -155,7 +155,7 @@ class Bottleneck(nn.Layer):
         main, place = (x, None) if self.pool is None else self.pool(x)
         if self.extra_channels:
             main = pad_channels(main, self.extra_channels)
-        return self.act(main + self.ext(x)), place
+        return self.act(add(main, self.ext(x))), place
 
 
 class UpBottleneck(nn.Layer):
@@ -192,7 +192,7 @@ class UpBottleneck(nn.Layer):
         if self.same_padding:  # the last row and column go
             ext = ext[:, :, : main.shape[2], : main.shape[3]]
         ext = fit_to(ext, main)  # an odd size lacks a row of zeros
-        return F.relu(main + self.expand(self.act(self.bn(ext))))
+        return relu(add(main, self.expand(self.act(self.bn(ext)))))
 
 
 def norm(channels, style: Style):
@@ -231,4 +231,4 @@ def pad_same(x):
 def pad_channels(x, count: int):
     """Append ``count`` channels of zeros."""
     n, _, height, width = x.shape
-    return paddle.concat([x, paddle.zeros([n, count, height, width], dtype=x.dtype)], axis=1)
+    return concat([x, paddle.zeros([n, count, height, width], dtype=x.dtype)])

@@ -28,7 +28,7 @@ from paddle import nn
 
 from ..backbones.vgg import LAYOUTS, scale_width
 from ..errors import ConfigError
-from ..layers import bilinear_kernel
+from ..layers import add, bilinear_kernel, relu
 from ..registry import MODELS
 from .base import Segmentor
 
@@ -120,14 +120,14 @@ class SkipFCN(Segmentor):
         return super().encode(x)
 
     def decode(self, features, x):
-        y = self.dropout(F.relu(self.fc6(features[-1])))  # [N, 4096, h, w]
-        y = self.dropout(F.relu(self.fc7(y)))
+        y = self.dropout(relu(self.fc6(features[-1])))  # [N, 4096, h, w]
+        y = self.dropout(relu(self.fc7(y)))
         y = self.score_fr(y)  # [N, K, h, w]
         *up2s, up_last = self.upscores
         for i, (stage, up) in enumerate(zip(self.skip_stages, up2s)):
             y = up(y)
             skip = self.score_skips[i](features[stage] * self.skip_scales[i])
-            y = y + self._crop(skip, self.skips[i][1], y.shape[2:])
+            y = add(y, self._crop(skip, self.skips[i][1], y.shape[2:]))
         return {"out": self._crop(up_last(y), self.last[1], x.shape[2:])}
 
     def _crop(self, y, offset, size):

@@ -24,11 +24,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import paddle.nn.functional as F
 from paddle import nn
 
 from ..errors import ConfigError
-from ..layers import ConvBNAct, FCNHead, PyramidPooling, make_dropout
+from ..layers import ConvBNAct, FCNHead, PyramidPooling, interpolate, make_dropout
 from ..registry import MODELS
 from .base import Segmentor
 
@@ -164,10 +163,7 @@ class PSPNet(Segmentor):
     def decode(self, features, x):
         y = self.classifier(self.dropout(self.head(self.pyramid(features[-1]))))
         if self.upsample != 1:
-            mode = 0 if self.half_pixel else 1
-            y = F.interpolate(
-                y, scale_factor=self.upsample, mode="bilinear", align_corners=self.align_corners, align_mode=mode
-            )
+            y = interpolate(y, scale_factor=self.upsample, align_corners=self.align_corners, half_pixel=self.half_pixel)
         outputs = {"out": y}
         if self.training and self.aux_head is not None:
             outputs["aux"] = self.aux_head(features[-2])

@@ -20,7 +20,7 @@ from __future__ import annotations
 import paddle.nn.functional as F
 from paddle import nn
 
-from ..layers import ConvBNAct, PyramidPooling
+from ..layers import ConvBNAct, PyramidPooling, interpolate, relu
 from ..registry import MODELS
 from .base import Segmentor
 
@@ -79,9 +79,9 @@ class PSPNetProgressive(Segmentor):
             )
 
     def decode(self, features, x):
-        y = self.dropout(F.relu(self.bottleneck(self.pyramid(features[-1]))))
+        y = self.dropout(relu(self.bottleneck(self.pyramid(features[-1]))))
         for up in self.ups:
-            y = F.interpolate(y, scale_factor=2, mode="bilinear", align_corners=self.align_corners)
+            y = interpolate(y, scale_factor=2, align_corners=self.align_corners)
             y = self.up_dropout(up(y))
         outputs = {"out": self.classifier(y)}
         if self.training and self.presence is not None:

@@ -26,11 +26,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import paddle
-import paddle.nn.functional as F
 from paddle import nn
 
 from ..backbones.base import Backbone
-from ..layers import ConvBNAct, fit_to, resize
+from ..layers import ConvBNAct, concat, fit_to, interpolate, resize
 from ..registry import MODELS
 from .base import Segmentor
 
@@ -170,14 +169,14 @@ class Up(nn.Layer):
         if not v.bilinear:
             x = self.up(x)
         elif v.align_corners:
-            x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
+            x = interpolate(x, scale_factor=2, align_corners=True)
         else:
             x = resize(x, skip.shape[2:], align_corners=self.align_corners)
         if v.valid:
             skip = fit_to(skip, x)  # centre crop
         else:
             x = fit_to(x, skip)
-        return self.conv(paddle.concat([skip, x] if v.skip_first else [x, skip], axis=1))
+        return self.conv(concat([skip, x] if v.skip_first else [x, skip]))
 
 
 def double_conv(in_channels, out_channels, variant, *, middle=None, kernel=3):

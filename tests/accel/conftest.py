@@ -4,18 +4,14 @@ import numpy as np
 import pytest
 
 from paddleseg_lite import accel
-from paddleseg_lite.accel import functions, switch
 
 
 @pytest.fixture(autouse=True)
 def onednn(request):
-    """Skip unless the Paddle wheel's oneDNN loads; start and end without choices and accelerated models."""
+    """Skip unless the Paddle wheel's oneDNN loads; start and end without choices."""
     usable, reason = accel.available()
     if not usable and "without_library" not in request.keywords:
         pytest.skip(f"oneDNN: {reason}")
-    for model in list(switch._enabled):  # of an earlier test: a trainer leaves its network accelerated
-        accel.disable(model)
-    functions.uninstall()
     accel.clear_choices()
     yield
     accel.clear_choices()

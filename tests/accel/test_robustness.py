@@ -12,7 +12,7 @@ import pytest
 from paddle import nn
 
 from paddleseg_lite import accel
-from paddleseg_lite.accel import conv, dnnl, primitive
+from paddleseg_lite.accel import conv, dnnl, loading, primitive
 
 PROGRAM = """
 import logging, sys
@@ -52,13 +52,13 @@ def test_without_the_library_it_steps_aside_with_one_line(root, library, reason)
     ids=["old", "other constants", "symbol missing", "platform"],
 )
 def test_a_library_that_is_not_what_we_know_is_refused(monkeypatch, caplog, break_it, reason):
-    dnnl._forget()
+    loading._forget()
     break_it(monkeypatch)
     net = nn.Conv2D(3, 4, 3)
     with caplog.at_level(logging.WARNING, logger="paddleseg_lite"):
         report = accel.enable(net, "fp32")
     monkeypatch.undo()
-    dnnl._forget()
+    loading._forget()
     assert not report.active and reason in report.reason and len(caplog.records) == 1
     assert "forward" not in net.__dict__ and accel.available()[0]
 

@@ -11,9 +11,10 @@ from conftest import relative
 from paddle import nn
 
 from paddleseg_lite import accel
-from paddleseg_lite.accel import active, functions, layout
+from paddleseg_lite.accel import layout
 from paddleseg_lite.errors import EnvironmentProblem
-from paddleseg_lite.layers import ConvBNAct
+from paddleseg_lite.layers import ConvBNAct, add, concat, interpolate, relu
+from paddleseg_lite.layers.functional import running_kernels
 from paddleseg_lite.models import build_model
 
 
@@ -23,17 +24,14 @@ def unet(**kwargs):
 
 def test_enable_and_disable_leave_no_trace():
     net = unet()
-    concat = paddle.concat
     before = {name: dict(layer.__dict__) for name, layer in net.named_sublayers(include_self=True)}
     names, types = list(net.state_dict()), [type(layer) for layer in net.sublayers()]
     report = accel.enable(net, "fp32")
     assert report.active and report.layers["Conv2D"] == 19 and "oneDNN" in str(report)
     assert list(net.state_dict()) == names and [type(layer) for layer in net.sublayers()] == types
-    assert paddle.concat is not concat
     accel.disable(net)
     after = {name: dict(layer.__dict__) for name, layer in net.named_sublayers(include_self=True)}
     assert {n: set(d) for n, d in before.items()} == {n: set(d) for n, d in after.items()}
-    assert paddle.concat is concat and not functions._originals
 
 
 def test_eval_and_train_results_are_paddles():
@@ -72,7 +70,7 @@ def test_bf16_trains_in_bf16_and_validates_in_fp32(caplog):
 
 
 def test_a_processor_without_bf16_uses_fp32(monkeypatch, caplog):
-    monkeypatch.setattr(accel.dnnl, "has_bf16", lambda: False)
+    monkeypatch.setattr(accel.loading, "has_bf16", lambda: False)
     with caplog.at_level(logging.WARNING, logger="paddleseg_lite"):
         net = unet()
         report = accel.enable(net, "bf16")
@@ -189,25 +187,106 @@ def test_one_value_per_channel_is_still_refused():
     accel.disable(block)
 
 
-def test_functions_are_paddles_outside_the_model_and_on_other_threads():
-    net, seen = nn.Sequential(nn.Conv2D(3, 4, 3), nn.ReLU()), []
+def patched_names():
+    """What Paddle's own names stand for."""
+    owners = {"paddle": paddle, "F": F, "Tensor": paddle.Tensor}
+    return {
+        f"{name}.{key}": id(value)
+        for name, owner in owners.items()
+        for key, value in vars(owner).items()
+        if callable(value)
+    }
 
-    class Watch(nn.Layer):
-        def forward(self, x):
-            def look():
-                seen.append((active.current(), F.relu(x).is_contiguous()))
 
-            thread = threading.Thread(target=look)
-            thread.start()
-            thread.join()
-            seen.append((active.current() is not None, F.relu(x).is_contiguous()))
-            return x
+class Watch(nn.Layer):
+    """Notes during a forward what is in force on this thread and on another."""
 
-    net = nn.Sequential(*net, Watch())
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def forward(self, x):
+        def look():
+            self.seen.append((running_kernels() is not None, relu(x).is_contiguous(), patched_names()))
+
+        thread = threading.Thread(target=look)
+        thread.start()
+        thread.join()
+        look()
+        return x
+
+
+def test_kernels_serve_one_model_on_one_thread_and_paddle_stays_as_it_was():
+    before = patched_names()
+    net = nn.Sequential(nn.Conv2D(3, 4, 3), nn.ReLU(), Watch())
     accel.enable(net, "fp32")
     net(paddle.randn([1, 3, 8, 8]))
-    assert seen == [(None, True), (True, False)] and active.current() is None
+    assert running_kernels() is None
     accel.disable(net)
+    (elsewhere, here) = net[2].seen
+    assert elsewhere[:2] == (False, True) and here[:2] == (True, False)
+    assert elsewhere[2] == here[2] == before == patched_names()
+
+
+def test_two_models_on_two_threads_keep_their_own_kernels():
+    plain, fast = unet(), unet()
+    fast.set_state_dict(plain.state_dict())
+    accel.enable(fast, "fp32")
+    plain.eval(), fast.eval()
+    x, found = paddle.randn([1, 3, 32, 32]), {"plain": [], "fast": []}
+
+    def work(name, net):
+        with paddle.no_grad():
+            found[name] += [net(x)["out"].numpy() for _ in range(5)]
+
+    expected = {name: net(x)["out"].numpy() for name, net in (("plain", plain), ("fast", fast))}
+    threads = [threading.Thread(target=work, args=pair) for pair in (("plain", plain), ("fast", fast))]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    accel.disable(fast)
+    for name, outputs in found.items():
+        assert len(outputs) == 5 and all((y == expected[name]).all() for y in outputs)
+
+
+class Raising(nn.Layer):
+    """A forward with a mistake in it."""
+
+    def __init__(self, mistake):
+        super().__init__()
+        self.mistake = mistake
+
+    def forward(self, x):
+        return self.mistake(x)
+
+
+@pytest.mark.parametrize(
+    "mistake, error",
+    [
+        (lambda x: add(x, object()), TypeError),
+        (lambda x: relu(x, 1, 2), TypeError),
+        (lambda x: concat([x, x[:, :, 1:]]), ValueError),
+    ],
+)
+def test_a_mistake_in_a_call_is_raised_and_leaves_nothing_behind(mistake, error):
+    net = nn.Sequential(nn.Conv2D(3, 4, 3), Raising(mistake))
+    accel.enable(net, "fp32")
+    with pytest.raises(error):
+        net(paddle.randn([1, 3, 8, 8]))
+    assert running_kernels() is None
+    accel.disable(net)
+
+
+def test_what_onednn_does_not_know_is_said_once_and_computed_by_paddle(caplog):
+    net, x = Raising(lambda x: interpolate(x, (1, 5))), paddle.randn([1, 3, 8, 8])
+    expected = net(x)
+    accel.enable(net, "fp32")
+    with caplog.at_level(logging.INFO, logger="paddleseg_lite"):
+        found = [net(x) for _ in range(2)]
+    accel.disable(net)
+    assert all(relative(y, expected) == 0.0 for y in found)
+    assert [r.message for r in caplog.records if "resize stays with Paddle" in r.message] == [caplog.records[0].message]
 
 
 def test_enabling_twice_is_enabling_once():
@@ -216,4 +295,3 @@ def test_enabling_twice_is_enabling_once():
     accel.enable(net, "auto")
     assert net._accel_root.mode == "auto"
     accel.disable(net)
-    assert not functions._originals

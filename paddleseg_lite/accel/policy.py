@@ -1,10 +1,8 @@
-"""What is being accelerated on this thread, and the settings of a model."""
+"""How one model is accelerated."""
 
 from __future__ import annotations
 
 import logging
-import threading
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 logger = logging.getLogger("paddleseg_lite")
@@ -35,25 +33,3 @@ class Policy:
         if text not in self.told:
             self.told.add(text)
             logger.info(text)
-
-
-class _Active(threading.local):
-    policy: Policy | None = None
-
-
-_active = _Active()
-
-
-def current() -> Policy | None:
-    """The policy of the accelerated model whose forward is running on this thread."""
-    return _active.policy
-
-
-@contextmanager
-def running(policy: Policy | None):
-    """Mark the policy as current (``None``: nothing is accelerated)."""
-    before, _active.policy = _active.policy, policy
-    try:
-        yield
-    finally:
-        _active.policy = before
