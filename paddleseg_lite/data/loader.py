@@ -8,12 +8,15 @@ are read in place.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import os
 import platform
 import signal
+import threading
 from collections.abc import Iterator
+from multiprocessing.connection import wait
 from typing import Any
 
 import cv2
@@ -147,18 +150,61 @@ def _run(dataset, plan, collate, seed, num_workers, prefetch):
         return_list=True,
         places=paddle.CPUPlace(),
     )
-    batches = iter(loader)
+    with _own_signals():
+        batches = iter(loader)
+    with _watched(batches):
+        try:
+            while True:
+                try:
+                    batch = next(batches)
+                except StopIteration:
+                    return
+                except (SystemError, RuntimeError) as e:
+                    _explain(batches, e)
+                yield checked(batch)
+        finally:
+            batches._try_shutdown_all()  # DataLoader itself keeps the workers until the next one is made
+
+
+@contextlib.contextmanager
+def _own_signals():
+    """Leave SIGCHLD as it was: DataLoader's handler raises wherever the program is, in the middle of an update too."""
+    kept = signal.getsignal(signal.SIGCHLD)
     try:
-        while True:
-            try:
-                batch = next(batches)
-            except StopIteration:
-                return
-            except (SystemError, RuntimeError) as e:
-                _explain(batches, e)
-            yield checked(batch)
+        yield
     finally:
-        batches._try_shutdown_all()  # DataLoader itself keeps the workers until the next one is made
+        if threading.current_thread() is threading.main_thread() and kept is not None:
+            signal.signal(signal.SIGCHLD, kept)
+
+
+@contextlib.contextmanager
+def _watched(batches):
+    """Have the next batch fail where a worker has died.
+
+    DataLoader looks for dead workers only between two messages: one that dies in the middle of a message would be
+    waited for without end.
+    """
+    stop, told = os.pipe()
+    workers = {w.sentinel: w for w in batches._workers}
+
+    def watch():
+        while workers:
+            ended = wait([*workers, stop])
+            if stop in ended:
+                return
+            if any(workers.pop(sentinel).exitcode for sentinel in ended):
+                batches._exit_thread_unexpectedly()
+                return
+
+    thread = threading.Thread(target=watch, daemon=True, name="loader watch")
+    thread.start()
+    try:
+        yield
+    finally:
+        os.write(told, b".")
+        thread.join()
+        os.close(stop)
+        os.close(told)
 
 
 def _explain(batches, error):
@@ -166,6 +212,8 @@ def _explain(batches, error):
     died = [w.exitcode for w in batches._workers if not w.is_alive() and w.exitcode]
     if not died:
         raise error
+    for worker in batches._workers:
+        worker.terminate()  # one of them may hold for ever what the dead one had locked
     raise EnvironmentProblem(
         f"a loader worker ended unexpectedly (exit code {died[0]}; -9: killed for lack of memory, -7: /dev/shm is "
         "full). Use fewer workers (--num_workers 0 works everywhere), smaller batches, or give the machine, or the "

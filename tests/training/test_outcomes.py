@@ -3,6 +3,10 @@
 import errno
 import json
 import logging
+import multiprocessing
+import os
+import platform
+import signal
 
 import numpy as np
 import pytest
@@ -211,3 +215,43 @@ def test_a_run_folder_that_another_run_took_is_left_alone(tiny, tmp_path):
     with pytest.raises(EnvironmentProblem, match="another process has taken the run folder"):
         train(tiny(cpu_accel="off"), save_dir=tmp_path, callbacks=[At(4, lose)])
     assert [p.name for p in list_checkpoints(tmp_path)] == ["iter_3"]
+
+
+@pytest.mark.skipif(platform.system() != "Linux", reason="workers need Linux")
+@pytest.mark.parametrize("when", ["step", "validation"])
+def test_a_killed_worker_is_a_named_error_after_the_progress_is_saved(tiny, tmp_path, when):
+    """... and never an error out of the middle of an update, where the signal of its death finds the program."""
+    killed = []
+
+    class Kill(Callback):
+        def kill(self):
+            for worker in multiprocessing.active_children():
+                worker.kill()
+                killed.append(worker.pid)
+
+        def on_step(self, trainer):
+            if when == "step" and trainer.state.iteration == 2:
+                real = trainer.criterion
+
+                def criterion(*a):  # between forward and backward
+                    self.kill()
+                    trainer.criterion = real
+                    return real(*a)
+
+                criterion.main = real.main
+                trainer.criterion = criterion
+
+        def on_log(self, trainer, info):
+            if when == "validation" and trainer.state.iteration == 3:
+                read = trainer.val_dataset.read
+                trainer.val_dataset.read = lambda i: os.kill(os.getpid(), signal.SIGKILL) if i == 1 else read(i)
+                killed.append(0)
+
+    config = tiny(cpu_accel="off", iters=500, save_interval=3, log_iters=1, num_workers=2)
+    told = r"a loader worker ended unexpectedly \(exit code -9.*--num_workers 0.*The progress is saved in .*iter_(\d+)"
+    with pytest.raises(EnvironmentProblem, match=told):
+        train(config, save_dir=tmp_path, callbacks=[Kill()])
+    assert killed and not multiprocessing.active_children()
+    (kept,) = list_checkpoints(tmp_path)[-1:]
+    assert load_checkpoint(kept).state["iteration"] >= 3
+    assert signal.getsignal(signal.SIGCHLD) in (signal.SIG_DFL, None)
