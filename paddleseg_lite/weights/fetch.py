@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import gzip
 import hashlib
-import http.client
 import logging
 import os
 import re
@@ -27,7 +26,8 @@ import zlib
 from pathlib import Path
 
 from ..errors import CheckpointError, EnvironmentProblem
-from ..files import cache_folder
+from ..files import cache_folder, file_hash, write_text
+from .download import download
 
 logger = logging.getLogger("paddleseg_lite")
 TIMEOUT = 30.0  # seconds without a byte
@@ -37,15 +37,24 @@ _CHUNK = 1 << 20
 
 
 def fetch(
-    address: str, *, folder: str | os.PathLike | None = None, timeout: float = TIMEOUT, max_bytes: int = MAX_BYTES
+    address: str,
+    *,
+    folder: str | os.PathLike | None = None,
+    timeout: float = TIMEOUT,
+    max_bytes: int = MAX_BYTES,
+    name: str | None = None,
+    remedy: str | None = None,
 ) -> str:
     """The path of a local copy of ``address``.
 
     Args:
-        address: http or https, with an optional checksum as fragment.
+        address: http or https, with an optional checksum as fragment. Without one the first
+            download is recorded (``NAME.sha256``), and what is kept or comes later has to equal it.
         folder: of the cache.
         timeout: seconds without an answer.
         max_bytes: of the download, and of what an archive may hold.
+        name: of the local copy; made from the address unless told.
+        remedy: what to do without a connection, for the message.
 
     Raises:
         EnvironmentProblem: offline, not found, too slow, no room; the message says what to do instead.
@@ -54,26 +63,40 @@ def fetch(
     url, checksum = _split(address)
     if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
         raise CheckpointError(f"{address}: only http and https addresses are downloaded; give a local path otherwise.")
-    name = Path(urllib.parse.unquote(urllib.parse.urlsplit(url).path)).name or "weights"
+    file = Path(urllib.parse.unquote(urllib.parse.urlsplit(url).path)).name or "weights"
     folder = cache_folder("weights") if folder is None else Path(folder).expanduser()
-    kept = folder / f"{hashlib.sha256(url.encode()).hexdigest()[:12]}-{name}"
-    weights = kept.with_name(kept.name + ".pdparams") if _is_archive(name) else kept
+    kept = folder / (name or f"{hashlib.sha256(url.encode()).hexdigest()[:12]}-{file}")
+    weights = kept.with_name(kept.name + ".pdparams") if _is_archive(file) else kept
+    record = kept.with_name(kept.name + ".sha256")
+    if checksum is None and record.is_file():
+        checksum = ("sha256", record.read_text(encoding="ascii").strip())
     if not (kept.is_file() and _agrees(kept, checksum)):
         weights.unlink(missing_ok=True)
-        with _partial(kept) as temporary:
-            _download(url, temporary, timeout, max_bytes, kept)
-            if not _agrees(temporary, checksum):
-                raise CheckpointError(
-                    f"{address}: the download does not have the checksum {checksum[0]} {checksum[1]}: it was changed "
-                    "on the way or at its source. Nothing was kept."
-                )
-            os.replace(temporary, kept)
-            logger.info("%s: kept as %s", url, kept)
+        with _own_disk(kept):
+            _bring(url, kept, checksum, record, timeout, max_bytes, remedy or _instead(kept))
     if not weights.is_file():
-        with _partial(weights) as temporary:
+        with _own_disk(weights), _partial(weights) as temporary:
             _unpack(kept, temporary, address, max_bytes)
             os.replace(temporary, weights)
     return str(weights)
+
+
+def _bring(url, kept: Path, checksum, record: Path, timeout, max_bytes, remedy: str) -> None:
+    """Download to ``kept``, checked."""
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    incoming = kept.with_name(f"{kept.name}.incoming")
+    download(url, incoming, timeout=timeout, max_bytes=max_bytes, remedy=remedy)
+    if not _agrees(incoming, checksum):
+        incoming.unlink()
+        hint = f" (the first download's, in {record}: delete it to accept the new file)" if record.is_file() else ""
+        raise CheckpointError(
+            f"{url}: the download does not have the checksum {checksum[0]} {checksum[1]}{hint}: it was changed "
+            "on the way or at its source. Nothing was kept."
+        )
+    if checksum is None:
+        write_text(record, file_hash(incoming) + "\n")
+    os.replace(incoming, kept)
+    logger.info("%s: kept as %s", url, kept)
 
 
 def _split(address: str) -> tuple[str, tuple[str, str] | None]:
@@ -99,35 +122,25 @@ def _agrees(path: Path, checksum: tuple[str, str] | None) -> bool:
 
 
 @contextlib.contextmanager
-def _partial(target: Path):
-    """A neighbour of ``target`` to write to, gone afterwards unless it was renamed."""
-    temporary = target.with_name(f".{uuid.uuid4().hex}.part")
+def _own_disk(target: Path):
+    """A disk that cannot be written is said in one line."""
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
+        yield
     except OSError as e:
         raise EnvironmentProblem(
             f"cannot write to {target.parent}: {e.strerror or e}. Free some space, or let PADDLESEG_LITE_CACHE "
             "name another folder."
         ) from e
+
+
+@contextlib.contextmanager
+def _partial(target: Path):
+    """A neighbour of ``target`` to write to, gone afterwards unless it was renamed."""
+    temporary = target.with_name(f".{uuid.uuid4().hex}.part")
+    try:
+        yield temporary
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _download(url: str, target: Path, timeout: float, max_bytes: int, kept: Path) -> None:
-    logger.info("downloading %s", url)
-    request = urllib.request.Request(url, headers={"User-Agent": "paddleseg_lite"})
-    try:
-        with urllib.request.urlopen(request, timeout=timeout) as answer, open(target, "wb") as f:
-            announced = int(answer.headers.get("Content-Length") or 0)
-            done = _copy(answer, f, max_bytes, url)
-    except urllib.error.HTTPError as e:
-        raise EnvironmentProblem(f"{url}: the server answers {e.code} {e.reason}. {_instead(kept)}") from None
-    except (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException, ValueError) as e:
-        reason = getattr(e, "reason", None) or e
-        raise EnvironmentProblem(f"{url}: cannot be downloaded ({reason}). {_instead(kept)}") from None
-    if announced and done != announced:
-        raise CheckpointError(f"{url}: the download was cut off after {done} of {announced} bytes. Try again.")
 
 
 def _instead(kept: Path) -> str:
@@ -136,16 +149,6 @@ def _instead(kept: Path) -> str:
         f"or put it at {kept}. To train from scratch: --opts model.pretrained=null, and in a PaddleSeg config "
         "model.backbone.pretrained=null."
     )
-
-
-def _copy(source, target, max_bytes: int, what: str) -> int:
-    done = 0
-    for chunk in iter(lambda: source.read(_CHUNK), b""):
-        done += len(chunk)
-        if done > max_bytes:
-            raise CheckpointError(f"{what}: is larger than {max_bytes} bytes, which no weights known here are.")
-        target.write(chunk)
-    return done
 
 
 def _is_archive(name: str) -> bool:

@@ -6,6 +6,7 @@ import io
 import tarfile
 import threading
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -33,18 +34,32 @@ def server():
             if self.path not in files:
                 self.send_error(404)
                 return
-            data = files[self.path]
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(data) + (10 if self.path.startswith("/cut") else 0)))
+            data, start, status = files[self.path], 0, 200
+            version = f'"{hashlib.md5(data).hexdigest()}"'
+            wanted = self.headers.get("Range")
+            if wanted and self.headers.get("If-Range") == version and not self.path.startswith("/no_range"):
+                start, status = int(wanted[len("bytes=") : -1]), 206
+            ranges.append(start)
+            if self.path.startswith("/moved"):
+                self.send_response(302)
+                self.send_header("Location", self.path.replace("/moved", ""))
+                self.end_headers()
+                return
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(data) - start + (10 if self.path.startswith("/cut") else 0)))
+            self.send_header("ETag", version)
+            if start:
+                self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
             self.end_headers()
-            self.wfile.write(data)
+            piece = len(data) // 3 + 1 if "breaks" in self.path else len(data)
+            self.wfile.write(data[start : start + piece])
 
         def log_message(self, *_):
             pass
 
-    files, asked = {}, []
+    files, asked, ranges = {}, [], []
     httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    httpd.files, httpd.asked = files, asked
+    httpd.files, httpd.asked, httpd.ranges = files, asked, ranges
     httpd.address = f"http://127.0.0.1:{httpd.server_address[1]}"
     threading.Thread(target=httpd.serve_forever, daemon=True).start()
     yield httpd
@@ -64,7 +79,7 @@ def test_downloaded_once(server, weights, cache):
     assert fetch(f"{server.address}/w.pdparams") == path and server.asked == ["/w.pdparams"]
     assert str(cache) in path
     np.testing.assert_array_equal(read_weights(path)["a"], np.arange(6))
-    assert [p.name for p in cache.iterdir() if p.name.endswith(".part")] == []
+    assert [p.name for p in cache.iterdir() if ".part" in p.name or ".lock" in p.name] == []
 
 
 @pytest.mark.parametrize("kind", ["sha256", "md5"])
@@ -144,7 +159,44 @@ def test_what_goes_wrong(server, weights, cache):
         fetch(f"{server.address}/bomb.tar.gz", max_bytes=1000)
     with pytest.raises(CheckpointError, match="only http and https"):
         fetch("ftp://example.com/w.pdparams")
-    assert not [p for p in cache.iterdir() if p.suffix == ".part"]
+    left = {p.name.partition(".pdparams")[2] for p in cache.iterdir() if ".part" in p.name}
+    assert left <= {".incoming.part", ".incoming.part.tag"}  # of the one that was cut off, to go on from
+
+
+def test_a_broken_download_goes_on_where_it_was(server, weights, cache):
+    data = np.random.default_rng(0).bytes(300_000)
+    server.files["/breaks.pdparams"] = data
+    path = fetch(f"{server.address}/breaks.pdparams")
+    assert Path(path).read_bytes() == data and server.ranges == [0, 100_001, 200_002]
+    assert {p.suffix for p in cache.iterdir()} == {".pdparams", ".sha256"}
+    server.files["/no_range_breaks.pdparams"] = data
+    with pytest.raises((CheckpointError, EnvironmentProblem), match=r"cut off|cannot be downloaded"):
+        fetch(f"{server.address}/no_range_breaks.pdparams")  # this server always starts anew
+
+
+def test_a_new_version_is_not_put_behind_the_old_half(server, cache):
+    old, new = (np.random.default_rng(seed).bytes(3000) for seed in (0, 1))
+    server.files["/cut_w.pdparams"] = old
+    with pytest.raises((CheckpointError, EnvironmentProblem)):
+        fetch(f"{server.address}/cut_w.pdparams", name="w")
+    server.files["/w.pdparams"] = new
+    assert Path(fetch(f"{server.address}/w.pdparams", name="w")).read_bytes() == new
+
+
+def test_without_a_checksum_the_first_download_counts(server, weights, cache):
+    server.files["/w.pdparams"] = weights
+    path = Path(fetch(f"{server.address}/w.pdparams"))
+    path.write_bytes(weights[:-1] + b"!")  # changed here: brought again
+    assert Path(fetch(f"{server.address}/w.pdparams")).read_bytes() == weights and len(server.asked) == 2
+    path.unlink()
+    server.files["/w.pdparams"] = weights + b"!"
+    with pytest.raises(CheckpointError, match=r"the first download's, in .*\.sha256: delete it to accept"):
+        fetch(f"{server.address}/w.pdparams")
+
+
+def test_redirections_are_followed(server, weights):
+    server.files["/moved/w.pdparams"] = server.files["/w.pdparams"] = weights
+    assert Path(fetch(f"{server.address}/moved/w.pdparams")).read_bytes() == weights
 
 
 def test_offline(cache):
