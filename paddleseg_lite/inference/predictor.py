@@ -21,7 +21,7 @@ from ..data.transforms.normalize import Normalize
 from ..errors import CheckpointError, ConfigError
 from ..models import build_model
 from ..postprocess import DenseCRF, build_crf
-from ..weights import in_names_of, load_strict, read_weights
+from ..weights import in_names_of, load_strict, read_weights, zoo
 from .class_ids import argmax_labels
 from .logits import predict_labels, predict_logits, predict_picture
 from .options import InferenceOptions, inference_options
@@ -156,7 +156,8 @@ def load(path: str | Path, *, config: str | Path | Config | None = None) -> Load
 
     Args:
         path: a run folder (its best checkpoint, else the newest), a checkpoint
-            folder, or a weight file in any supported format, also of PaddleSeg or torchvision.
+            folder, a weight file in any supported format, also of PaddleSeg or torchvision, or
+            the name of published weights (``torchvision/deeplabv3_resnet50``).
         config: the recipe, ours or PaddleSeg's; needed only for a bare weight file.
 
     Raises:
@@ -168,6 +169,8 @@ def load(path: str | Path, *, config: str | Path | Config | None = None) -> Load
         checkpoint = load_checkpoint(folder)
         meta = checkpoint.manifest.get("meta", {})
         config = config or checkpoint.config_path
+    if config is None and zoo.is_published(Path(path).as_posix()):
+        config = zoo.recipe(Path(path).as_posix())
     if config is None:
         raise ConfigError(f"{path} is a bare weight file: say which network it belongs to with --config.")
     if not isinstance(config, Config):
@@ -201,6 +204,8 @@ def load(path: str | Path, *, config: str | Path | Config | None = None) -> Load
 
 def find_weights(path: Path) -> tuple[Path | None, Path | None]:
     """``(checkpoint folder, None)`` or ``(None, weight file)`` for what a user names with ``--model_path``."""
+    if not path.exists() and zoo.is_published(path.as_posix()):
+        return None, zoo.get(path.as_posix())
     if not path.exists():
         raise CheckpointError(f"{path} does not exist. Give a run folder, a checkpoint folder or a weight file.")
     if path.is_file():
@@ -227,6 +232,8 @@ def find_config(path: str | Path) -> Path:
     Raises:
         ConfigError: there is none (a bare weight file); ``--config`` must name it.
     """
+    if not Path(path).exists() and zoo.is_published(Path(path).as_posix()):
+        return zoo.recipe(Path(path).as_posix())
     folder, weights_file = find_weights(Path(path))
     candidate = (folder or weights_file.parent) / "config.yml"
     if not candidate.is_file():

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from ..errors import CheckpointError
+from . import zoo
 from .match import Match, compare, load_pretrained
 from .origins import NATIVE, convert_from, detect_origin
 from .readers import read_weights
@@ -33,7 +35,8 @@ def apply_pretrained(model: Any, path: str, *, min_match: float = MIN_MATCH) -> 
 
     Args:
         model: a Segmentor.
-        path: a weights file of any supported format, or a checkpoint folder.
+        path: a weights file of any supported format, a checkpoint folder, an address, or the name of
+            published weights (``torchvision/resnet50``).
 
     Returns:
         The match, which is also logged.
@@ -44,6 +47,8 @@ def apply_pretrained(model: Any, path: str, *, min_match: float = MIN_MATCH) -> 
     source = path
     if _URL.match(path):
         path = _fetch(path)
+    elif zoo.is_published(path) and not Path(path).exists():
+        path = str(zoo.get(path))
     state = read_weights(path)
     part = model.pretrained_part()
     best: tuple[Match, Any, Mapping] | None = None
