@@ -86,6 +86,7 @@ TREATMENT = [
     (r"^python tools/train\.py .*_scenes\.yml", ("train", f"{SHORT} --overwrite --save_dir output/other")),
     (r"^python tools/(val|infer)\.py --model_path output/unet_scenes", ("run", "--threads 1")),
     (r"^python tools/summary\.py", ("run", "")),
+    (r"^python tools/weights\.py list", ("run", "")),
     (r"^python (tools|benchmarks)/", ("flags", "long, or of another page's test")),
 ]
 

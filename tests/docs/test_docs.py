@@ -18,6 +18,7 @@ NAMES = [p.relative_to(ROOT).as_posix() for p in PAGES]
 TWO_LANGUAGES = [(p, p.parents[1] / "zh" / p.name) for p in PAGES if p.parent.name == "en"] + [
     (ROOT / "README.md", ROOT / "README_zh.md"),
     (ROOT / "docs" / "migration.md", ROOT / "docs" / "migration_zh.md"),
+    (ROOT / "docs" / "weights.md", ROOT / "docs" / "weights_zh.md"),
 ]
 
 
