@@ -8,103 +8,20 @@ summed in f32 and results are f32, so the layers between stay in f32.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import paddle
 from paddle.autograd import PyLayer
 
-from . import dnnl, phases, taps
+from . import blocked, dnnl, phases, taps
 from .dnnl import Dims
+from .geometry import Geometry, convolution, transposed_convolution
 from .layout import bytes_buffer, empty, empty_last, last_view, reorder, to_last
 from .loading import load
 from .pointwise import mark
 from .primitive import Attributes, Primitive, cached, channels_last, desc, plain, vector
 
+__all__ = ["Geometry", "Plan", "convolution", "convolve", "convolve_affine", "plan", "transposed_convolution"]
+
 _TYPES = {"fp32": (paddle.float32, dnnl.F32), "bf16": (paddle.bfloat16, dnnl.BF16)}
-
-
-@dataclass(frozen=True)
-class Geometry:
-    """Everything about one convolution but its numbers.
-
-    ``pads`` is (top, bottom, left, right); ``out`` is (H', W'). For a transposed
-    convolution ``channels`` are those that come in and ``out_channels`` those that go out.
-    """
-
-    batch: int
-    channels: int
-    size: tuple[int, int]
-    out_channels: int
-    kernel: tuple[int, int]
-    stride: tuple[int, int]
-    pads: tuple[int, int, int, int]
-    dilation: tuple[int, int]
-    groups: int
-    out: tuple[int, int]
-    transposed: bool = False
-
-    @property
-    def weight_shape(self) -> tuple[int, ...]:
-        """Shape as oneDNN names it: ``[G,] O/G, I/G, kh, kw``."""
-        inner = (self.out_channels // self.groups, self.channels // self.groups, *self.kernel)
-        return (self.groups, *inner) if self.groups > 1 else inner
-
-    @property
-    def weight_strides(self) -> tuple[int, ...]:
-        """Where those axes lie in Paddle's parameter (``[O, I/G, ..]``, transposed ``[I, O/G, ..]``)."""
-        o, i = self.out_channels // self.groups, self.channels // self.groups
-        kh, kw = self.kernel
-        area = kh * kw
-        inner = (area, o * area, kw, 1) if self.transposed else (i * area, area, kw, 1)
-        return (o * i * area, *inner) if self.groups > 1 else inner
-
-    @property
-    def gaps(self) -> bool:
-        """Whether strided windows leave places between them that get nothing from a transposed pass."""
-        return any(s > d * (k - 1) + 1 for s, d, k in zip(self.stride, self.dilation, self.kernel))
-
-    @property
-    def pads_after(self) -> tuple[int, int]:
-        """Padding at the bottom and right: less than ``pads`` by the output padding of a transposed convolution."""
-        if not self.transposed:
-            return self.pads[1], self.pads[3]
-        return tuple(
-            (side - 1) * s - before + d * (k - 1) + 1 - out
-            for side, s, before, d, k, out in zip(
-                self.size, self.stride, self.pads[::2], self.dilation, self.kernel, self.out
-            )
-        )
-
-
-def convolution(x, weight, *, stride, pads, dilation, groups) -> Geometry:
-    """Geometry of ``conv2d(x [N, C, H, W], weight [O, C/G, kh, kw])``."""
-    n, c, h, w = x.shape
-    o, _, kh, kw = weight.shape
-    out = tuple(
-        (side + before + after - d * (k - 1) - 1) // s + 1
-        for side, before, after, d, k, s in zip((h, w), pads[::2], pads[1::2], dilation, (kh, kw), stride)
-    )
-    return Geometry(n, c, (h, w), o, (kh, kw), tuple(stride), tuple(pads), _spread(dilation, kh, kw), groups, out)
-
-
-def transposed_convolution(x, weight, *, stride, pads, dilation, groups, output_padding=(0, 0)) -> Geometry:
-    """Geometry of ``conv2d_transpose(x [N, C, H, W], weight [C, O/G, kh, kw])``."""
-    n, c, h, w = x.shape
-    _, o, kh, kw = weight.shape
-    out = tuple(
-        (side - 1) * s - before - after + d * (k - 1) + 1 + extra
-        for side, before, after, d, k, s, extra in zip(
-            (h, w), pads[::2], pads[1::2], dilation, (kh, kw), stride, output_padding
-        )
-    )
-    return Geometry(
-        n, c, (h, w), o * groups, (kh, kw), tuple(stride), tuple(pads), _spread(dilation, kh, kw), groups, out, True
-    )
-
-
-def _spread(dilation, kh: int, kw: int) -> tuple[int, int]:
-    """Dilation with 1 where a side of the kernel is 1 and it has no effect (oneDNN then has better choices)."""
-    return (dilation[0] if kh > 1 else 1, dilation[1] if kw > 1 else 1)
 
 
 class Plan:
@@ -118,6 +35,7 @@ class Plan:
     def __init__(self, geometry: Geometry, math: str, *, bias: bool, affine: bool = False, relu: bool = False):
         self.library, self.geometry, self.math, self.bias = load(), geometry, math, bias
         self.dtype, kind = _TYPES[math]
+        self._kind = kind
         g, library = geometry, self.library
         self.out_shape = (g.batch, g.out_channels, *g.out)
         shape = (g.batch, g.channels, *g.size)
@@ -181,29 +99,42 @@ class Plan:
             self._data = passed, reorder(self.library, self._plain, passed.queried(dnnl.QUERY_WEIGHTS))
         return self._data
 
-    def _backward_weights(self) -> tuple[Primitive, Primitive]:
+    def _backward_weights(self) -> tuple[Primitive, Primitive, blocked.Sorted, blocked.Sorted]:
         if self._weights is None:
+            free = blocked.suits(self.geometry, self.math)
+            src, dst = (desc(self.library, s, self._kind) if free else d for s, d in self._maps())
             arguments = (
                 self.library.engine,
                 self._algorithm,
-                self._src,
+                src,
                 self._packed32,
                 self._vector if self.bias else None,
-                self._dst,
+                dst,
                 *self._window,
                 self._forward.handle,
                 self._attributes,
             )
             bias = [(dnnl.DIFF_BIAS, self._vector)] if self.bias else []
             slots = [
-                (dnnl.SRC, self._src),
-                (dnnl.DIFF_DST, self._dst),
+                (dnnl.SRC, ("query", dnnl.QUERY_SRC)),
+                (dnnl.DIFF_DST, ("query", dnnl.QUERY_DIFF_DST)),
                 (dnnl.DIFF_WEIGHTS, ("query", dnnl.QUERY_DIFF_WEIGHTS)),
                 *bias,
             ]
             passed = Primitive(self.library, self._creator("backward_weights"), arguments, slots)
-            self._weights = passed, reorder(self.library, passed.queried(dnnl.QUERY_DIFF_WEIGHTS), self._plain)
+            unpack = reorder(self.library, passed.queried(dnnl.QUERY_DIFF_WEIGHTS), self._plain)
+            self._weights = (
+                passed,
+                unpack,
+                blocked.Sorted(self.library, self._src, passed, dnnl.QUERY_SRC),
+                blocked.Sorted(self.library, self._dst, passed, dnnl.QUERY_DIFF_DST),
+            )
         return self._weights
+
+    def _maps(self):
+        """Shape and channels-last description of input and output, in the plan's type."""
+        g = self.geometry
+        return ((g.batch, g.channels, *g.size), self._src), (self.out_shape, self._dst)
 
     def prepare_backward(self) -> Plan:
         """Compile both backward passes now; raises :class:`dnnl.Unimplemented` where one is missing."""
@@ -246,9 +177,11 @@ class Plan:
             if self.bias:
                 self._taps.bias(dy, db)
             return dw, db
-        passed, unpack = self._backward_weights()
+        passed, unpack, sort_x, sort_dy = self._backward_weights()
         packed = bytes_buffer(passed.bytes(dnnl.QUERY_DIFF_WEIGHTS))
-        passed(x.data_ptr(), dy.data_ptr(), packed.data_ptr(), *((db.data_ptr(),) if self.bias else ()))
+        (x_at, keep_x), (dy_at, keep_dy) = sort_x(x.data_ptr()), sort_dy(dy.data_ptr())
+        passed(x_at, dy_at, packed.data_ptr(), *((db.data_ptr(),) if self.bias else ()))
+        del keep_x, keep_dy
         unpack(packed.data_ptr(), dw.data_ptr())
         return dw, db
 

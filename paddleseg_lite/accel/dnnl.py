@@ -141,6 +141,8 @@ class Library:
             function = getattr(cdll, f"dnnl_{name}")
             function.argtypes, function.restype = arguments, self._check
             setattr(self, name, function)
+        self.memory_desc_equal = cdll.dnnl_memory_desc_equal
+        self.memory_desc_equal.argtypes, self.memory_desc_equal.restype = (_H, _H), _int
         self.memory_desc_get_size = cdll.dnnl_memory_desc_get_size
         self.memory_desc_get_size.argtypes, self.memory_desc_get_size.restype = (_H,), _size
         self.primitive_desc_query_md = cdll.dnnl_primitive_desc_query_md

@@ -13,9 +13,11 @@ product lands in the parameter's own layout.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import paddle
 
-from . import dnnl
+from . import blocked, dnnl
 from .layout import bytes_buffer, convert
 from .loading import load
 from .primitive import Attributes, Primitive, cached, desc
@@ -29,7 +31,7 @@ def suits(g, math: str = "fp32") -> bool:
     if g.groups > 1 or g.transposed or g.stride != (1, 1):
         return False
     if g.kernel == (1, 1):
-        return not any(g.pads)
+        return not any(g.pads) and not blocked.suits(g, math)
     weights = g.channels * g.out_channels
     return weights >= WIDE if max(g.dilation) > 1 else weights >= HUGE and math == "fp32"
 
@@ -64,6 +66,8 @@ class TapGradient:
 
     def __init__(self, g, dtype: int):
         self.g, self.dtype, self.item = g, dtype, 2 if dtype == dnnl.BF16 else 4
+        # from sorted maps where a tap alone is large enough for that
+        self.sorts = blocked.suits(replace(g, kernel=(1, 1), dilation=(1, 1)), "bf16" if self.item == 2 else "fp32")
         self.taps = []  # (index, offset into x, offset into dy, rows, columns)
         (height, width), (out_h, out_w) = g.size, g.out
         for a in range(g.kernel[0]):
@@ -88,8 +92,22 @@ class TapGradient:
         convert(address, buffer.data_ptr(), shape, old, self.dtype, new, self.dtype)
         return buffer.data_ptr()
 
+    def _sorted(self, x, dy, dw) -> None:
+        """The taps by :class:`.blocked.RectangleProduct`, straight into the parameter's order."""
+        g, area = self.g, self.g.kernel[0] * self.g.kernel[1]
+        if len(self.taps) < area:
+            dw.zero_()
+        for index, x_at, dy_at, rows, columns in self.taps:
+            product = blocked.rectangle_product(
+                g.batch, rows, columns, g.channels, g.out_channels, g.size, g.out, (g.channels * area, area)
+            )
+            product(x.data_ptr() + x_at, dy.data_ptr() + dy_at, dw.data_ptr() + 4 * index)
+
     def __call__(self, x, dy, dw) -> None:
         g = self.g
+        if self.sorts:
+            self._sorted(x, dy, dw)
+            return
         area, block = g.kernel[0] * g.kernel[1], g.out_channels * g.channels
         by_tap = dw if area == 1 else bytes_buffer(4 * area * block)
         if len(self.taps) < area:
