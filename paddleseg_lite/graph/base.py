@@ -49,12 +49,12 @@ class ContextUnit(nn.Layer):
         starts_as_identity: whether ``y`` equals ``x`` before training. The slot wraps a unit that
             stands inside a backbone in a factor that starts at 0 unless the unit says so: with two
             zeros in a row neither would ever get a gradient.
-        sees_whole_map: whether a value of ``y`` depends on every pixel of ``x``; ``summary`` then says
-            that the network sees the whole picture.
+        sees_whole_map: whether a value of ``y`` depends on every pixel of ``x``, as is the rule here;
+            ``summary`` then says that the network sees the whole picture.
     """
 
     starts_as_identity = False
-    sees_whole_map = False
+    sees_whole_map = True
 
     def __init__(self, in_channels: int, out_channels: int | None = None) -> None:
         super().__init__()
@@ -83,8 +83,6 @@ class ContextUnit(nn.Layer):
 
 class NodeUnit(ContextUnit):
     """A unit that pools pixels into V nodes and spreads the nodes back over the pixels."""
-
-    sees_whole_map = True
 
     num_nodes: int  # V, over all graphs of the unit
 

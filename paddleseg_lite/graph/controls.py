@@ -34,6 +34,7 @@ class MatchedConv(ContextUnit):
     """
 
     starts_as_identity = True
+    sees_whole_map = False
 
     def __init__(
         self, *, in_channels: int, match: Match = "GloRe", num_classes: int | None = None, kernel_size: int = 1
@@ -59,7 +60,6 @@ class GlobalPool(ContextUnit):
     """
 
     starts_as_identity = True
-    sees_whole_map = True
 
     def __init__(self, *, in_channels: int, match: Match = "GloRe", num_classes: int | None = None) -> None:
         super().__init__(in_channels)

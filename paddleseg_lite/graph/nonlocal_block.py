@@ -30,8 +30,6 @@ class NonLocal(ContextUnit):
         zero_init: start as the identity.
     """
 
-    sees_whole_map = True
-
     def __init__(
         self, *, in_channels: int, inner_channels: int | None = None, pool: bool = False, zero_init: bool = True
     ) -> None:

@@ -74,6 +74,7 @@ class ASPPUnit(ContextUnit):
             image_pool_norm=image_pool_norm,
             separable=separable,
         )
+        self.sees_whole_map = image_pool
 
     def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         return self.aspp(x), {}

@@ -35,6 +35,7 @@ class Stack(ContextUnit):
         if self.units[0].out_channels != in_channels:
             raise ConfigError(f"Stack: {type(self.units[0]).__name__} changes the channels and cannot be repeated.")
         self.starts_as_identity = self.units[0].starts_as_identity
+        self.sees_whole_map = self.units[0].sees_whole_map
 
     def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         extras: dict[str, Tensor] = {}

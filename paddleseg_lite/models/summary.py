@@ -198,7 +198,9 @@ class Bookkeeper:
             self.fields.of(inputs[0])  # remember it now: functional results would be guessed anew later
         if sees_whole_map(layer):
             self.fields.whole = True
-            self.whole_picture.setdefault(self.rows[id(layer)].name, type(layer).__name__)
+            name = self.rows[id(layer)].name
+            if not any(name.startswith(f"{outer}.") for outer in self.whole_picture):
+                self.whole_picture[name] = type(layer).__name__
 
     def after(self, layer, inputs, output):
         row, x = self.rows[id(layer)], inputs[0]
