@@ -31,7 +31,10 @@ def parse_npy(data: bytes, kind: str, name: str) -> np.ndarray:
         file = io.BytesIO(data)
         shape, fortran, dtype = _HEADERS[np.lib.format.read_magic(file)](file)
         if dtype.kind not in "biuf":
-            raise DataError(f"{kind} {name} is an array of {dtype}: numbers are read, and nothing else.")
+            raise DataError(
+                f"{kind} {name} is a damaged .npy file, or none of numbers: it holds values of type {dtype}, and "
+                "nothing but numbers is read."
+            )
         count = int(np.prod(shape, dtype=object))
         flat = np.frombuffer(data, dtype, count, offset=file.tell())
     except DataError:

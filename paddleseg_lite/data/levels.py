@@ -48,7 +48,9 @@ def parse_value_range(value) -> tuple[Range, ...] | None:
     return found
 
 
-def to_uint8(samples: np.ndarray, name: str, *, top: int | None = None, value_range=None) -> np.ndarray:
+def to_uint8(
+    samples: np.ndarray, name: str, *, top: int | None = None, value_range=None, warn: bool = True
+) -> np.ndarray:
     """Scale stored samples to 0..255, rounded to the nearest.
 
     Args:
@@ -56,6 +58,7 @@ def to_uint8(samples: np.ndarray, name: str, *, top: int | None = None, value_ra
         name: of the picture, for messages.
         top: the largest value that the file's own format allows (4095 of 12 bits); that of the dtype by default.
         value_range: as :func:`parse_value_range` gives it; no effect on 8-bit samples.
+        warn: of 16-bit samples that use a fraction of their range.
 
     Returns:
         uint8 [H, W, C].
@@ -69,7 +72,7 @@ def to_uint8(samples: np.ndarray, name: str, *, top: int | None = None, value_ra
         if bits == 8 and whole == 255:
             return samples
         ranges = value_range if value_range is not None and bits > 8 else ((0, whole),)
-        if value_range is None and whole == 65535:
+        if warn and value_range is None and whole == 65535:
             warn_if_dark(int(samples.max(initial=0)), name)
         return _per_band(samples, ranges, name, _by_table)
     if kind not in "iuf":

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..config import Config
+from .bands import Levels, examine_levels
 from .diagnosis import Diagnosis
 from .files import PairFacts, look_at_pairs
 
@@ -26,8 +27,11 @@ def examine_datasets(diagnosis: Diagnosis, config: Config, train, val, *, use_ca
         items = getattr(dataset, "items", None)
         if not items:
             continue
-        facts = seen[name] = look_at_pairs(list(items), use_cache=use_cache)
+        facts = seen[name] = look_at_pairs(
+            list(items), channels=dataset.img_channels, value_range=dataset.value_range, use_cache=use_cache
+        )
         _pairs(diagnosis, name, dataset, facts)
+        examine_levels(diagnosis, name, dataset, [Levels(**f.levels) for f in facts if f.levels])
         _census(diagnosis, config, name, dataset, facts)
     if "train" in seen and "val" in seen:
         _leaks(diagnosis, seen["train"], seen["val"])
@@ -69,7 +73,7 @@ def _pairs(diagnosis: Diagnosis, name: str, dataset, facts: list[PairFacts]) -> 
             "warning",
             "labels",
             f"{name}: {len(masks)} labels hold only 0 and 255, and 255 is ignored "
-            f"(e.g. {masks[0]}): masks, such as a 1-bit TIFF, are read so",
+            f"(e.g. {masks[0]}): 8-bit masks are read so",
             "if 255 is their foreground: label_map: {255: 1}, or write them as 8-bit PNG of ids 0 and 1",
         )
     rotated = sum(f.orientation not in (0, 1) for f in facts)

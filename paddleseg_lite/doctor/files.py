@@ -15,8 +15,9 @@ from ..data.exif import orientation
 from ..data.io import image_size, read_label
 from ..errors import DataError, EnvironmentProblem
 from ..files import cache_folder, read_json, write_json
+from .bands import look_at_levels, must_be_read
 
-CACHE_VERSION = 2
+CACHE_VERSION = 3
 
 
 @dataclass
@@ -31,24 +32,32 @@ class PairFacts:
     ids: dict[str, int] = field(default_factory=dict)  # id as stored -> pixels
     digest: str = ""  # of the image file's bytes
     problems: list[str] = field(default_factory=list)
+    levels: dict | None = None  # :class:`.bands.Levels`, where the header was not enough
 
 
-def look_at_pairs(pairs: list[tuple[str, str | None]], *, use_cache: bool = True) -> list[PairFacts]:
-    """Facts about every pair, in order; only files that changed since the last look are read."""
-    keys = [_key(image, label) for image, label in pairs]
+def look_at_pairs(
+    pairs: list[tuple[str, str | None]], *, channels: int = 3, value_range=None, use_cache: bool = True
+) -> list[PairFacts]:
+    """Facts about every pair, in order; only files that changed since the last look are read.
+
+    Args:
+        channels, value_range: of the dataset.
+        use_cache: remember, and use what is remembered.
+    """
+    keys = [_key(image, label, f"{channels} {value_range}") for image, label in pairs]
     cache = _Cache(pairs) if use_cache else None
     known = cache.read() if cache else {}
     todo = [i for i, key in enumerate(keys) if key not in known]
     with ThreadPoolExecutor(max_workers=min(8, (os.cpu_count() or 1) + 1)) as pool:
-        for i, facts in zip(todo, pool.map(lambda i: _look(*pairs[i]), todo)):
+        for i, facts in zip(todo, pool.map(lambda i: _look(*pairs[i], channels, value_range), todo)):
             known[keys[i]] = asdict(facts)
     if cache and todo:
         cache.write({key: known[key] for key in keys})
     return [PairFacts(**known[key]) for key in keys]
 
 
-def _key(image: str, label: str | None) -> str:
-    parts = []
+def _key(image: str, label: str | None, settings: str) -> str:
+    parts = [settings]
     for path in (image, label):
         if path is None:
             parts.append("-")
@@ -61,13 +70,15 @@ def _key(image: str, label: str | None) -> str:
     return hashlib.blake2b("||".join(parts).encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
 
 
-def _look(image: str, label: str | None) -> PairFacts:
+def _look(image: str, label: str | None, channels: int, value_range) -> PairFacts:
     facts = PairFacts(image, label)
     try:
         data = Path(image).read_bytes()
         facts.digest = hashlib.blake2b(data, digest_size=16).hexdigest()
         facts.orientation = orientation(data)
         facts.image_size = [int(v) for v in image_size(image, whole=True)]
+        if must_be_read(data, channels):
+            facts.levels = asdict(look_at_levels(image, channels, value_range))
     except (DataError, OSError) as e:
         facts.problems.append(str(e))
     if label is not None:

@@ -235,7 +235,7 @@ def test_json_makes_its_folder_before_anything_is_examined(tool, tmp_path, monke
 
 @pytest.mark.parametrize("name, label_map, told", [("tif", {}, True), ("tif", {255: 1}, False), ("png", {}, False)])
 def test_masks_of_0_and_255_are_told(tmp_path, name, label_map, told):
-    """OpenCV reads the 1 of a 1-bit TIFF as 255, which is ignored."""
+    """8-bit masks: their foreground would be ignored."""
     for i in range(4):
         broken.write(tmp_path / f"{i}.png", np.full((32, 32, 3), 40 * i, np.uint8))
         mask = np.zeros((32, 32), np.uint8)
