@@ -192,6 +192,12 @@ def pictures_of(document: dict, finder: PictureFinder, path: Path, job: Job) -> 
         for annotation in lost:
             where = f"annotation {annotation.get('id')!r:.40}, image {key!r:.40}"
             job.tally.leave("its image_id is not in 'images'", where, count=count_of(annotation))
+    keys = ("image_id", "category_id")
+    odd = sum(
+        any(type(a.get(k)) is not int and whole(a.get(k)) is not None for k in keys) for a in document["annotations"]
+    )
+    if odd:
+        job.notes.append(f'{odd} annotations write ids as text or with a point ("1", 1.0); they were matched by value')
     twice = [str(p.image.name) for p in pictures.values() if len(p.entries) > 1]
     if twice:
         job.notes.append(

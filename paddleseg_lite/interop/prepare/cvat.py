@@ -33,7 +33,8 @@ def cvat_job(
         if labelmaps:
             job = cvat_masks_job(labelmaps[0], images, class_names=class_names, reader=reader)
         elif files:
-            job = cvat_images_job(files, images or root, class_names=class_names, reader=reader)
+            beside = root / "images" if (root / "images").is_dir() else root
+            job = cvat_images_job(files, images or beside, class_names=class_names, reader=reader)
         else:
             raise DataError(
                 f"{path} holds neither an XML file nor a labelmap.txt: export 'CVAT for images 1.1' or 'Segmentation "

@@ -3,7 +3,8 @@
 Source: the file format as labelme 3 to 5 writes it (``shapes``, ``imagePath``,
 ``imageData``, ``imageHeight``, ``imageWidth``; shape types polygon, rectangle,
 circle, line, linestrip, point, mask), and X-AnyLabeling's rotation (a turned rectangle).
-Outlines belong to their shapes, as in labelme's own export.
+Shapes are drawn as labelme's own export draws them, by the same functions: outlines
+belong to their shapes.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from PIL import Image, ImageDraw
 
 from ...data import png
 from ...errors import ConfigError, DataError
@@ -134,7 +136,8 @@ def draw(
     """
     if image is None:
         raise DataError(f"{path}: its image {document.get('imagePath')!r:.200} is not beside it. Put it there.")
-    label = np.zeros(agreed_size(image, document.get("imageHeight"), document.get("imageWidth"), str(path)), np.uint8)
+    height, width = agreed_size(image, document.get("imageHeight"), document.get("imageWidth"), str(path))
+    canvas = Image.new("L", (width, height))
     ids = {name: i for i, name in enumerate(names)} | {IGNORED: IGNORE}
     for number, shape in enumerate(document["shapes"]):
         name = tidy(shape.get("label"))
@@ -145,51 +148,51 @@ def draw(
                 f"{path}, shape {number}: label '{name}' is no class. Add it to --classes, or rename it {IGNORED}."
             )
         where = f"{path}, shape {number} ('{name}')"
-        if paint(label, shape, ids.get(name, 0), line_width, where):
+        if paint(canvas, shape, ids.get(name, 0), line_width, where):
             tally.use()
         else:
             tally.leave("outside its picture", where)
-    return label
+    return np.array(canvas)
 
 
-def paint(label: np.ndarray, shape: dict[str, Any], value: int, line_width: int, where: str) -> bool:
-    """One shape into ``label``; False where it lies outside."""
+def paint(canvas: Image.Image, shape: dict[str, Any], value: int, line_width: int, where: str) -> bool:
+    """One shape, drawn by Pillow's own functions as labelme does; False where it lies outside."""
     kind = shape.get("shape_type") or "polygon"
     if not isinstance(kind, str) or kind not in NEEDED:
         raise DataError(f"{where}: shape type {kind!r:.40} is not known; {', '.join(NEEDED)} are.")
     points = corners(shape.get("points"), where, needed=NEEDED[kind], what=f"a {kind}")
-    at = points.round().astype(np.int32)
     if kind == "mask":
-        paint_mask(label, shape.get("mask"), at.min(0), value, where)
+        paint_mask(canvas, shape.get("mask"), points.min(0).round(), value, where)
         return True
-    before, reach = at.min(0), at.max(0)
-    if kind == "circle":
-        radius = round(float(np.hypot(*(points[1] - points[0]))))
-        before, reach = at[0] - radius, at[0] + radius
-        cv2.circle(label, tuple(map(int, at[0])), radius, value, cv2.FILLED)
+    pen, low, high, filled = ImageDraw.Draw(canvas), points.min(0), points.max(0), {"fill": value, "outline": value}
+    if kind in ("circle", "point", "points"):
+        radius = np.hypot(*(points[1] - points[0])) if kind == "circle" else max(1, line_width // 2)
+        for x, y in points[:1] if kind == "circle" else points:
+            pen.ellipse([x - radius, y - radius, x + radius, y + radius], **filled)
+        low, high = (
+            (points[0] if kind == "circle" else low) - radius,
+            (points[0] if kind == "circle" else high) + radius,
+        )
     elif kind in ("polygon", "rotation"):
-        cv2.fillPoly(label, [at], value)
+        pen.polygon([tuple(point) for point in points], **filled)
     elif kind == "rectangle":
-        cv2.rectangle(label, tuple(map(int, before)), tuple(map(int, reach)), value, cv2.FILLED)
-    elif kind in ("line", "linestrip"):
-        cv2.polylines(label, [at], False, value, line_width)
+        pen.rectangle([*low, *high], **filled)
     else:
-        for x, y in at:
-            cv2.circle(label, (int(x), int(y)), max(1, line_width // 2), value, cv2.FILLED)
-    return bool((reach >= 0).all() and before[0] < label.shape[1] and before[1] < label.shape[0])
+        pen.line([tuple(point) for point in points], fill=value, width=line_width)
+    return bool((high >= 0).all() and (low < canvas.size).all())
 
 
-def paint_mask(label: np.ndarray, text: Any, corner: np.ndarray, value: int, where: str) -> None:
+def paint_mask(canvas: Image.Image, text: Any, corner: np.ndarray, value: int, where: str) -> None:
     """A mask as labelme stores it, a PNG in base64, not zero inside; its upper left pixel is at ``corner`` (x, y)."""
     try:
         data = base64.b64decode(text or "", validate=True)
         header = png.check(data)
-    except (binascii.Error, TypeError, ValueError, png.PngError):
+    except (binascii.Error, TypeError, ValueError):  # a PngError is a ValueError
         raise DataError(f"{where}: its mask is no PNG in base64.") from None
     x, y = map(int, corner)
-    if x < 0 or y < 0 or y + header.height > label.shape[0] or x + header.width > label.shape[1]:
+    if x < 0 or y < 0 or x + header.width > canvas.width or y + header.height > canvas.height:
         raise DataError(f"{where}: its mask reaches beyond the image.")
     mask = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
     if mask is None:
         raise DataError(f"{where}: its mask is a damaged PNG.")
-    label[y : y + mask.shape[0], x : x + mask.shape[1]][mask > 0] = value
+    canvas.paste(value, (x, y), Image.fromarray((mask > 0).astype(np.uint8) * 255))

@@ -16,7 +16,7 @@ import numpy as np
 from ...errors import DataError
 
 FINE = 5  # steps of a pixel
-FARTHEST = 1e6  # pixels: beyond it a coordinate is damage, not a corner outside the picture
+FARTHEST = 1e5  # pixels: beyond it a coordinate is damage, not a corner outside the picture
 CROSSINGS = 1 << 21  # edge crossings computed at once: 130 MB
 
 

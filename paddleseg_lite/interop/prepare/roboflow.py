@@ -103,7 +103,7 @@ def read_classes(path: Path, reader: Reader) -> dict[int, str]:
     for number, row in enumerate(rows, 1):
         if number == 1 or not any(cell.strip() for cell in row):
             continue
-        value, name = (whole(row[0]), tidy(row[1])) if len(row) > 1 else (None, "")
+        value, name = (whole(row[0]), tidy(row[1])) if len(row) == 2 else (None, "")
         if value is None or not 0 <= value < IGNORE or not name or value in table:
             raise DataError(
                 f"{path}, line {number}: expected 'value, class' with a value of its own, found {row!r:.60}."

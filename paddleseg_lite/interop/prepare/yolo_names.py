@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import yaml
-
+from ...config.reading import parse_yaml
 from ...errors import DataError
 from .documents import Reader
 from .names import is_background, tidy
@@ -63,7 +62,7 @@ def describe(folder: Path, reader: Reader, *, last: int) -> Description:
         DataError: ``data.yaml`` cannot be read, or its names are none.
     """
     for path in sorted(walk(folder, (".yaml", ".yml")), key=lambda p: (len(p.parts), p.name != "data.yaml", p)):
-        content = read_yaml(path, reader)
+        content = parse_yaml(reader.text(path), str(path))
         if isinstance(content, dict) and "names" in content:
             return from_yaml(content, path, folder, reader)
     for path in sorted(walk(folder, (".txt", ".names", ".labels")), key=lambda p: len(p.parts)):
@@ -72,14 +71,6 @@ def describe(folder: Path, reader: Reader, *, last: int) -> Description:
             return Description(dict(enumerate(names)), notes=[f"class names from {path}"])
     notes = [f"{folder} has no data.yaml and no classes.txt: classes are named by their numbers"]
     return Description({i: f"class_{i}" for i in range(min(last, 254) + 1)}, notes=notes)
-
-
-def read_yaml(path: Path, reader: Reader) -> Any:
-    """What a YAML file holds."""
-    try:
-        return yaml.safe_load(reader.text(path))
-    except (yaml.YAMLError, ValueError, RecursionError) as e:
-        raise DataError(f"{path} is not valid YAML: {' '.join(str(e).split())[:200]}.") from None
 
 
 def from_yaml(content: dict, path: Path, folder: Path, reader: Reader) -> Description:

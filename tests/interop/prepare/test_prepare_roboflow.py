@@ -60,6 +60,7 @@ def test_masks(prepare, tmp_path):
         ("Pixel Value, Class\n0, background\n", "values [1] that"),
         ("Pixel Value, Class\nx, background\n", "_classes.csv, line 2"),
         ("Pixel Value, Class\n0\n", "_classes.csv, line 2"),
+        ("Pixel Value, Class\n0, a, b\n", "_classes.csv, line 2"),
         ("Pixel Value, Class\n0, a\n1, a\n", "names twice: a"),
         ("", "holds no classes"),
         ('Pixel Value, Class\n"' + "x" * 200_000, "is not valid CSV"),
