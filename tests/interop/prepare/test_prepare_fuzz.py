@@ -1,4 +1,4 @@
-"""A few of the cases that ``benchmarks/fuzz_annotations.py`` runs by the thousand."""
+"""A few of the cases that ``benchmarks/fuzz/annotations.py`` runs by the thousand."""
 
 import warnings
 

@@ -1,6 +1,6 @@
 """Feed mutated annotation files to ``tools/prepare.py`` and compare what it reads with an independent reader.
 
-``python benchmarks/fuzz_annotations.py --files 2100 --out docs/results/fuzz.md``
+``python benchmarks/fuzz/annotations.py --files 2100 --out docs/results/fuzz.md``
 
 Each case is three small pictures and an annotation file with none to three wrong values, words or bytes, in one of
 seven formats and ten encodings. It must be read or refused with a message, within five seconds; where an independent
@@ -17,7 +17,7 @@ import warnings
 from collections import Counter
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "interop" / "prepare")]
 
 from fuzz_run import LIMIT, Result, run_case  # noqa: E402
@@ -71,7 +71,7 @@ def main(argv=None) -> int:
             results.append(run_case(number, Path(folder)))
         if results[-1].outcome == "failed":
             print(f"case {number}: {results[-1].message}", file=sys.stderr)
-    publish(page(results, f"python benchmarks/fuzz_annotations.py --files {args.files}"), args.out)
+    publish(page(results, f"python benchmarks/fuzz/annotations.py --files {args.files}"), args.out)
     return int(any(r.outcome == "failed" for r in results))
 
 
