@@ -74,7 +74,7 @@ class Registry:
 
     def accepts(self, name: str, argument: str) -> bool:
         """Whether the entry ``name`` takes a keyword ``argument``."""
-        parameters, open_ended = self._parameters(name)
+        parameters, open_ended = self.arguments(name)
         return open_ended or argument in parameters
 
     def check(self, spec: Mapping[str, Any] | str, *, offered: Mapping[str, Any] | None = None) -> None:
@@ -107,8 +107,8 @@ class Registry:
         plain = {k: v for k, v in spec.items() if k != "type" and isinstance(v, (str, int, float, bool, list, tuple))}
         return f"{spec['type']} {str(plain)[:200]}" if plain else str(spec["type"])
 
-    def _parameters(self, name: str) -> tuple[dict[str, inspect.Parameter], bool]:
-        """Named parameters of an entry, following ``**kwargs`` up its base classes."""
+    def arguments(self, name: str) -> tuple[dict[str, inspect.Parameter], bool]:
+        """Named parameters of an entry, following ``**kwargs`` up its base classes, and whether it takes any other."""
         entry = self.get(name)
         parameters: dict[str, inspect.Parameter] = {}
         open_ended = False
@@ -132,7 +132,7 @@ class Registry:
             raise ConfigError(f"a {self.kind} is written as a name or as {{type: NAME, ...}}, but got {spec!r}.")
         name = spec["type"]
         entry = self.get(name)
-        parameters, open_ended = self._parameters(name)
+        parameters, open_ended = self.arguments(name)
         arguments = dict(given or {})
         arguments.update({k: v for k, v in spec.items() if k != "type"})
         for key, value in offered.items():

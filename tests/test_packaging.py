@@ -22,6 +22,7 @@ assert "site" in paddleseg_lite.__file__, paddleseg_lite.__file__
 train(load_config("recipe.yml"), save_dir="run")
 labels = load("run").predict(numpy.zeros([20, 30, 3], dtype=numpy.uint8)).labels
 assert labels.shape == (20, 30), labels.shape
+assert load_config("quick_start/unet_scenes").model["type"] == "UNet"
 """
 
 
@@ -66,6 +67,10 @@ def test_wheel_holds_the_package_and_nothing_else(wheel, root):
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"paddleseg_lite"}
     packed = {name for name in names if name.endswith(".py")}
     assert packed >= {str(p.relative_to(root).as_posix()) for p in (root / "paddleseg_lite" / "models").glob("*.py")}
+    recipes = {name for name in names if name.endswith(".yml")}
+    assert recipes == {f"paddleseg_lite/{p.relative_to(root).as_posix()}" for p in (root / "configs").rglob("*.yml")}
+    scripts = zipfile.ZipFile(wheel).read(next(n for n in names if n.endswith("entry_points.txt"))).decode()
+    assert "paddleseg-lite = paddleseg_lite.cli:program" in scripts
 
 
 def test_library_calls_work_from_the_wheel(wheel, tmp_path):

@@ -6,8 +6,26 @@ here, its job in ``jobs/``, and a door in ``tools/``.
 
 from __future__ import annotations
 
+import ast
 import importlib
+import pkgutil
+import sys
 from collections.abc import Sequence
+from pathlib import Path
+
+PROGRAM = "paddleseg-lite"
+_SHARED = ("common", "jobs", "parser")  # modules here that are no commands
+
+
+def commands() -> dict[str, str]:
+    """Each command with the first words of its description; nothing is imported."""
+    found = {}
+    for module in pkgutil.iter_modules(__path__):
+        if module.name not in _SHARED:
+            text = (Path(__path__[0]) / f"{module.name}.py").read_text(encoding="utf-8")
+            first = (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0]
+            found[module.name] = first.partition(": ``")[0]
+    return found
 
 
 def run_command(name: str, argv: Sequence[str] | None = None) -> None:
@@ -15,3 +33,26 @@ def run_command(name: str, argv: Sequence[str] | None = None) -> None:
     from .common import run
 
     run(importlib.import_module(f".{name}", __name__).main, argv)
+
+
+def program(argv: Sequence[str] | None = None) -> None:
+    """The console program: ``paddleseg-lite COMMAND ...`` and ``python -m paddleseg_lite COMMAND ...``."""
+    from ..errors import nearest
+    from ..version import __version__
+
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    known = commands()
+    name = arguments[0] if arguments else "--help"
+    if name in ("-h", "--help", "help"):
+        width = max(map(len, known))
+        lines = [f"  {command:{width}}  {text}" for command, text in known.items()]
+        print("\n".join([f"usage: {PROGRAM} COMMAND ...\n", *lines, f"\n`{PROGRAM} COMMAND --help` lists its flags."]))
+    elif name == "--version":
+        print(f"paddleseg_lite {__version__}")
+    elif name not in known:
+        hint = f"{nearest(name, known)} `{PROGRAM} --help` lists them."
+        print(f"error: there is no command '{name}'.{hint}", file=sys.stderr)
+        sys.exit(2)
+    else:
+        sys.argv[0] = f"{PROGRAM} {name}"  # what usage lines and error messages call it
+        run_command(name, arguments[1:])

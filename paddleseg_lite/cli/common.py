@@ -16,6 +16,7 @@ from .. import runtime
 from ..errors import UserError
 from ..plugins import import_file
 from ..version import __version__
+from .parser import Parser
 
 logger = logging.getLogger("paddleseg_lite")
 
@@ -25,7 +26,7 @@ MACHINE_PROBLEMS = {errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS, getatt
 
 def parser(description: str) -> argparse.ArgumentParser:
     """An argument parser with the flags every tool has."""
-    p = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    p = Parser(description=description)
     p.add_argument("--device", default="auto", help="auto, cpu, gpu or gpu:N")
     p.add_argument("--threads", type=int, help="CPU compute threads; default: the cores this process may use")
     p.add_argument(
@@ -41,7 +42,7 @@ def parser(description: str) -> argparse.ArgumentParser:
 
 
 def add_config_flags(
-    p: argparse.ArgumentParser, *, default: str | None = None, description: str = "recipe, YAML"
+    p: argparse.ArgumentParser, *, default: str | None = None, description: str = "name of a recipe, or a YAML file"
 ) -> None:
     """``--config``, ``--opts`` and ``--dataset_root``."""
     p.add_argument("--config", default=default, help=description)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..config.recipes import QUICK_START
 from ..files import make_folder, write_json
 from . import common as cli
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def build_parser():
     p = cli.parser(__doc__)
-    cli.add_config_flags(p, default=str(ROOT / "configs" / "quick_start" / "unet_scenes.yml"))
+    cli.add_config_flags(p, default=QUICK_START)
     p.add_argument("--batch_size", type=int, help="sets batch_size")
     p.add_argument("--num_workers", type=int, help="sets num_workers")
     p.add_argument("--json", metavar="FILE", help="write all facts and findings here")

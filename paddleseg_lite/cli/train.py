@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..config.recipes import QUICK_START
 from ..training.run_lock import refuse_busy
 from . import common as cli
-
-ROOT = Path(__file__).resolve().parents[2]
-
-QUICK_START = ROOT / "configs" / "quick_start" / "unet_scenes.yml"
 
 # flags that set the config key of the same name
 KEYS = {
@@ -22,7 +19,7 @@ KEYS = {
 def build_parser():
     p = cli.parser(__doc__)
     cli.add_config_flags(
-        p, description="recipe, YAML; default: that of the run to resume, else configs/quick_start/unet_scenes.yml"
+        p, description="name of a recipe, or a YAML file; default: that of the run to resume, else the quick start's"
     )
     for name, kind in KEYS.items():
         p.add_argument(f"--{name}", type=kind, help=f"sets {name}")
@@ -43,7 +40,7 @@ def build_parser():
 def choose_recipe(args):
     """Recipe and run folder: as told, else those of the run to resume, else the quick start's."""
     if not args.resume_model:
-        return args.config or str(QUICK_START), args.save_dir
+        return args.config or QUICK_START, args.save_dir
     if args.resume_model is True:
         run = Path(args.save_dir or Path("output") / Path(args.config or QUICK_START).stem)
     else:

@@ -19,6 +19,7 @@ from ..registry import TRANSLATORS
 from .checking import check_components
 from .parsing import parse_config
 from .reading import read_tree, set_key, set_option
+from .recipes import find_recipe
 from .schema import Config
 
 
@@ -28,7 +29,8 @@ def load_config(
     """Read, merge and check a recipe.
 
     Args:
-        path: YAML file, in our schema or one that a translator is registered for.
+        path: the name of a shipped recipe (``unet/unet_scenes``), or a YAML file, in our
+            schema or one that a translator is registered for.
         opts: ``"a.b=c"`` strings; the value is YAML, indices reach into lists.
         overrides: dotted key -> value from flags; ``None`` values are skipped.
         check: also check model, data, loss and schedule against the registries
@@ -37,7 +39,7 @@ def load_config(
     Raises:
         ConfigError: names the file, the key and the nearest valid one.
     """
-    tree, origins = read_tree(Path(path))
+    tree, origins = read_tree(find_recipe(path))
     translator = foreign_schema(tree)
     for text in opts:
         set_option(tree, text, origins)

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from ..errors import ConfigError, nearest
+from .recipes import shipped_recipes
 
 RIVALS = {"iters": "epochs", "epochs": "iters"}  # a later layer's choice replaces an earlier one's
 MAX_NODES = 200_000  # values in a file once its anchors are written out
@@ -24,7 +25,8 @@ def read_tree(path: Path, seen: tuple[Path, ...] = ()) -> tuple[dict, dict[str, 
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         siblings = [str(p.name) for p in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
-        raise ConfigError(f"config file '{path}' does not exist.{nearest(path.name, siblings)}") from None
+        hint = nearest(path.name, siblings) or nearest(path.with_suffix("").as_posix(), shipped_recipes())
+        raise ConfigError(f"config file '{path}' does not exist, and no recipe has that name.{hint}") from None
     except (OSError, UnicodeDecodeError) as e:
         raise ConfigError(f"config file '{path}' cannot be read: {e}.") from None
     own = parse_yaml(text, str(path))
