@@ -111,7 +111,7 @@ def test_mistakes_name_the_file_the_key_and_the_remedy(write, text, expected):
 
 
 def test_missing_file_suggests_a_sibling(recipe):
-    with pytest.raises(ConfigError, match=r"does not exist. Did you mean 'r.yml'"):
+    with pytest.raises(ConfigError, match=r"does not exist, and no recipe has that name\. Did you mean 'r.yml'"):
         load_config(recipe.with_name("rr.yml"))
 
 
