@@ -14,6 +14,7 @@ from __future__ import annotations
 from . import dnnl
 from .dnnl import Dims
 from .layout import bytes_buffer, reorder
+from .loading import load
 from .primitive import Attributes, Primitive, cached, desc
 
 WORTH, WORTH_1X1 = 1 << 27, 1 << 28  # multiplications from which sorting pays, for wider kernels and for 1x1
@@ -21,7 +22,7 @@ WORTH, WORTH_1X1 = 1 << 27, 1 << 28  # multiplications from which sorting pays, 
 
 def suits(g, math: str) -> bool:
     """Whether the weight gradient of the geometry is better computed from sorted maps."""
-    if math != "fp32" or g.groups > 1 or max(g.dilation) > 1 or dnnl.load().has(dnnl.ISA_AVX512_CORE):
+    if math != "fp32" or g.groups > 1 or max(g.dilation) > 1 or load().has(dnnl.ISA_AVX512_CORE):
         return False
     places = g.size if g.transposed else g.out
     area = g.kernel[0] * g.kernel[1]
@@ -65,7 +66,7 @@ class RectangleProduct:
     """
 
     def __init__(self, batch, rows, columns, channels, out_channels, size, out, dw_strides):
-        library = self._library = dnnl.load()
+        library = self._library = load()
         src, dst = ((batch, c, rows, columns) for c in (channels, out_channels))
         weights = (out_channels, channels, 1, 1)
         free = [desc(library, shape, dnnl.F32) for shape in (src, weights, dst)]
