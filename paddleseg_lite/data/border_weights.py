@@ -55,7 +55,9 @@ def unet_border_weight(
     return weight + np.where(label == background, border, 0).astype(np.float32)
 
 
-def two_nearest(label: np.ndarray, *, sigma: float, background: int, ignore_index: int):
+def two_nearest(
+    label: np.ndarray, *, sigma: float, background: int, ignore_index: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Distances to the nearest and second nearest object, float32 [H, W]; inf beyond 6 sigma.
 
     Each object is looked at in its own neighbourhood only: farther than 6 sigma

@@ -8,6 +8,7 @@ from typing import Any
 from ..config import Config
 from ..errors import ConfigError, DataError
 from ..registry import DATASETS, TRANSFORMS
+from .datasets import SegDataset
 from .palette import parse_palette, voc_palette
 
 logger = logging.getLogger("paddleseg_lite")
@@ -28,12 +29,12 @@ def inference_transforms(config: Config) -> list[Any]:
     return [t for t, kind in zip(given, kinds) if not getattr(kind, "random", False)]
 
 
-def build_dataset(spec: dict[str, Any], *, mode: str, cache: str | None = None):
+def build_dataset(spec: dict[str, Any], *, mode: str, cache: str | None = None) -> SegDataset:
     """Build a dataset; where ``spec`` does not say so, in this ``mode`` and with normalised images."""
     return DATASETS.build(spec, offered={"mode": mode, "cache": cache, "transforms": DEFAULT_TRANSFORMS})
 
 
-def build_scored(spec: dict[str, Any], *, mode: str, cache: str | None = None):
+def build_scored(spec: dict[str, Any], *, mode: str, cache: str | None = None) -> SegDataset:
     """Build a dataset to score on, of whatever split ``spec`` names.
 
     Raises:
@@ -44,7 +45,7 @@ def build_scored(spec: dict[str, Any], *, mode: str, cache: str | None = None):
     lacking = [image for image, label in getattr(dataset, "items", None) or () if label is None]
     if lacking:
         raise DataError(
-            f"{len(lacking)} of the {len(dataset)} pictures of {dataset.source} have no label ({lacking[0]} is the "
+            f"{len(lacking)} of the {len(dataset)} pictures of {getattr(dataset, 'source', 'the list')} have no label ({lacking[0]} is the "
             "first), and a score needs them: choose a split that has labels (--split val), or add them to the list."
         )
     return dataset
@@ -66,8 +67,9 @@ def split_spec(config: Config, split: str | None) -> tuple[dict[str, Any], str]:
     if not spec:
         raise ConfigError("the config has no dataset to score on: add a val_dataset.")
     listed = f"{split}_path"
-    if listed not in spec and listed in (config.train_dataset or {}):
-        spec[listed] = config.train_dataset[listed]
+    trained_on = config.train_dataset or {}
+    if listed not in spec and listed in trained_on:
+        spec[listed] = trained_on[listed]
     return {**spec, "mode": split, "transforms": inference_transforms(config)}, split
 
 

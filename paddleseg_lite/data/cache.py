@@ -20,6 +20,7 @@ import os
 import threading
 import zlib
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -29,7 +30,7 @@ from ..files import cache_folder
 try:
     import fcntl
 except ImportError:  # Windows
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 logger = logging.getLogger("paddleseg_lite")
 
@@ -52,7 +53,7 @@ class DecodedCache:
         enabled: False where the file is taken by another run.
     """
 
-    def __init__(self, num_samples: int, max_bytes: int, path: str | os.PathLike | None = None):
+    def __init__(self, num_samples: int, max_bytes: int, path: str | os.PathLike | None = None) -> None:
         table_bytes = num_samples * _COLUMNS * 8
         self._start = _HEADER + table_bytes
         self.max_bytes = max(int(max_bytes), self._start)
@@ -127,7 +128,7 @@ class DecodedCache:
         body[: h * w * c] = image.reshape(-1)
         if label is not None:
             body[label_at:] = np.ascontiguousarray(label).reshape(-1).view(np.uint8)
-        self._table[index, 1:7] = offset, h, w, c, label_bytes, zlib.crc32(body) if self.checked else 0
+        self._table[index, 1:7] = offset, h, w, c, label_bytes, zlib.crc32(body.data) if self.checked else 0
         self._table[index, 0] = 1  # last: other processes read the row as soon as they see this
         return True
 
@@ -153,13 +154,13 @@ def _anonymous(size: int) -> mmap.mmap:
         raise EnvironmentProblem(f"cannot map a cache of {size} bytes ({e}): choose a smaller cache_bytes.") from e
 
 
-def _shared_lock():
+def _shared_lock() -> Any:
     if "fork" in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("fork").Lock()
     return threading.Lock()  # no forked workers: only threads can meet here
 
 
-def _reserve(file, offset: int, size: int) -> bool:
+def _reserve(file: BinaryIO, offset: int, size: int) -> bool:
     """Take disk space for a part of the file; False where there is none: writing to it would kill the process."""
     if not hasattr(os, "posix_fallocate"):
         return True
@@ -173,7 +174,7 @@ def _reserve(file, offset: int, size: int) -> bool:
     return True  # also where the file system cannot: the file takes space as it fills
 
 
-def _open_exclusive(path: Path, size: int):
+def _open_exclusive(path: Path, size: int) -> tuple[BinaryIO | None, bool]:
     """Open the file for this run alone; ``(None, False)`` where another one has it. Second: is it new?"""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

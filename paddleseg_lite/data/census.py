@@ -106,7 +106,7 @@ def take_census(dataset: SegDataset, limit: int | None = None) -> Census:
     if limit is not None and limit < len(dataset):
         indices = np.linspace(0, len(dataset) - 1, max(1, limit)).round().astype(int).tolist()
 
-    def count(index):
+    def count(index: int) -> tuple[str, tuple[np.ndarray, int, dict[int, int]]]:
         raw, path = dataset.raw_label(index)
         return path, dataset.labels.histogram(raw)
 

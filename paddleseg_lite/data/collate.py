@@ -7,16 +7,19 @@ on the way; an error travels as a value and is raised on arrival.
 from __future__ import annotations
 
 import traceback
+from collections.abc import Sequence
+from typing import Any, NoReturn
 
 import numpy as np
 
 from ..errors import DataError, UserError
+from .transforms.base import Sample
 
 
 class Failure:
     """An exception, in a form that survives the way between processes."""
 
-    def __init__(self, error: Exception, what: str):
+    def __init__(self, error: Exception, what: str) -> None:
         self.kind = type(error) if isinstance(error, UserError) else None
         self.message = str(error) if self.kind else f"making the {what} failed:\n{traceback.format_exc()}"
 
@@ -24,21 +27,21 @@ class Failure:
         """In the place of a batch; DataLoader waits for ever where there is no array in one."""
         return {"image": np.zeros(1, np.float32), "meta": Opaque(self)}
 
-    def throw(self):
+    def throw(self) -> NoReturn:
         raise (self.kind or RuntimeError)(self.message)
 
 
 class Opaque:
     """Something that DataLoader shall not look into (it turns tuples into lists, and tables into copies)."""
 
-    def __init__(self, value):
+    def __init__(self, value: Any) -> None:
         self.value = value
 
 
 class Collate:
     """Samples to arrays: labels stay small integers until they have left the worker."""
 
-    def __call__(self, samples):
+    def __call__(self, samples: Sequence[Sample]) -> Any:
         for sample in samples:
             if isinstance(sample, Failure):
                 return sample.batch()
@@ -47,7 +50,7 @@ class Collate:
         except Exception as e:
             return Failure(e, f"batch of samples {[s['meta'].get('index') for s in samples]}").batch()
 
-    def collate(self, samples):
+    def collate(self, samples: Sequence[Sample]) -> dict[str, Any]:
         sizes = {s["image"].shape for s in samples}
         if len(sizes) > 1:
             listed = ", ".join(f"{w} x {h}" for h, w in sorted({s[:2] for s in sizes}))
@@ -58,7 +61,7 @@ class Collate:
         if any(s.get("label") is None for s in samples):
             path = next(s["meta"].get("path") for s in samples if s.get("label") is None)
             raise DataError(f"image {path} has no label, and training needs one: use mode train.")
-        batch = {"image": stack_images(samples), "label": np.stack([s["label"] for s in samples])}
+        batch: dict[str, Any] = {"image": stack_images(samples), "label": np.stack([s["label"] for s in samples])}
         if samples[0].get("weight") is not None:
             batch["weight"] = np.stack([s["weight"] for s in samples])
         batch["meta"] = Opaque([s["meta"] for s in samples])
@@ -68,12 +71,12 @@ class Collate:
 class Single(Collate):
     """One sample for evaluation; its label keeps its own size."""
 
-    def collate(self, samples):
+    def collate(self, samples: Sequence[Sample]) -> dict[str, Any]:
         (sample,) = samples
         return {"image": stack_images(samples), "meta": Opaque((sample.get("label"), sample["meta"]))}
 
 
-def stack_images(samples: list[dict]) -> np.ndarray:
+def stack_images(samples: Sequence[Sample]) -> np.ndarray:
     """Images [H, W, C] of one size to float32 [N, C, H, W]."""
     h, w, c = samples[0]["image"].shape
     out = np.empty((len(samples), c, h, w), np.float32)
@@ -100,7 +103,7 @@ def to_tensors(batch: dict) -> dict:
     return out
 
 
-def to_tensor(array):
+def to_tensor(array: Any) -> Any:
     """To a tensor on the current device; what a worker sent is a tensor on the CPU already."""
     import paddle
 

@@ -178,7 +178,7 @@ def _coloured(stored: np.ndarray, header: tiff.Header, name: str) -> np.ndarray:
     """The colours of palette indices [H, W, 1]."""
     if header.samples != 1 or header.kind != "u":
         raise DataError(f"image {name} is a TIFF that is not read: a palette with {header.samples} samples a pixel.")
-    if stored.max(initial=0) >= len(header.colours):
+    if header.colours is None or stored.max(initial=0) >= len(header.colours):
         raise DataError(f"image {name} is a damaged TIFF: it holds indices beyond its palette. Make it again.")
     return header.colours[stored[..., 0]]
 

@@ -78,7 +78,7 @@ def _exif_blocks(data: bytes) -> Iterator[bytes]:
             yield block[6:] if block[:6] == b"Exif\0\0" else block
 
 
-def _chunks_named(data, at, layout, wanted, *, after, even):
+def _chunks_named(data: bytes, at: int, layout: str, wanted: bytes, *, after: int, even: bool) -> Iterator[bytes]:
     """Bodies of the chunks named ``wanted`` in a file of (length, name, body) chunks."""
     while at + 8 <= len(data):
         fields = struct.unpack_from(layout, data, at)

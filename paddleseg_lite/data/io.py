@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import struct
+from typing import Any
 
 import cv2
 import numpy as np
@@ -23,7 +24,7 @@ from .levels import to_uint8
 from .reading import read_bytes
 
 
-def read_image(path: str | os.PathLike, channels: int = 3, *, value_range=None) -> np.ndarray:
+def read_image(path: str | os.PathLike, channels: int = 3, *, value_range: Any = None) -> np.ndarray:
     """Read an image.
 
     Grey is repeated to three channels, a palette gives its colours, alpha is
@@ -48,7 +49,9 @@ def read_image(path: str | os.PathLike, channels: int = 3, *, value_range=None) 
     return to_uint8(samples.values, str(path), top=samples.top, value_range=value_range)
 
 
-def decode_image(data: bytes, channels: int = 3, *, value_range=None, name: str = "(encoded bytes)") -> np.ndarray:
+def decode_image(
+    data: bytes, channels: int = 3, *, value_range: Any = None, name: str = "(encoded bytes)"
+) -> np.ndarray:
     """As :func:`read_image`, from the bytes of a file that was read or received already."""
     samples = npy_samples(data, name, channels) if is_npy(data) else decode_samples(data, name, channels)
     return to_uint8(samples.values, name, top=samples.top, value_range=value_range)

@@ -24,7 +24,7 @@ class LabelMap:
         mapping: stored id -> class id or ``ignore_index``.
     """
 
-    def __init__(self, num_classes: int, ignore_index: int = 255, mapping: Mapping[int, int] | None = None):
+    def __init__(self, num_classes: int, ignore_index: int = 255, mapping: Mapping[int, int] | None = None) -> None:
         try:
             self.mapping = {int(k): int(v) for k, v in dict(mapping or {}).items()}
         except (TypeError, ValueError):
@@ -99,7 +99,7 @@ class LabelMap:
             f"to {max(bad) + 1}; if not, ignore them with label_map: {{{table}}}."
         )
 
-    def _complain(self, raw, path):
+    def _complain(self, raw: np.ndarray, path: str) -> None:
         raise DataError(self.message(path, self.histogram(raw)[2]))
 
     def _table(self, size: int) -> np.ndarray:

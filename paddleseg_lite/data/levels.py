@@ -8,7 +8,8 @@ wider integers and floating point have no range of their own, and need it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,7 @@ _QUARTER = 1 << 14  # a 16-bit picture below this uses less than a quarter of it
 _warned: set[str] = set()
 
 
-def parse_value_range(value) -> tuple[Range, ...] | None:
+def parse_value_range(value: Any) -> tuple[Range, ...] | None:
     """Check a ``value_range``: ``[low, high]``, or a list of such pairs, one for each band.
 
     Returns:
@@ -49,7 +50,7 @@ def parse_value_range(value) -> tuple[Range, ...] | None:
 
 
 def to_uint8(
-    samples: np.ndarray, name: str, *, top: int | None = None, value_range=None, warn: bool = True
+    samples: np.ndarray, name: str, *, top: int | None = None, value_range: Any = None, warn: bool = True
 ) -> np.ndarray:
     """Scale stored samples to 0..255, rounded to the nearest.
 
@@ -112,7 +113,9 @@ def dark_message(largest: int, what: str) -> str:
     )
 
 
-def _per_band(samples, ranges, name, scale) -> np.ndarray:
+def _per_band(
+    samples: np.ndarray, ranges: tuple[Range, ...], name: str, scale: Callable[..., np.ndarray]
+) -> np.ndarray:
     if len(ranges) == 1 or len(set(ranges)) == 1:
         return scale(samples, *ranges[0])
     if len(ranges) != samples.shape[2]:
@@ -139,7 +142,7 @@ def _by_arithmetic(samples: np.ndarray, low: float, high: float) -> np.ndarray:
     return _in_parts(samples, lambda part: _scaled(part, low, high))
 
 
-def _in_parts(samples: np.ndarray, scale) -> np.ndarray:
+def _in_parts(samples: np.ndarray, scale: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     """Row by row, for what NumPy makes on the way takes eight bytes a sample."""
     out = np.empty(samples.shape, np.uint8)
     rows = max(1, _PART // max(1, samples[:1].size))

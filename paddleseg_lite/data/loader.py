@@ -17,7 +17,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from multiprocessing.connection import wait
-from typing import Any
+from typing import Any, NoReturn
 
 import cv2
 
@@ -96,41 +96,43 @@ def eval_batches(
 class _Plan:
     """The schedule's batches of a range of iterations, as a batch sampler."""
 
-    def __init__(self, schedule, start, stop):
+    def __init__(self, schedule: BatchSchedule, start: int, stop: int | None) -> None:
         self.schedule, self.start, self.stop = schedule, start, stop
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         iteration = self.start
         while self.stop is None or iteration < self.stop:
             yield self.schedule.batch(iteration)
             iteration += 1
 
-    def __len__(self):
+    def __len__(self) -> int:
         return max(0, (2**31 if self.stop is None else self.stop) - self.start)
 
 
 class _Samples:
     """The dataset as DataLoader reads it, by (epoch, index); an error is a value, to reach the main process whole."""
 
-    def __init__(self, dataset, seed):
+    def __init__(self, dataset: SegDataset, seed: int) -> None:
         self.dataset, self.seed = dataset, seed
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: tuple[int, int]) -> Any:
         epoch, index = key
         try:
             return self.dataset.get(index, sample_rng(self.seed, epoch, index))
         except Exception as e:
             return Failure(e, f"sample {index}")
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.dataset)
 
 
-def _run(dataset, plan, collate, seed, num_workers, prefetch):
+def _run(
+    dataset: SegDataset, plan: Any, collate: Any, seed: int, num_workers: int, prefetch: int
+) -> Iterator[dict[str, Any]]:
     """Yield collated batches in order; raise what went wrong in a sample."""
     cv2.setNumThreads(1)
     dataset.open_cache()
-    samples = _Samples(dataset, seed)
+    samples: Any = _Samples(dataset, seed)
     if num_workers > 0 and platform.system() != "Linux":
         logger.info("loader workers need Linux: reading in the main process instead of %d workers.", num_workers)
         num_workers = 0
@@ -151,7 +153,7 @@ def _run(dataset, plan, collate, seed, num_workers, prefetch):
         places=paddle.CPUPlace(),
     )
     with _own_signals():
-        batches = iter(loader)
+        batches: Any = iter(loader)
     with _watched(batches):
         try:
             while True:
@@ -167,7 +169,7 @@ def _run(dataset, plan, collate, seed, num_workers, prefetch):
 
 
 @contextlib.contextmanager
-def _own_signals():
+def _own_signals() -> Iterator[None]:
     """Leave SIGCHLD as it was: DataLoader's handler raises wherever the program is, in the middle of an update too."""
     kept = signal.getsignal(signal.SIGCHLD)
     try:
@@ -178,7 +180,7 @@ def _own_signals():
 
 
 @contextlib.contextmanager
-def _watched(batches):
+def _watched(batches: Any) -> Iterator[None]:
     """Have the next batch fail where a worker has died.
 
     DataLoader looks for dead workers only between two messages: one that dies in the middle of a message would be
@@ -187,7 +189,7 @@ def _watched(batches):
     stop, told = os.pipe()
     workers = {w.sentinel: w for w in batches._workers}
 
-    def watch():
+    def watch() -> None:
         while workers:
             ended = wait([*workers, stop])
             if stop in ended:
@@ -207,7 +209,7 @@ def _watched(batches):
         os.close(told)
 
 
-def _explain(batches, error):
+def _explain(batches: Any, error: BaseException) -> NoReturn:
     """Raise what is behind DataLoader's own error: mostly a worker that the system has ended."""
     died = [w.exitcode for w in batches._workers if not w.is_alive() and w.exitcode]
     if not died:
@@ -221,7 +223,7 @@ def _explain(batches, error):
     ) from error
 
 
-def _start_worker(parent, worker_id):
+def _start_worker(parent: int, worker_id: int) -> None:
     end_with(parent)  # DataLoader's own watch misses a parent that is killed in the middle of a message
     cv2.setNumThreads(1)
     os.environ["OMP_NUM_THREADS"] = "1"

@@ -43,7 +43,7 @@ def is_batch(value: Any) -> bool:
     return isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim == 4)
 
 
-def as_picture(value: Any, channels: int = 3, *, value_range=None) -> Picture:
+def as_picture(value: Any, channels: int = 3, *, value_range: Any = None) -> Picture:
     """Make the picture that a network of ``channels`` bands takes.
 
     Args:
@@ -85,7 +85,7 @@ def _as_numpy(value: Any) -> np.ndarray:
         raise DataError(f"the picture, a {type(value).__name__}, gives no array ({e}): convert it to numpy.") from e
 
 
-def _from_array(array: np.ndarray, channels: int, value_range) -> np.ndarray:
+def _from_array(array: np.ndarray, channels: int, value_range: Any) -> np.ndarray:
     what = f"the picture {list(array.shape)} of {array.dtype}"
     image = bands_last(array, channels, "the picture", also=(1, 3, 4))
     if image.shape[2] not in (1, 3, 4, channels):
@@ -94,7 +94,7 @@ def _from_array(array: np.ndarray, channels: int, value_range) -> np.ndarray:
     return choose_channels(pixels, channels, f"{list(array.shape)} of {array.dtype}", alpha=image.shape[2] == 4)
 
 
-def _levels(image: np.ndarray, what: str, value_range) -> np.ndarray:
+def _levels(image: np.ndarray, what: str, value_range: Any) -> np.ndarray:
     """uint8 of an array whose values have one meaning."""
     kind, low, high = image.dtype.kind, None, None
     if image.dtype == np.uint8:
@@ -130,7 +130,7 @@ def _levels(image: np.ndarray, what: str, value_range) -> np.ndarray:
     return image.astype(np.uint8)
 
 
-def _from_pillow(picture: Any, channels: int, value_range) -> np.ndarray:
+def _from_pillow(picture: Any, channels: int, value_range: Any) -> np.ndarray:
     """A Pillow picture as a reader gives its file: upright, palette in colours, more than 8 bits scaled."""
     name = f"(Pillow, mode {picture.mode}, {picture.width} x {picture.height})"
     if getattr(picture, "n_frames", 1) > 1 and picture.format in ("GIF", "TIFF", "WEBP"):

@@ -18,7 +18,7 @@ _PAM = re.compile(rb"P7\n(?:[^\n]*\n)*?MAXVAL\s+(\d+)\n(?:[^\n]*\n)*?ENDHDR\n")
 def max_value(data: bytes) -> int | None:
     """What white is, 1 to 65535; None where the bytes are no such picture, or it is black and white."""
     found = _HEADER.match(data[:4096]) or _PAM.match(data[:4096])
-    value = int(found.group(found.lastindex)) if found else 0
+    value = int(found.groups()[-1]) if found else 0
     return value if 0 < value <= 65535 else None
 
 

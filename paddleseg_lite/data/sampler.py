@@ -45,7 +45,7 @@ class BatchSchedule:
         drop_last: bool = True,
         rank: int = 0,
         world_size: int = 1,
-    ):
+    ) -> None:
         if num_samples < 1:
             raise DataError("the training set is empty: there are no samples to draw batches from.")
         if not isinstance(batch_size, int) or batch_size < 1:

@@ -39,7 +39,7 @@ logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what is wrong with a
 class TiffError(ValueError):
     """The message is the reason, without a file name; ``damaged``: the bytes are at fault, and not the kind of file."""
 
-    def __init__(self, message: str, *, damaged: bool = False):
+    def __init__(self, message: str, *, damaged: bool = False) -> None:
         super().__init__(message)
         self.damaged = damaged
 
@@ -131,7 +131,7 @@ def read_header(data: bytes) -> Header:
     return header
 
 
-def _header_of(page, order: str) -> Header:
+def _header_of(page: Any, order: str) -> Header:
     samples = int(page.samplesperpixel)
     bits, sample_format = page.bitspersample, page.sampleformat
     if isinstance(bits, (tuple, list)) or isinstance(sample_format, (tuple, list)):
@@ -172,7 +172,7 @@ def _palette(values: Any) -> np.ndarray:
     return (table if table.max() < 256 else table >> 8).astype(np.uint8)
 
 
-def _one_picture(file, first) -> None:
+def _one_picture(file: Any, first: Any) -> None:
     """Refuse files of several pictures; overviews, thumbnails and masks beside the first page are none."""
     pages, offsets = 1, {first.offset}
     for number in range(1, _MOST_PAGES):
@@ -197,7 +197,7 @@ def _one_picture(file, first) -> None:
         raise TiffError(f"it is a volume of {first.imagedepth} layers, and flat pictures are read: write each apart")
 
 
-def _beside(page, first) -> bool:
+def _beside(page: Any, first: Any) -> bool:
     if int(page.subfiletype) & (_REDUCED | _MASK_FILE):
         return True
     small = 2 * page.imagewidth <= first.imagewidth + 1 and 2 * page.imagelength <= first.imagelength + 1

@@ -84,7 +84,9 @@ def _row_bytes(header: Header, bands: int, width: int) -> int:
     return (width * bands * header.bits + 7) // 8
 
 
-def _unpacked(data, header: Header, grid, planes: int, bands: int) -> Iterator[tuple[int, np.ndarray | None]]:
+def _unpacked(
+    data: bytes, header: Header, grid: list[tuple[int, int, int, int]], planes: int, bands: int
+) -> Iterator[tuple[int, np.ndarray | None]]:
     """``(number, uint8 [rows, bytes of a row])`` of each segment; None for one that was never written."""
     for plane in range(planes):
         numbers = range(plane * len(grid), (plane + 1) * len(grid))
@@ -92,7 +94,8 @@ def _unpacked(data, header: Header, grid, planes: int, bands: int) -> Iterator[t
         stored = {n: _stored(data, header, n) for n in numbers}
         if header.compression == 1 or header.compression in _DEFLATE:
             for n in numbers:
-                yield n, None if stored[n] is None else _plain(stored[n], header.compression, shapes[n])
+                part = stored[n]
+                yield n, None if part is None else _plain(part, header.compression, shapes[n])
             continue
         for n in numbers:
             if stored[n] is None:
@@ -100,7 +103,7 @@ def _unpacked(data, header: Header, grid, planes: int, bands: int) -> Iterator[t
         yield from _by_libtiff({n: s for n, s in stored.items() if s is not None}, shapes, header.compression)
 
 
-def _segment_shape(header: Header, bands: int, part) -> tuple[int, int]:
+def _segment_shape(header: Header, bands: int, part: tuple[int, int, int, int]) -> tuple[int, int]:
     """Rows, and bytes of a row, of a segment: tiles are whole also where the picture ends within."""
     if header.tile is not None:
         return header.tile[0], _row_bytes(header, bands, header.tile[1])
@@ -117,7 +120,7 @@ def _stored(data: bytes, header: Header, number: int) -> memoryview | None:
     return _REVERSED[np.frombuffer(part, np.uint8)].data if header.reversed_bits else part
 
 
-def _plain(stored, compression: int, shape: tuple[int, int]) -> np.ndarray:
+def _plain(stored: memoryview | bytes, compression: int, shape: tuple[int, int]) -> np.ndarray:
     need = shape[0] * shape[1]
     if compression in _DEFLATE:
         try:
@@ -129,7 +132,9 @@ def _plain(stored, compression: int, shape: tuple[int, int]) -> np.ndarray:
     return np.frombuffer(stored, np.uint8, need).reshape(shape)
 
 
-def _by_libtiff(stored: dict[int, memoryview], shapes, compression: int) -> Iterator[tuple[int, np.ndarray]]:
+def _by_libtiff(
+    stored: dict[int, memoryview], shapes: dict[int, tuple[int, int]], compression: int
+) -> Iterator[tuple[int, np.ndarray]]:
     """Segments of equal width as one column of strips: one call for all."""
     groups: dict[tuple[int, int], list[int]] = {}
     for n in stored:
@@ -197,7 +202,7 @@ def _packed(bits: np.ndarray, dtype: np.dtype) -> np.ndarray:
 def _whole_bytes(raw: np.ndarray, header: Header, bands: int, width: int) -> np.ndarray:
     """Samples [rows, width, bands] of whole bytes, their predictor undone."""
     rows, size = len(raw), header.bits // 8
-    stored = header.dtype.newbyteorder(header.order)
+    stored = header.dtype.newbyteorder(">" if header.order == ">" else "<")
     if header.predictor == 3:  # bytes of a row: the differences of all first bytes, then of all second ones, ...
         sums = np.cumsum(raw.reshape(rows, -1, bands), axis=1, dtype=np.uint8)
         planes = sums.reshape(rows, size, width * bands).transpose(0, 2, 1)

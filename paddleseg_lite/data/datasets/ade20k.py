@@ -6,6 +6,8 @@ ids are one less, and 0 is ignored.
 
 from __future__ import annotations
 
+from typing import Any
+
 from ...registry import DATASETS
 from ..palette import stuff_palette
 from .base import expand
@@ -177,7 +179,7 @@ class ADE20K(FileDataset):
 
     fixed_names, fixed_palette = ADE20K_CLASSES, stuff_palette(150)
 
-    def __init__(self, *, dataset_root: str, mode: str = "train", **kwargs):
+    def __init__(self, *, dataset_root: str, mode: str = "train", **kwargs: Any) -> None:
         super().__init__(mode=mode, **kwargs)
         root, part = expand(dataset_root), "training" if mode == "train" else "validation"
         parts = (f"images/{part}",) if mode == "test" else (f"images/{part}", f"annotations/{part}")
@@ -191,5 +193,5 @@ class ADE20K(FileDataset):
         labels = root / "annotations" / part
         self.set_items(((image, labels / f"{image.stem}.png") for image in images), str(root / "images" / part))
 
-    def default_label_map(self):
+    def default_label_map(self) -> dict[int, int]:
         return {0: self.ignore_index, **{i: i - 1 for i in range(1, 151)}}

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +78,7 @@ class SegDataset:
         cache: str | None = None,
         cache_bytes: int = 2 << 30,
         cache_dir: str | None = None,
-    ):
+    ) -> None:
         num_classes = self._agree(num_classes)
         if mode not in MODES:
             raise ConfigError(f"dataset mode is one of {', '.join(MODES)}, but got {mode!r}.")
@@ -189,10 +189,10 @@ class SegDataset:
             )
         )
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_cache": None}  # a mapping cannot be sent; forked workers inherit it instead
 
-    def _agree(self, num_classes):
+    def _agree(self, num_classes: int | None) -> int:
         fixed = None if self.fixed_names is None else len(self.fixed_names)
         if fixed is not None and num_classes not in (None, fixed):
             raise ConfigError(
@@ -211,7 +211,7 @@ class SegDataset:
                 "random, and scores with them: keep them in train_dataset alone."
             )
 
-    def _joined_map(self, label_map):
+    def _joined_map(self, label_map: Mapping[int, int] | None) -> dict[int, int]:
         if label_map is not None and not isinstance(label_map, Mapping):
             raise ConfigError(f"label_map is a table of id: id, such as {{11: 255}}, but got {label_map!r}.")
         return {**self.default_label_map(), **(label_map or {})}
@@ -243,7 +243,7 @@ def expand(path: str | os.PathLike) -> Path:
     return Path(path).expanduser()
 
 
-def _names(names, num_classes: int) -> list[str]:
+def _names(names: Iterable[str] | None, num_classes: int) -> list[str]:
     if names is None:
         return [f"class_{i}" for i in range(num_classes)]
     if isinstance(names, str) or not isinstance(names, Sequence) or len(names) != num_classes:

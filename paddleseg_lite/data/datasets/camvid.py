@@ -12,6 +12,7 @@ a drive of ``train.txt`` measures what carries over.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from ...errors import DataError
 from ...registry import DATASETS
@@ -58,8 +59,8 @@ class CamVid(ListDataset):
         val_path: str = "val.txt",
         test_path: str = "test.txt",
         held_out: str | None = None,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         super().__init__(
             dataset_root=dataset_root,
             mode=mode,
@@ -79,5 +80,5 @@ class CamVid(ListDataset):
             )
         self.items = [pair for pair, own in zip(self.items, drives) if (own == drive) == (self.mode == "val")]
 
-    def default_label_map(self):
+    def default_label_map(self) -> dict[int, int]:
         return {VOID: self.ignore_index}

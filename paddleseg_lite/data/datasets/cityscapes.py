@@ -6,6 +6,9 @@ classes, the rest is ignored. Colours are the dataset's own.
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 from ...errors import DataError
 from ...registry import DATASETS
 from .base import expand
@@ -49,7 +52,7 @@ class Cityscapes(FileDataset):
 
     fixed_names, fixed_palette = tuple(name for name, _, _ in CITYSCAPES_CLASSES), CITYSCAPES_PALETTE
 
-    def __init__(self, *, dataset_root: str, mode: str = "train", **kwargs):
+    def __init__(self, *, dataset_root: str, mode: str = "train", **kwargs: Any) -> None:
         root = expand(dataset_root)
         need_folder(
             root,
@@ -65,7 +68,7 @@ class Cityscapes(FileDataset):
             ((image, _label_of(root, mode, image, self.kind)) for image in images), str(root / "leftImg8bit" / mode)
         )
 
-    def default_label_map(self):
+    def default_label_map(self) -> dict[int, int]:
         return label_ids(self.ignore_index) if self.kind == "labelIds" else {255: self.ignore_index}
 
 
@@ -76,7 +79,7 @@ def label_ids(ignore_index: int = 255) -> dict[int, int]:
     return table
 
 
-def _label_kind(folder) -> str:
+def _label_kind(folder: Path) -> str:
     for kind in ("labelIds", "labelTrainIds"):
         if next(folder.glob(f"*/*_gtFine_{kind}.png"), None) is not None:
             return kind
@@ -85,6 +88,6 @@ def _label_kind(folder) -> str:
     )
 
 
-def _label_of(root, mode, image, kind):
+def _label_of(root: Path, mode: str, image: Path, kind: str) -> Path:
     name = image.name.replace("_leftImg8bit.png", f"_gtFine_{kind}.png")
     return root / "gtFine" / mode / image.parent.name / name

@@ -16,7 +16,7 @@ PREDICTORS = ("without_context", "cues_only", "one_lookup", "with_context")
 def bayes_optimal(
     kind: str,
     *,
-    size=(96, 96),
+    size: tuple[int, int] = (96, 96),
     difficulty: float = 0.5,
     cue_distance: int = 14,
     reliability: float = 1.0,

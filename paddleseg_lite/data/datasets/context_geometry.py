@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,7 +23,9 @@ class Box:
     group: int = 0
 
 
-def place_objects(rng, areas, counts):
+def place_objects(
+    rng: np.random.Generator, areas: Sequence[np.ndarray], counts: Sequence[int]
+) -> tuple[Box, ...] | None:
     """``counts[i]`` objects inside area i, apart from each other; None where there is no room."""
     objects: list[Box] = []
     for group, (area, count) in enumerate(zip(areas, counts)):
@@ -32,22 +35,22 @@ def place_objects(rng, areas, counts):
             if box is None:
                 return None
             objects.append(replace(box, group=group))
-    return objects
+    return tuple(objects)
 
 
-def place(rng, room, height, width, minimum=MIN_PLACES):
+def place(rng: np.random.Generator, room: np.ndarray, height: int, width: int, minimum: int = MIN_PLACES) -> Box | None:
     """A box somewhere in ``room`` (bool [H, W]); None where it has fewer than ``minimum`` positions."""
     places = fits(room, height, width)
     return Box(*draw(rng, places), height, width, 0) if places.sum() >= minimum else None
 
 
-def draw(rng, places):
+def draw(rng: np.random.Generator, places: np.ndarray) -> tuple[int, int]:
     """One of the True positions, evenly: (row, column)."""
     chosen = np.flatnonzero(places)[rng.integers(int(places.sum()))]
     return int(chosen // places.shape[1]), int(chosen % places.shape[1])
 
 
-def free(size, boxes, distance):
+def free(size: tuple[int, int], boxes: Sequence[Box], distance: int) -> np.ndarray:
     """Pixels at least ``distance`` away (Chebyshev) from every box."""
     room = np.ones(size, bool)
     for b in boxes:
@@ -56,7 +59,7 @@ def free(size, boxes, distance):
     return room
 
 
-def fits(room, height, width):
+def fits(room: np.ndarray, height: int, width: int) -> np.ndarray:
     """Top-left corners at which a height x width box lies in ``room`` altogether, a pixel off the border."""
     inner = room.copy()
     inner[0] = inner[-1] = inner[:, 0] = inner[:, -1] = False
@@ -69,13 +72,13 @@ def fits(room, height, width):
     return places
 
 
-def spread_hues(rng, count):
+def spread_hues(rng: np.random.Generator, count: int) -> tuple[float, ...]:
     """Hues in degrees, spread over the circle in any order, each at least 216 / count from the next."""
     gaps = 216 / count + 144 * rng.dirichlet(np.ones(count))
     return tuple(float(h) for h in rng.permutation((rng.random() * 360 + gaps.cumsum()) % 360))
 
 
-def mosaic(rng, size, count):
+def mosaic(rng: np.random.Generator, size: tuple[int, int], count: int) -> np.ndarray:
     """Region of each pixel: tiles of about 24 pixels, dealt out evenly to ``count`` regions.
 
     A region is scattered over the picture, so that what is near in the picture

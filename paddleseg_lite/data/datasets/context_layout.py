@@ -8,6 +8,7 @@ says anything about its class.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -49,7 +50,7 @@ class Layout:
     distractors: tuple[Box, ...] = ()
     links: tuple[Box, ...] = ()
     ground: int = 0
-    sides: tuple = field(default=(), repr=False)  # spatial: where partners may stand, left and right
+    sides: tuple[np.ndarray, ...] = field(default=(), repr=False)  # spatial: where partners may stand, left and right
 
 
 def make_layout(
@@ -66,17 +67,17 @@ def make_layout(
     Raises:
         ConfigError: the picture is too small for that distance.
     """
-    make = {
+    makers: dict[str, Maker] = {
         "prior": _prior,
         "semantic": _semantic,
         "semantic_hard": _semantic_hard,
         "spatial": _spatial,
         "two_hop": partial(_two_hop, hops=hops),
         "relation": _relation,
-    }[kind]
+    }
     count = _COUNTS[kind](rng, difficulty)  # before any try: what fits less easily must not come less often
     for _ in range(TRIES):
-        layout = make(rng, size, distance, difficulty, count)
+        layout = makers[kind](rng, size, distance, difficulty, count)
         if layout is not None:
             break
     else:
@@ -91,7 +92,8 @@ def make_layout(
     return layout
 
 
-_COUNTS = {  # objects, or regions, or pairs
+Maker = Callable[[np.random.Generator, tuple[int, int], int, float, int], "Layout | None"]
+_COUNTS: dict[str, Callable[[np.random.Generator, float], int]] = {  # objects, or regions, or pairs
     "prior": lambda rng, difficulty: int(rng.integers(1, 3 + round(difficulty))),
     "semantic": lambda rng, difficulty: int(rng.integers(1, 2 + round(difficulty))),
     "semantic_hard": lambda rng, difficulty: int(rng.integers(2, 3 + round(2 * difficulty))),
@@ -101,29 +103,33 @@ _COUNTS = {  # objects, or regions, or pairs
 }
 
 
-def counterfactual(layout: Layout, rng: np.random.Generator) -> Layout:
-    """The same objects with the opposite context, hence the opposite classes; only cues differ."""
-    swapped = {
-        "objects": tuple(replace(o, value=3 - o.value) for o in layout.objects),
-        "truth": tuple(3 - t for t in layout.truth),
-        "ground": 3 - layout.ground if layout.ground else 0,
-    }
-    if layout.kind == "spatial":
-        cues = _partners(rng, layout.sides, swapped["truth"])
-        return None if cues is None else replace(layout, cues=cues, **swapped)
-    changed = layout.cues[::2] if layout.kind == "relation" else layout.cues  # one of each two: they agree no longer
-    return replace(
-        layout, cues=tuple(replace(c, value=3 - c.value) if c in changed else c for c in layout.cues), **swapped
+def counterfactual(layout: Layout, rng: np.random.Generator) -> Layout | None:
+    """The same objects with the opposite context, hence the opposite classes; only cues differ.
+
+    None where partners on the other side find no room.
+    """
+    swapped = replace(
+        layout,
+        objects=tuple(replace(o, value=3 - o.value) for o in layout.objects),
+        truth=tuple(3 - t for t in layout.truth),
+        ground=3 - layout.ground if layout.ground else 0,
     )
+    if layout.kind == "spatial":
+        cues = _partners(rng, layout.sides, swapped.truth)
+        return None if cues is None else replace(swapped, cues=cues)
+    changed = layout.cues[::2] if layout.kind == "relation" else layout.cues  # one of each two: they agree no longer
+    return replace(swapped, cues=tuple(replace(c, value=3 - c.value) if c in changed else c for c in layout.cues))
 
 
-def _prior(rng, size, distance, difficulty, count):
+def _prior(
+    rng: np.random.Generator, size: tuple[int, int], distance: int, difficulty: float, count: int
+) -> Layout | None:
     regions = np.zeros(size, int)
     objects = place_objects(rng, [regions == 0], [count])
     cue = place(rng, free(size, objects, distance), CUE, CUE) if objects else None
-    if cue is None:
+    if not objects or cue is None:
         return None
-    marks = []
+    marks: list[Box] = []
     for _ in range(round(4 * difficulty)):
         mark = place(rng, free(size, [*objects, cue, *marks], 3), CUE, CUE, minimum=1)
         marks += [mark] if mark else []
@@ -141,7 +147,9 @@ def _prior(rng, size, distance, difficulty, count):
     )
 
 
-def _semantic(rng, size, distance, difficulty, count):
+def _semantic(
+    rng: np.random.Generator, size: tuple[int, int], distance: int, difficulty: float, count: int
+) -> Layout | None:
     regions = np.zeros(size, int)
     objects = place_objects(rng, [regions == 0], [count])
     if not objects or free(size, objects, distance).mean() < 0.35 - 0.25 * difficulty:
@@ -151,32 +159,37 @@ def _semantic(rng, size, distance, difficulty, count):
     return Layout("semantic", size, regions, (), objects, (), (truth,) * len(objects), ground=truth)
 
 
-def _semantic_hard(rng, size, distance, difficulty, count):
-    regions, cues = mosaic(rng, size, count), []
+def _semantic_hard(
+    rng: np.random.Generator, size: tuple[int, int], distance: int, difficulty: float, count: int
+) -> Layout | None:
+    regions = mosaic(rng, size, count)
+    named: list[Box] = []
     for r in range(count):
         cue = place(rng, regions == r, CUE, CUE, minimum=1)
         if cue is None:
             return None
-        cues.append(replace(cue, group=r))
-    room = free(size, cues, distance)
+        named.append(replace(cue, group=r))
+    room = free(size, named, distance)
     objects = place_objects(rng, [room & (regions == r) for r in range(count)], [max(1, 4 // count)] * count)
     if not objects:
         return None
     truth = tuple(int(t) for t in rng.integers(1, 3, count))
     objects = tuple(replace(o, value=truth[o.group]) for o in objects)
-    cues = tuple(replace(c, value=truth[c.group]) for c in cues)
+    cues = tuple(replace(c, value=truth[c.group]) for c in named)
     return Layout(
         "semantic_hard", size, regions, spread_hues(rng, count), objects, cues, tuple(o.value for o in objects)
     )
 
 
-def _spatial(rng, size, distance, difficulty, count):
+def _spatial(
+    rng: np.random.Generator, size: tuple[int, int], distance: int, difficulty: float, count: int
+) -> Layout | None:
     columns = np.arange(size[1])[None, :] + np.zeros(size, int)
     band = 16 + round(max(0.0, 2 * difficulty - 1) * (size[1] // 2 - 36))  # half of it; wider above 0.5
     objects = place_objects(rng, [np.abs(columns - size[1] // 2) <= band], [count])
     if not objects:
         return None
-    objects = [replace(o, group=i) for i, o in enumerate(objects)]
+    objects = tuple(replace(o, group=i) for i, o in enumerate(objects))
     middles = [o.left + o.width // 2 for o in objects]
     room, centres = fits(free(size, objects, distance), CUE, CUE), columns + CUE // 2
     # Left or right of all objects, so that no order of theirs betrays whose partner stands where.
@@ -191,7 +204,7 @@ def _spatial(rng, size, distance, difficulty, count):
     return Layout("spatial", size, np.zeros(size, int), spread_hues(rng, count), objects, cues, truth, sides=sides)
 
 
-def _partners(rng, sides, truth):
+def _partners(rng: np.random.Generator, sides: Sequence[np.ndarray], truth: Sequence[int]) -> tuple[Box, ...] | None:
     """Partner i stands on the left (class 1) or on the right (class 2), clear of the other partners."""
     for _ in range(50):  # again for the same classes: giving up must not favour any
         cues: list[Box] = []
@@ -205,18 +218,22 @@ def _partners(rng, sides, truth):
     return None
 
 
-def _two_hop(rng, size, distance, difficulty, count, *, hops):
+def _two_hop(
+    rng: np.random.Generator, size: tuple[int, int], distance: int, difficulty: float, count: int, *, hops: int
+) -> Layout | None:
     drawn = draw_chains(rng, size, distance, count, hops)
     if drawn is None:
         return None
     objects, links, cues, truth, hues = drawn
     regions = np.zeros(size, int)
-    return Layout("two_hop", size, regions, hues, tuple(objects), tuple(cues), truth, links=tuple(links))
+    return Layout("two_hop", size, regions, hues, objects, cues, truth, links=links)
 
 
-def _relation(rng, size, distance, difficulty, count):
+def _relation(
+    rng: np.random.Generator, size: tuple[int, int], distance: int, difficulty: float, count: int
+) -> Layout | None:
     drawn = draw_relations(rng, size, distance, count)
     if drawn is None:
         return None
     objects, cues, truth, hues = drawn
-    return Layout("relation", size, np.zeros(size, int), hues, tuple(objects), tuple(cues), truth)
+    return Layout("relation", size, np.zeros(size, int), hues, objects, cues, truth)

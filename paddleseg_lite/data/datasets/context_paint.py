@@ -6,14 +6,16 @@ import numpy as np
 
 from .context_geometry import Box
 from .context_layout import Layout
-from .scene_canvas import smooth_noise
+from .scene_canvas import Colour, smooth_noise
 
 WATER, ROAD, APRON = (70, 130, 170), (110, 104, 100), (150, 150, 140)
 NAMED_BY_COLOUR = ("two_hop", "relation")  # kinds whose marks are found by the colour of their rim
 BODY, DARK, LIGHT = (222, 214, 196), 20, 235
 
 
-def paint(layout: Layout, noise: np.random.Generator, distance: int, difficulty: float):
+def paint(
+    layout: Layout, noise: np.random.Generator, distance: int, difficulty: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Draw a layout: uint8 RGB ``[H, W, 3]`` and uint8 ids ``[H, W]``.
 
     The noise does not depend on the layout, so that two layouts with the same
@@ -47,7 +49,8 @@ def paint(layout: Layout, noise: np.random.Generator, distance: int, difficulty:
 def hue_colour(degrees: float) -> tuple[int, int, int]:
     """A colour of that hue with the same saturation and lightness for all."""
     angle = np.deg2rad(degrees - np.array([0.0, 120.0, 240.0]))
-    return tuple(int(v) for v in 128 + 80 * np.cos(angle))
+    red, green, blue = (int(v) for v in 128 + 80 * np.cos(angle))
+    return red, green, blue
 
 
 def _ground(layout: Layout, distance: int) -> np.ndarray:
@@ -76,13 +79,13 @@ def _ground(layout: Layout, distance: int) -> np.ndarray:
     return image
 
 
-def _mark(image, box: Box, face, rim, rim_width: int = 1) -> None:
+def _mark(image: np.ndarray, box: Box, face: Colour | int, rim: Colour | int, rim_width: int = 1) -> None:
     patch = image[box.top : box.top + box.height, box.left : box.left + box.width]
     patch[:] = rim
     patch[rim_width:-rim_width, rim_width:-rim_width] = face
 
 
-def _vehicle(image, box: Box, body) -> None:
+def _vehicle(image: np.ndarray, box: Box, body: Colour) -> None:
     """A body with a dark rim and a dark cabin; nothing of it depends on the class."""
     h, w = box.height, box.width
     patch = image[box.top : box.top + h, box.left : box.left + w]

@@ -18,11 +18,13 @@ it. A sample depends on (seed, mode, index) alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from ...errors import ConfigError
 from ...registry import DATASETS
+from ..transforms.base import Sample
 from .base import SegDataset
 from .context_layout import KINDS, Layout, make_layout
 from .context_paint import paint
@@ -63,15 +65,15 @@ class ContextScenes(SegDataset):
         *,
         kind: str | Sequence[str] = "prior",
         num_samples: int = 1000,
-        size=(96, 96),
+        size: Sequence[int] = (96, 96),
         seed: int = 0,
         difficulty: float = 0.5,
         cue_distance: int = 14,
         reliability: float = 1.0,
         hops: int = 2,
         mode: str = "train",
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         kinds = (kind,) if isinstance(kind, str) else tuple(kind)
         unknown = [k for k in kinds if k not in KINDS]
         if unknown or not kinds:
@@ -94,18 +96,18 @@ class ContextScenes(SegDataset):
         kwargs.setdefault("class_names", names)
         kwargs.setdefault("palette", _COLOURS)
         super().__init__(mode=mode, **kwargs)
-        self.kinds, self.num_samples, self.size, self.seed = kinds, num_samples, tuple(size), seed
+        self.kinds, self.num_samples, self.size, self.seed = kinds, num_samples, (size[0], size[1]), seed
         self.difficulty, self.cue_distance, self.reliability = difficulty, cue_distance, reliability
         self.hops = hops
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.num_samples
 
     def kind_of(self, index: int) -> str:
         """Which kind sample ``index`` is."""
         return self.kinds[index % len(self.kinds)]
 
-    def describe(self, index):
+    def describe(self, index: int) -> dict[str, Any]:
         kind = self.kind_of(index)
         return {"path": f"context/{kind}-{self.mode}-{self.seed}-{index:06d}.png", "label_path": None, "kind": kind}
 
@@ -125,7 +127,7 @@ class ContextScenes(SegDataset):
         )
         return layout, np.random.default_rng(noise)
 
-    def read(self, index):
+    def read(self, index: int) -> Sample:
         layout, noise = self.layout(index)
         image, label = paint(layout, noise, self.cue_distance, self.difficulty)
         sample = {"image": image, "meta": self.describe(index)}
@@ -133,11 +135,11 @@ class ContextScenes(SegDataset):
             sample["label"] = label
         return sample
 
-    def raw_label(self, index):
+    def raw_label(self, index: int) -> tuple[np.ndarray, str]:
         sample = self.read(self._index(index))
         return sample["label"], sample["meta"]["path"]
 
-    def fingerprint(self):
+    def fingerprint(self) -> str:
         settings = (self.kinds, self.size, self.seed, self.difficulty, self.cue_distance, self.reliability, "v1")
-        settings += (self.hops,) if "two_hop" in self.kinds else ()
-        return super().fingerprint() + repr(settings)
+        hops = (self.hops,) if "two_hop" in self.kinds else ()
+        return super().fingerprint() + repr((*settings, *hops))

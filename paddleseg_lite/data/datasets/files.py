@@ -6,9 +6,13 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from ...errors import DataError
 from ..io import read_image, read_label
+from ..transforms.base import Sample
 from .base import SegDataset
 
 
@@ -55,18 +59,18 @@ class FileDataset(SegDataset):
     def __len__(self) -> int:
         return len(self.items)
 
-    def describe(self, index):
+    def describe(self, index: int) -> dict[str, Any]:
         image, label = self.items[index]
         return {"path": image, "label_path": label}
 
-    def read(self, index):
+    def read(self, index: int) -> Sample:
         meta = self.describe(index)
         sample = {"image": read_image(meta["path"], self.img_channels, value_range=self.value_range), "meta": meta}
         if meta["label_path"] is not None:
             sample["label"] = read_label(meta["label_path"])
         return sample
 
-    def raw_label(self, index):
+    def raw_label(self, index: int) -> tuple[np.ndarray, str]:
         path = self.items[self._index(index)][1]
         if path is None:
             raise DataError(
@@ -74,7 +78,7 @@ class FileDataset(SegDataset):
             )
         return read_label(path), path
 
-    def fingerprint(self):
+    def fingerprint(self) -> str:
         stats = [(path, *os.stat(path)[6:9:2]) for pair in self.items for path in pair if path]  # size, mtime
         return super().fingerprint() + repr(stats)
 

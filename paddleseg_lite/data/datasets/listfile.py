@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ...errors import ConfigError, DataError
 from ...registry import DATASETS
@@ -44,8 +45,8 @@ class ListDataset(FileDataset):
         test_path: str | None = None,
         separator: str | None = None,
         class_names: Sequence[str] | str | None = None,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         root = expand(dataset_root)
         if self.fixed_names is None or class_names is not None:
             class_names = find_names(root, class_names, num_classes)
@@ -68,7 +69,7 @@ class ListDataset(FileDataset):
 class Dataset(ListDataset):
     """Your own data: as :class:`ListDataset`, and ``num_classes`` must be given."""
 
-    def __init__(self, *, dataset_root: str, num_classes: int, mode: str = "train", **kwargs):
+    def __init__(self, *, dataset_root: str, num_classes: int, mode: str = "train", **kwargs: Any) -> None:
         super().__init__(dataset_root=dataset_root, num_classes=num_classes, mode=mode, **kwargs)
 
 

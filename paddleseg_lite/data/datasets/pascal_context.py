@@ -7,6 +7,8 @@ alphabetical.
 
 from __future__ import annotations
 
+from typing import Any
+
 from ...errors import ConfigError
 from ...registry import DATASETS
 from ..palette import stuff_palette, voc_palette
@@ -87,9 +89,10 @@ class PascalContext(FileDataset):
         **kwargs: as :class:`~.base.SegDataset`.
     """
 
-    fixed_names, fixed_palette = PASCAL_CONTEXT_CLASSES, stuff_palette(59)
+    fixed_names: tuple[str, ...] | None = PASCAL_CONTEXT_CLASSES
+    fixed_palette = stuff_palette(59)
 
-    def __init__(self, *, dataset_root: str, mode: str = "train", **kwargs):
+    def __init__(self, *, dataset_root: str, mode: str = "train", **kwargs: Any) -> None:
         if mode not in ("train", "trainval", "val", "test"):
             raise ConfigError(f"PascalContext mode is train, trainval, val or test, but got {mode!r}.")
         super().__init__(mode="train" if mode.startswith("train") else mode, **kwargs)

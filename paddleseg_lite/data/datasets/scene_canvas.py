@@ -6,7 +6,13 @@ sine, no Gaussian), so that a scene is the same on every platform.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, Union
+
 import numpy as np
+
+Colour = Union[Sequence[int], np.ndarray]  # red, green, blue
+Window = tuple[slice, slice]  # rows, columns
 
 
 class Canvas:
@@ -22,7 +28,7 @@ class Canvas:
         unit: pixels that 1/96 of the shorter side takes, for sizes.
     """
 
-    def __init__(self, height: int, width: int, rng: np.random.Generator):
+    def __init__(self, height: int, width: int, rng: np.random.Generator) -> None:
         self.height, self.width = height, width
         self.unit = min(height, width) / 96
         self.colour = np.zeros((height, width, 3), np.int32)
@@ -32,13 +38,26 @@ class Canvas:
         self.blotches = smooth_noise(rng, height, width, cell)
         self.clouds = smooth_noise(rng, height, width, 4 * cell)
 
-    def rectangle(self, top, bottom, left, right, class_id, colour, **texture):
+    def rectangle(
+        self, top: float, bottom: float, left: float, right: float, class_id: int, colour: Colour, **texture: Any
+    ) -> None:
         """Fill rows top..bottom-1, columns left..right-1."""
         window = self._window(top, bottom, left, right)
         if window is not None:
             self._fill(window, None, class_id, colour, **texture)
 
-    def ellipse(self, cy, cx, ry, rx, class_id, colour, *, ragged=0, **texture):
+    def ellipse(
+        self,
+        cy: float,
+        cx: float,
+        ry: float,
+        rx: float,
+        class_id: int,
+        colour: Colour,
+        *,
+        ragged: int = 0,
+        **texture: Any,
+    ) -> None:
         """Fill an ellipse; ``ragged`` (of 100) roughens its edge."""
         window = self._window(int(cy - ry) - 1, int(cy + ry) + 3, int(cx - rx) - 1, int(cx + rx) + 3)
         if window is None:
@@ -49,7 +68,7 @@ class Canvas:
             inside = inside + self.blotches[window] * (ragged / 12800)
         self._fill(window, inside <= 1, class_id, colour, **texture)
 
-    def polygon(self, points, class_id, colour, **texture):
+    def polygon(self, points: Sequence[tuple[float, float]], class_id: int, colour: Colour, **texture: Any) -> None:
         """Fill a convex polygon of (y, x) points, clockwise as seen."""
         ys, xs = [p[0] for p in points], [p[1] for p in points]
         window = self._window(int(min(ys)), int(max(ys)) + 1, int(min(xs)), int(max(xs)) + 1)
@@ -57,12 +76,12 @@ class Canvas:
             return
         rows, columns = self._centres(window)
         mask = None
-        for (y0, x0), (y1, x1) in zip(points, points[1:] + points[:1]):
+        for (y0, x0), (y1, x1) in zip(points, [*points[1:], *points[:1]]):
             side = (columns - x0) * (y1 - y0) - (rows - y0) * (x1 - x0) <= 0
             mask = side if mask is None else mask & side
         self._fill(window, mask, class_id, colour, **texture)
 
-    def below(self, contour, class_id, colour, *, bottom, **texture):
+    def below(self, contour: np.ndarray, class_id: int, colour: Colour, *, bottom: int, **texture: Any) -> None:
         """Fill each column from row ``contour`` [W] down to ``bottom``."""
         window = self._window(int(contour.min()), bottom, 0, self.width)
         if window is None:
@@ -70,7 +89,9 @@ class Canvas:
         rows, _ = self._centres(window)
         self._fill(window, rows >= contour[None, :], class_id, colour, **texture)
 
-    def cable(self, y0, x0, y1, x1, sag, thickness, class_id, colour):
+    def cable(
+        self, y0: float, x0: float, y1: float, x1: float, sag: float, thickness: int, class_id: int, colour: Colour
+    ) -> None:
         """A hanging line from (y0, x0) to (y1, x1), ``thickness`` pixels high everywhere."""
         if x1 < x0:
             y0, x0, y1, x1 = y1, x1, y0, x0
@@ -85,7 +106,7 @@ class Canvas:
         rows = np.arange(window[0].start, window[0].stop)[:, None]
         self._fill(window, (rows >= top) & (rows < top + thickness), class_id, colour, grain=6)
 
-    def shade(self, cy, cx, ry, rx, percent):
+    def shade(self, cy: float, cx: float, ry: float, rx: float, percent: int) -> None:
         """Darken or lighten what is there, by up to ``percent``; the label stays."""
         window = self._window(int(cy - ry) - 1, int(cy + ry) + 2, int(cx - rx) - 1, int(cx + rx) + 2)
         if window is None:
@@ -95,7 +116,7 @@ class Canvas:
         part = self.colour[window]
         part[inside <= 1] = part[inside <= 1] * (100 + percent) // 100
 
-    def finish(self, rng: np.random.Generator, gain: int, cast, noise: int) -> np.ndarray:
+    def finish(self, rng: np.random.Generator, gain: int, cast: Any, noise: int) -> np.ndarray:
         """The picture, uint8 [H, W, 3].
 
         Args:
@@ -110,17 +131,28 @@ class Canvas:
             image = image + (bytes_.sum(axis=0) - 255) * noise // 1672
         return np.clip(image, 0, 255).astype(np.uint8)
 
-    def _window(self, top, bottom, left, right):
+    def _window(self, top: float, bottom: float, left: float, right: float) -> Window | None:
         top, bottom = max(0, int(top)), min(self.height, int(bottom))
         left, right = max(0, int(left)), min(self.width, int(right))
         return (slice(top, bottom), slice(left, right)) if top < bottom and left < right else None
 
     @staticmethod
-    def _centres(window):
+    def _centres(window: Window) -> tuple[np.ndarray, np.ndarray]:
         rows, columns = window
         return np.arange(rows.start, rows.stop)[:, None] + 0.5, np.arange(columns.start, columns.stop)[None, :] + 0.5
 
-    def _fill(self, window, mask, class_id, colour, *, grain=0, blotches=0, rows=None, overlay=None):
+    def _fill(
+        self,
+        window: Window,
+        mask: np.ndarray | None,
+        class_id: int,
+        colour: Colour,
+        *,
+        grain: int = 0,
+        blotches: int = 0,
+        rows: np.ndarray | None = None,
+        overlay: np.ndarray | None = None,
+    ) -> None:
         """Paint; ``grain``, ``blotches``: amplitudes; ``rows`` [h, 1] is added; ``overlay`` [h, w] too."""
         tone = self.grain[window] * grain + self.blotches[window] * blotches
         tone = tone // 128

@@ -7,9 +7,11 @@ painted later.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from .scene_canvas import Canvas
+from .scene_canvas import Canvas, Colour
 
 # name, colour; with fewer classes the last ones are left out of the scenes
 SCENES_CLASSES = (
@@ -30,7 +32,7 @@ SKY, ROAD, BUILDING, TREE, CAR, POLE, GRASS, PERSON, WIRE, SIGN = range(10)
 class Street:
     """One scene in the making; draws everything from ``rng``."""
 
-    def __init__(self, rng, size, num_classes, difficulty):
+    def __init__(self, rng: np.random.Generator, size: tuple[int, int], num_classes: int, difficulty: float) -> None:
         self.rng, self.k, self.hard = rng, num_classes, difficulty
         self.height, self.width = size
         self.canvas = Canvas(*size, rng)
@@ -39,27 +41,27 @@ class Street:
         self.vanish = self.width * self.between(0.3, 0.7)
         self.ground = GRASS if num_classes > GRASS else ROAD
 
-    def between(self, low, high):
+    def between(self, low: float, high: float) -> float:
         return low + (high - low) * self.rng.random()
 
-    def count(self, low, high):
+    def count(self, low: int, high: int) -> int:
         return int(self.rng.integers(low, high + 1))
 
-    def chance(self, probability):
+    def chance(self, probability: float) -> bool:
         return self.rng.random() < probability
 
-    def tint(self, colour, spread):
+    def tint(self, colour: Colour, spread: float) -> np.ndarray:
         """A colour near ``colour``; the spread grows with difficulty."""
         reach = max(1, round(spread * (0.4 + 1.2 * self.hard)))
         return np.asarray(colour, np.int32) + self.rng.integers(-reach, reach + 1, 3) + self.count(-reach, reach)
 
-    def pick(self, colours, spread=10):
-        return self.tint(colours[self.rng.integers(len(colours))], spread)
+    def pick(self, colours: Sequence[Colour], spread: float = 10) -> np.ndarray:
+        return self.tint(colours[int(self.rng.integers(len(colours)))], spread)
 
-    def pixels(self, units, least=1):
+    def pixels(self, units: float, least: int = 1) -> int:
         return max(least, round(units * self.unit))
 
-    def paint(self, noise):
+    def paint(self, noise: float) -> tuple[np.ndarray, np.ndarray]:
         self.sky()
         self.backdrop()
         self.buildings()
@@ -70,14 +72,14 @@ class Street:
         cast = self.rng.integers(-8, 9, 3) * round(2 * vary) // 2
         return self.canvas.finish(self.rng, gain, cast, round(noise * 255 * 16)), self.canvas.label
 
-    def sky(self):
-        top, low = [
+    def sky(self) -> None:
+        overhead, horizon = [
             ((70, 130, 210), (170, 205, 235)),
             ((150, 160, 172), (200, 204, 208)),
             ((95, 105, 165), (240, 180, 140)),
             ((110, 165, 220), (225, 232, 235)),
         ][self.rng.integers(4)]
-        top, low = self.tint(top, 10), self.tint(low, 8)
+        top, low = self.tint(overhead, 10), self.tint(horizon, 8)
         steps = np.arange(self.height)[:, None, None]
         self.canvas.colour[:] = top + (low - top) * np.minimum(steps, self.horizon) // max(1, self.horizon)
         cover, white = self.count(-40, 60), np.asarray((242, 243, 246))
@@ -85,7 +87,7 @@ class Street:
         self.canvas.colour[:] += (white - self.canvas.colour) * cloud // 80
         self.canvas.label[:] = SKY
 
-    def backdrop(self):
+    def backdrop(self) -> None:
         """A line of far woods."""
         rise = self.pixels(self.between(4, 10))
         hills = self.canvas.clouds[0] * rise // 160 + self.canvas.blotches[1] * rise // 320
@@ -98,7 +100,7 @@ class Street:
             grain=8,
         )
 
-    def buildings(self):
+    def buildings(self) -> None:
         x = -self.pixels(self.between(0, 14))
         while x < self.width:
             w, h = self.pixels(self.between(15, 34)), self.pixels(self.between(14, 36))
@@ -106,7 +108,7 @@ class Street:
                 self.building(self.horizon + 2, x, min(h, self.horizon - 2), w)
             x += w + (0 if self.chance(0.35) else self.pixels(self.between(2, 14)))
 
-    def building(self, base, left, h, w):
+    def building(self, base: int, left: int, h: int, w: int) -> None:
         wall = self.pick([(168, 92, 72), (196, 178, 148), (142, 138, 140), (186, 142, 108), (120, 96, 92)], 14)
         floor, bay = self.pixels(self.between(6, 9), 5), self.pixels(self.between(5, 8), 4)
         y, x = np.arange(h)[:, None], np.arange(w)[None, :]
@@ -141,7 +143,7 @@ class Street:
                 grain=10,
             )
 
-    def land(self):
+    def land(self) -> None:
         h, w, horizon = self.height, self.width, self.horizon
         depth = np.arange(h - horizon)[:, None] * 30 // max(1, h - horizon)
         colour = (104, 146, 62) if self.ground == GRASS else (126, 122, 118)
@@ -168,14 +170,14 @@ class Street:
                 [(y1, c1 - half1), (y0, c0 - half0), (y0, c0 + half0), (y1, c1 + half1)], ROAD, paint, grain=8
             )
 
-    def middle(self, near):
+    def middle(self, near: float) -> float:
         """Column of the road's middle at ``near`` (0: horizon, 1: lower edge)."""
         return self.vanish + (sum(self.bottom) / 2 - self.vanish) * near
 
-    def edge(self, near, side):
+    def edge(self, near: float, side: int) -> float:
         return self.vanish + (self.bottom[side] - self.vanish) * near
 
-    def things(self):
+    def things(self) -> None:
         """Everything that stands on the ground, the far ones first."""
         crowd = 0.5 + self.hard
         plan = [(self.between(0.02, 0.5), self.tree) for _ in range(self.count(1, round(2 + 4 * crowd)))]
@@ -191,14 +193,14 @@ class Street:
         for near, draw in sorted(plan, key=lambda item: item[0]):
             draw(near, self.horizon + (self.height - self.horizon) * near)
 
-    def beside(self, near):
+    def beside(self, near: float) -> float:
         """A column on the grass: left or right of the road."""
         side = self.count(0, 1)
         edge = self.edge(near, side)
         far = -0.05 * self.width if side == 0 else 1.05 * self.width
         return edge + (far - edge) * self.between(0.15, 0.9)
 
-    def tree(self, near, base):
+    def tree(self, near: float, base: float) -> None:
         size = self.pixels(9 + 22 * near + self.between(-2, 4))
         x, trunk = self.beside(near), self.pixels(2 + 4 * near, 2)
         self.canvas.shade(base, x, size * 0.22, size * 0.8, -35)
@@ -212,7 +214,7 @@ class Street:
                 cy, cx, size * 0.55, size * 0.6, TREE, leaves + self.count(-10, 10), ragged=45, grain=30, blotches=26
             )
 
-    def car(self, near, base):
+    def car(self, near: float, base: float) -> None:
         w, h = self.pixels(15 + 28 * near), self.pixels(6 + 11 * near, 6)
         x = self.middle(near) + (self.edge(near, self.count(0, 1)) - self.middle(near)) * self.between(0.3, 0.6)
         left, top = round(x - w / 2), round(base - h)
@@ -249,7 +251,7 @@ class Street:
             radius = max(2, h * 0.3)
             self.canvas.ellipse(base - radius * 0.8, left + w * at, radius, radius, CAR, tyre)
 
-    def person(self, near, base):
+    def person(self, near: float, base: float) -> None:
         h, w = self.pixels(16 + 22 * near, 10), self.pixels(6 + 5 * near, 4)
         x = round(self.beside(near) if self.chance(0.6) else self.edge(near, self.count(0, 1)))
         x = min(max(x, w), self.width - w)
@@ -262,7 +264,7 @@ class Street:
         self.canvas.rectangle(top, waist, x - w * 0.5, x + w * 0.5 + 0.5, PERSON, coat, grain=8, blotches=8)
         self.canvas.ellipse(top - head + 0.5, x, head, head, PERSON, skin, grain=6)
 
-    def lamp(self, near, base):
+    def lamp(self, near: float, base: float) -> None:
         side = self.count(0, 1)
         x = self.edge(near, side) + (-1 if side == 0 else 1) * self.pixels(3 + 4 * near)
         x = min(max(x, 4 * self.unit), self.width - 8 * self.unit)
@@ -274,7 +276,7 @@ class Street:
         ends = sorted((round(x), round(x + arm)))
         self.canvas.rectangle(top, top + w, ends[0], ends[1] + w, POLE, metal, grain=8)
 
-    def sign(self, near, base):
+    def sign(self, near: float, base: float) -> None:
         x, w = self.edge(near, 1) + self.pixels(4 + 5 * near), self.pixels(3, 3)
         x = round(min(max(x, 6 * self.unit), self.width - 7 * self.unit))
         h, radius = self.pixels(17 + 15 * near), self.pixels(4.5 + 3.5 * near, 4)
@@ -292,7 +294,7 @@ class Street:
                 cy - radius / 2, cy + radius / 2, cx - radius / 2, cx + radius / 2, SIGN, self.tint(face, 8), grain=5
             )
 
-    def wires(self):
+    def wires(self) -> None:
         thickness = self.pixels(3, 3)
         y = self.horizon * self.between(0.12, 0.35)
         slope = self.height * self.between(-0.08, 0.08)

@@ -10,10 +10,14 @@ For trying the program, for tests, and for comparisons that need no download.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from ...errors import ConfigError
 from ...registry import DATASETS
+from ..transforms.base import Sample
 from .base import SegDataset
 from .scene_street import SCENES_CLASSES, Street
 
@@ -39,14 +43,14 @@ class Scenes(SegDataset):
         self,
         *,
         num_samples: int = 400,
-        size=(96, 96),
+        size: Sequence[int] = (96, 96),
         num_classes: int = 8,
         seed: int = 0,
         noise: float = 0.03,
         difficulty: float = 0.5,
         mode: str = "train",
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         if not isinstance(num_classes, int) or not 6 <= num_classes <= 10:
             raise ConfigError(f"Scenes num_classes is 6 to 10, but got {num_classes!r}.")
         good = isinstance(size, (list, tuple)) and len(size) == 2 and all(isinstance(s, int) and s >= 32 for s in size)
@@ -62,16 +66,16 @@ class Scenes(SegDataset):
         kwargs.setdefault("class_names", names)
         kwargs.setdefault("palette", colours)
         super().__init__(num_classes=num_classes, mode=mode, **kwargs)
-        self.num_samples, self.size, self.seed = num_samples, tuple(size), seed
+        self.num_samples, self.size, self.seed = num_samples, (size[0], size[1]), seed
         self.noise, self.difficulty = noise, difficulty
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.num_samples
 
-    def describe(self, index):
+    def describe(self, index: int) -> dict[str, Any]:
         return {"path": f"scenes/{self.mode}-{self.seed}-{index:06d}.png", "label_path": None}
 
-    def read(self, index):
+    def read(self, index: int) -> Sample:
         image, label = render_scene(
             self.seed,
             self.mode,
@@ -86,11 +90,11 @@ class Scenes(SegDataset):
             sample["label"] = label
         return sample
 
-    def raw_label(self, index):
+    def raw_label(self, index: int) -> tuple[np.ndarray, str]:
         sample = self.read(self._index(index))
         return sample["label"], sample["meta"]["path"]
 
-    def fingerprint(self):
+    def fingerprint(self) -> str:
         return super().fingerprint() + repr((self.size, self.seed, self.noise, self.difficulty, "v1"))
 
 
@@ -99,7 +103,7 @@ def render_scene(
     mode: str,
     index: int,
     *,
-    size=(96, 96),
+    size: tuple[int, int] = (96, 96),
     num_classes: int = 8,
     noise: float = 0.03,
     difficulty: float = 0.5,

@@ -5,7 +5,9 @@ Everingham et al., IJCV 2010; extra labels: Hariharan et al., ICCV 2011.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from ...errors import ConfigError, DataError
 from ...registry import DATASETS
@@ -52,7 +54,7 @@ class PascalVOC(FileDataset):
 
     fixed_names, fixed_palette = VOC_CLASSES, voc_palette(21)
 
-    def __init__(self, *, dataset_root: str, mode: str = "train", **kwargs):
+    def __init__(self, *, dataset_root: str, mode: str = "train", **kwargs: Any) -> None:
         if mode not in ("train", "trainval", "trainaug", "val", "test"):
             raise ConfigError(f"PascalVOC mode is train, trainval, trainaug, val or test, but got {mode!r}.")
         super().__init__(mode="train" if mode.startswith("train") else mode, **kwargs)
@@ -88,7 +90,7 @@ def _augmented(root: Path, sets: Path) -> list[tuple[Path, str]]:
     )
 
 
-def _pairs(root: Path, path: Path, labels: str):
+def _pairs(root: Path, path: Path, labels: str) -> Iterator[tuple[Path, Path]]:
     for number, line in read_lines(path, "PascalVOC"):
         names = line.split()
         if len(names) == 1:

@@ -12,8 +12,8 @@ Sizes follow PaddleSeg and OpenCV: ``target_size`` and ``crop_size`` are
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Union
 
 import cv2
 import numpy as np
@@ -21,6 +21,7 @@ import numpy as np
 from ...errors import ConfigError
 
 Sample = dict[str, Any]
+Fill = Union[float, Sequence[float]]  # one value, or one for each channel
 
 IMAGE_PADDING = 127.5
 LABEL_PADDING = 255
@@ -106,7 +107,7 @@ def resize_sample(sample: Sample, size: tuple[int, int], interpolation: int = cv
     )
 
 
-def pad_array(array: np.ndarray, bottom: int, right: int, value) -> np.ndarray:
+def pad_array(array: np.ndarray, bottom: int, right: int, value: Any) -> np.ndarray:
     """Pad [H, W] or [H, W, C] below and to the right; ``value`` a number, or one for each channel."""
     h, w = array.shape[:2]
     out = np.empty((h + bottom, w + right, *array.shape[2:]), array.dtype)
@@ -117,7 +118,7 @@ def pad_array(array: np.ndarray, bottom: int, right: int, value) -> np.ndarray:
     return out
 
 
-def channel_values(value, array: np.ndarray) -> np.ndarray:
+def channel_values(value: Any, array: np.ndarray) -> np.ndarray:
     """A padding value as an array of the right dtype, one value for each channel, rounded for integers.
 
     PaddleSeg's default of three times 127.5 is taken for any number of channels.
@@ -137,7 +138,7 @@ def channel_values(value, array: np.ndarray) -> np.ndarray:
     return values if array.ndim == 3 else values[0]
 
 
-def size_pair(value, name: str) -> tuple[int, int]:
+def size_pair(value: Any, name: str) -> tuple[int, int]:
     """Check a ``(width, height)`` argument and return it as (height, width)."""
     if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
         value = (value, value)
@@ -147,7 +148,7 @@ def size_pair(value, name: str) -> tuple[int, int]:
     return int(value[1]), int(value[0])
 
 
-def probability(value, name: str) -> float:
+def probability(value: Any, name: str) -> float:
     """Check a probability."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
         raise ConfigError(f"{name} is a probability from 0 to 1, but got {value!r}.")

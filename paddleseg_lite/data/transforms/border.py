@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+
 from ...registry import TRANSFORMS
 from ..border_weights import unet_border_weight
-from .base import Transform
+from .base import Sample, Transform
 
 
 @TRANSFORMS.register
@@ -18,11 +22,19 @@ class UNetBorderWeight(Transform):
         ignore_index: the dataset's unless given; such pixels weigh 0.
     """
 
-    def __init__(self, *, w0=10.0, sigma=5.0, class_weights=None, background=0, ignore_index=255):
+    def __init__(
+        self,
+        *,
+        w0: float = 10.0,
+        sigma: float = 5.0,
+        class_weights: Sequence[float] | None = None,
+        background: int = 0,
+        ignore_index: int = 255,
+    ) -> None:
         self.w0, self.sigma, self.class_weights = w0, sigma, class_weights
         self.background, self.ignore_index = background, ignore_index
 
-    def __call__(self, sample, rng):
+    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         if sample.get("label") is None:
             return sample
         weight = unet_border_weight(

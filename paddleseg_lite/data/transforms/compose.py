@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import cv2
@@ -24,7 +24,7 @@ class Compose:
         ConfigError: an unknown type or argument; the message has the position in the list.
     """
 
-    def __init__(self, transforms: Sequence[Any] | None = None, *, ignore_index: int = 255):
+    def __init__(self, transforms: Sequence[Any] | None = None, *, ignore_index: int = 255) -> None:
         if transforms is not None and (isinstance(transforms, (str, Mapping)) or not isinstance(transforms, Sequence)):
             raise ConfigError(f"transforms is a list of {{type: NAME, ...}}, but got {transforms!r}.")
         self.transforms: list[Callable[[Sample, np.random.Generator], Sample]] = []
@@ -46,7 +46,7 @@ class Compose:
     def __len__(self) -> int:
         return len(self.transforms)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Callable[[Sample, np.random.Generator], Sample]]:
         return iter(self.transforms)
 
     def random_ones(self) -> list[str]:
@@ -78,7 +78,7 @@ def restore(array: Any, trans_info: Sequence[tuple]) -> Any:
     return array
 
 
-def _resize(array, size):
+def _resize(array: Any, size: tuple[int, int]) -> Any:
     if isinstance(array, np.ndarray):
         if array.ndim == 2:
             return resize_label(np.ascontiguousarray(array), size)

@@ -7,12 +7,14 @@ displacements by bicubic interpolation between them.
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 
 from ...errors import ConfigError
 from ...registry import TRANSFORMS
-from .base import LABEL_PADDING, Transform, channel_values, geometric, probability
+from .base import LABEL_PADDING, Fill, Sample, Transform, channel_values, geometric, probability
 
 
 @TRANSFORMS.register
@@ -33,13 +35,13 @@ class ElasticDeformation(Transform):
     def __init__(
         self,
         *,
-        sigma=10.0,
-        grid_size=3,
-        prob=1.0,
-        border="reflect",
-        im_padding_value=127.5,
-        label_padding_value=LABEL_PADDING,
-    ):
+        sigma: float = 10.0,
+        grid_size: int = 3,
+        prob: float = 1.0,
+        border: str = "reflect",
+        im_padding_value: Fill = 127.5,
+        label_padding_value: int = LABEL_PADDING,
+    ) -> None:
         if not sigma >= 0 or not isinstance(grid_size, int) or grid_size < 2:
             raise ConfigError("ElasticDeformation needs sigma >= 0 (pixels) and an integer grid_size of 2 or more.")
         if border not in ("reflect", "constant"):
@@ -47,7 +49,7 @@ class ElasticDeformation(Transform):
         self.sigma, self.grid_size, self.prob = float(sigma), grid_size, probability(prob, "ElasticDeformation prob")
         self.border, self.im_padding_value, self.label_padding_value = border, im_padding_value, label_padding_value
 
-    def __call__(self, sample, rng):
+    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         draw = rng.random()
         coarse = rng.standard_normal((2, self.grid_size, self.grid_size)) * self.sigma
         if draw >= self.prob:
@@ -58,7 +60,7 @@ class ElasticDeformation(Transform):
         y = (np.arange(h, dtype=np.float32)[:, None] + dy).astype(np.float32)
         mode = cv2.BORDER_REFLECT_101 if self.border == "reflect" and min(h, w) > 1 else cv2.BORDER_CONSTANT
 
-        def warp(array, flag, value):
+        def warp(array: np.ndarray, flag: int, value: Any) -> np.ndarray:
             fill = np.atleast_1d(channel_values(value, array)).tolist()[:4]
             return cv2.remap(array, x, y, flag, borderMode=mode, borderValue=fill)
 

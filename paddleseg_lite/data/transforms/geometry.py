@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import cv2
 import numpy as np
 
@@ -10,6 +13,8 @@ from ...registry import TRANSFORMS
 from .base import (
     IMAGE_PADDING,
     LABEL_PADDING,
+    Fill,
+    Sample,
     Transform,
     channel_values,
     geometric,
@@ -28,7 +33,9 @@ class ResizeStepScaling(Transform):
 
     random = True
 
-    def __init__(self, *, min_scale_factor=0.75, max_scale_factor=1.25, scale_step_size=0.25):
+    def __init__(
+        self, *, min_scale_factor: float = 0.75, max_scale_factor: float = 1.25, scale_step_size: float = 0.25
+    ) -> None:
         if not 0 < min_scale_factor <= max_scale_factor or scale_step_size < 0:
             raise ConfigError(
                 "ResizeStepScaling needs 0 < min_scale_factor <= max_scale_factor and scale_step_size >= 0, "
@@ -37,7 +44,7 @@ class ResizeStepScaling(Transform):
         self.min_scale_factor, self.max_scale_factor = min_scale_factor, max_scale_factor
         self.scale_step_size = scale_step_size
 
-    def __call__(self, sample, rng):
+    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         low, high = self.min_scale_factor, self.max_scale_factor
         if low == high:
             scale = low
@@ -68,20 +75,20 @@ class RandomPaddingCrop(Transform):
     def __init__(
         self,
         *,
-        crop_size=(512, 512),
-        im_padding_value=IMAGE_PADDING,
-        label_padding_value=LABEL_PADDING,
-        category_max_ratio=1.0,
-        ignore_index=255,
-        loop_times=10,
-    ):
+        crop_size: Sequence[int] = (512, 512),
+        im_padding_value: Fill = IMAGE_PADDING,
+        label_padding_value: int = LABEL_PADDING,
+        category_max_ratio: float = 1.0,
+        ignore_index: int = 255,
+        loop_times: int = 10,
+    ) -> None:
         self.crop_size = tuple(size_pair(crop_size, "RandomPaddingCrop crop_size")[::-1])
         if not category_max_ratio > 0 or loop_times < 1:
             raise ConfigError("RandomPaddingCrop needs category_max_ratio > 0 and loop_times >= 1.")
         self.im_padding_value, self.label_padding_value = im_padding_value, label_padding_value
         self.category_max_ratio, self.ignore_index, self.loop_times = category_max_ratio, ignore_index, loop_times
 
-    def __call__(self, sample, rng):
+    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         width, height = self.crop_size
         h, w = sample["image"].shape[:2]
         bottom, right = max(height - h, 0), max(width - w, 0)
@@ -100,10 +107,10 @@ class RandomPaddingCrop(Transform):
         return geometric(sample, lambda a: a[cut], lambda a: a[cut])
 
     @staticmethod
-    def _offsets(rng, spare_h: int, spare_w: int) -> tuple[int, int]:
+    def _offsets(rng: np.random.Generator, spare_h: int, spare_w: int) -> tuple[int, int]:
         return int(rng.integers(spare_h + 1)), int(rng.integers(spare_w + 1))
 
-    def _mixed(self, label) -> bool:
+    def _mixed(self, label: np.ndarray) -> bool:
         ids, pixels = np.unique(label, return_counts=True)
         pixels = pixels[ids != self.ignore_index]
         return len(pixels) > 1 and pixels.max() < self.category_max_ratio * pixels.sum()
@@ -115,10 +122,10 @@ class RandomHorizontalFlip(Transform):
 
     random = True
 
-    def __init__(self, *, prob=0.5):
+    def __init__(self, *, prob: float = 0.5) -> None:
         self.prob = probability(prob, "RandomHorizontalFlip prob")
 
-    def __call__(self, sample, rng):
+    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         if rng.random() >= self.prob:
             return sample
         return geometric(sample, lambda a: cv2.flip(a, 1), lambda a: cv2.flip(a, 1))
@@ -130,10 +137,10 @@ class RandomVerticalFlip(Transform):
 
     random = True
 
-    def __init__(self, *, prob=0.1):
+    def __init__(self, *, prob: float = 0.1) -> None:
         self.prob = probability(prob, "RandomVerticalFlip prob")
 
-    def __call__(self, sample, rng):
+    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         if rng.random() >= self.prob:
             return sample
         return geometric(sample, lambda a: cv2.flip(a, 0), lambda a: cv2.flip(a, 0))
@@ -150,13 +157,19 @@ class RandomRotation(Transform):
 
     random = True
 
-    def __init__(self, *, max_rotation=15, im_padding_value=IMAGE_PADDING, label_padding_value=LABEL_PADDING):
+    def __init__(
+        self,
+        *,
+        max_rotation: int = 15,
+        im_padding_value: Fill = IMAGE_PADDING,
+        label_padding_value: int = LABEL_PADDING,
+    ) -> None:
         if not max_rotation >= 0:
             raise ConfigError(f"RandomRotation max_rotation is in degrees, 0 or more, but got {max_rotation!r}.")
         self.max_rotation = max_rotation
         self.im_padding_value, self.label_padding_value = im_padding_value, label_padding_value
 
-    def __call__(self, sample, rng):
+    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         if self.max_rotation == 0:
             return sample
         angle = rng.uniform(-self.max_rotation, self.max_rotation)
@@ -167,7 +180,7 @@ class RandomRotation(Transform):
         matrix[0, 2] += (width - w) / 2
         matrix[1, 2] += (height - h) / 2
 
-        def warp(array, flag, value):
+        def warp(array: np.ndarray, flag: int, value: Any) -> np.ndarray:
             fill = np.atleast_1d(channel_values(value, array)).tolist()[:4]
             return cv2.warpAffine(
                 array, matrix, (width, height), flags=flag, borderMode=cv2.BORDER_CONSTANT, borderValue=fill
@@ -192,14 +205,14 @@ class RandomScaleAspect(Transform):
 
     random = True
 
-    def __init__(self, *, min_scale=0.5, aspect_ratio=0.33):
+    def __init__(self, *, min_scale: float = 0.5, aspect_ratio: float = 0.33) -> None:
         if not 0 <= min_scale <= 1 or not 0 <= aspect_ratio <= 1:
             raise ConfigError(
                 f"RandomScaleAspect min_scale and aspect_ratio lie in 0..1, but got {min_scale}, {aspect_ratio}."
             )
         self.min_scale, self.aspect_ratio = min_scale, aspect_ratio
 
-    def __call__(self, sample, rng):
+    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         if self.min_scale == 0 or self.aspect_ratio == 0:
             return sample
         h, w = sample["image"].shape[:2]

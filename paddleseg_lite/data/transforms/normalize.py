@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import cv2
 import numpy as np
 
 from ...errors import ConfigError
 from ...registry import TRANSFORMS
-from .base import Transform
+from .base import Sample, Transform
 
 
 @TRANSFORMS.register
@@ -18,13 +21,15 @@ class Normalize(Transform):
         mean, std: of values scaled to 0..1, in RGB order; one for each channel, or one for all.
     """
 
-    def __init__(self, *, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)):
+    def __init__(
+        self, *, mean: float | Sequence[float] = (0.5, 0.5, 0.5), std: float | Sequence[float] = (0.5, 0.5, 0.5)
+    ) -> None:
         self.mean, self.std = _numbers(mean, "mean"), _numbers(std, "std")
         if min(abs(s) for s in self.std) == 0:
             raise ConfigError("Normalize std must not be 0.")
         self._tables: dict[int, np.ndarray] = {}
 
-    def __call__(self, sample, rng):
+    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         image = sample["image"]
         channels = image.shape[2]
         if image.dtype != np.uint8:
@@ -42,7 +47,7 @@ class Normalize(Transform):
         return {**sample, "image": out}
 
     def _values(self, channels: int) -> tuple[np.ndarray, np.ndarray]:
-        def spread(values, name):
+        def spread(values: list[float], name: str) -> np.ndarray:
             if len(values) == channels:
                 return np.asarray(values, np.float32)
             if len(set(values)) == 1:
@@ -52,8 +57,11 @@ class Normalize(Transform):
         return spread(self.mean, "mean"), spread(self.std, "std")
 
 
-def _numbers(values, name: str) -> list[float]:
+def _numbers(values: Any, name: str) -> list[float]:
     try:
-        return [float(v) for v in (values if isinstance(values, (list, tuple)) else [values])] or 1 / 0
-    except (TypeError, ValueError, ZeroDivisionError):
-        raise ConfigError(f"Normalize {name} is a list of numbers, one for each channel, but got {values!r}.") from None
+        numbers = [float(v) for v in (values if isinstance(values, (list, tuple)) else [values])]
+    except (TypeError, ValueError):
+        numbers = []
+    if not numbers:
+        raise ConfigError(f"Normalize {name} is a list of numbers, one for each channel, but got {values!r}.")
+    return numbers

@@ -7,7 +7,7 @@ import numpy as np
 
 from ...errors import ConfigError
 from ...registry import TRANSFORMS
-from .base import Transform, keep_channels, probability
+from .base import Sample, Transform, keep_channels, probability
 
 
 class Photometric(Transform):
@@ -15,7 +15,7 @@ class Photometric(Transform):
 
     random = True
 
-    def __call__(self, sample, rng):
+    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         image = sample["image"]
         if image.dtype != np.uint8:
             raise ConfigError(f"{type(self).__name__} works on uint8 images: put it before Normalize.")
@@ -38,17 +38,17 @@ class RandomDistort(Photometric):
     def __init__(
         self,
         *,
-        brightness_range=0.5,
-        brightness_prob=0.5,
-        contrast_range=0.5,
-        contrast_prob=0.5,
-        saturation_range=0.5,
-        saturation_prob=0.5,
-        hue_range=18,
-        hue_prob=0.5,
-        sharpness_range=0.5,
-        sharpness_prob=0,
-    ):
+        brightness_range: float = 0.5,
+        brightness_prob: float = 0.5,
+        contrast_range: float = 0.5,
+        contrast_prob: float = 0.5,
+        saturation_range: float = 0.5,
+        saturation_prob: float = 0.5,
+        hue_range: int = 18,
+        hue_prob: float = 0.5,
+        sharpness_range: float = 0.5,
+        sharpness_prob: int = 0,
+    ) -> None:
         self.brightness_range, self.brightness_prob = brightness_range, brightness_prob
         self.contrast_range, self.contrast_prob = contrast_range, contrast_prob
         self.saturation_range, self.saturation_prob = saturation_range, saturation_prob
@@ -60,7 +60,7 @@ class RandomDistort(Photometric):
             elif isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
                 raise ConfigError(f"RandomDistort {name} is a number, 0 or more, but got {value!r}.")
 
-    def change(self, image, rng):
+    def change(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         steps = (brightness, contrast, saturation, hue, sharpness)
         for i in rng.permutation(len(steps)):
             step = steps[i]
@@ -81,12 +81,12 @@ class RandomBlur(Photometric):
         blur_type: gaussian, median, blur (box), or random (one of these).
     """
 
-    def __init__(self, *, prob=0.1, blur_type="gaussian"):
+    def __init__(self, *, prob: float = 0.1, blur_type: str = "gaussian") -> None:
         if blur_type not in ("gaussian", "median", "blur", "random"):
             raise ConfigError(f"RandomBlur blur_type is gaussian, median, blur or random, but got {blur_type!r}.")
         self.prob, self.blur_type = probability(prob, "RandomBlur prob"), blur_type
 
-    def change(self, image, rng):
+    def change(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         draw, size, kind = rng.random(), int(rng.choice((3, 5, 7, 9))), int(rng.integers(3))
         if draw >= self.prob:
             return image

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
 
 from ...errors import ConfigError, DataError
 from ...registry import TRANSFORMS
@@ -10,6 +14,8 @@ from .base import (
     IMAGE_PADDING,
     INTERPOLATIONS,
     LABEL_PADDING,
+    Fill,
+    Sample,
     Transform,
     geometric,
     pad_array,
@@ -30,7 +36,14 @@ class Resize(Transform):
         interp: NEAREST, LINEAR, CUBIC, AREA, LANCZOS4, or RANDOM (training only).
     """
 
-    def __init__(self, *, target_size=(512, 512), keep_ratio=False, size_divisor=None, interp="LINEAR"):
+    def __init__(
+        self,
+        *,
+        target_size: Sequence[int] = (512, 512),
+        keep_ratio: bool = False,
+        size_divisor: int | None = None,
+        interp: str = "LINEAR",
+    ) -> None:
         self.target_size = tuple(size_pair(target_size, "Resize target_size")[::-1])
         if interp != "RANDOM" and interp not in INTERPOLATIONS:
             raise ConfigError(f"Resize interp is one of {', '.join(INTERPOLATIONS)}, RANDOM, but got {interp!r}.")
@@ -39,7 +52,7 @@ class Resize(Transform):
         self.keep_ratio, self.size_divisor, self.interp = keep_ratio, size_divisor, interp
         self.random = interp == "RANDOM"
 
-    def __call__(self, sample, rng):
+    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         h, w = sample["image"].shape[:2]
         width, height = self.target_size
         if self.keep_ratio:
@@ -55,10 +68,10 @@ class Resize(Transform):
 class ResizeByLong(Transform):
     """Resize so that the long side is ``long_size``, in the image's own shape."""
 
-    def __init__(self, *, long_size):
+    def __init__(self, *, long_size: int) -> None:
         self.long_size = _side(long_size, "ResizeByLong long_size")
 
-    def __call__(self, sample, rng):
+    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         return _scale_to(sample, self.long_size / max(sample["image"].shape[:2]))
 
 
@@ -71,11 +84,11 @@ class ResizeByShort(Transform):
         max_size: the long side becomes no longer than this.
     """
 
-    def __init__(self, *, short_size, max_size=None):
+    def __init__(self, *, short_size: int, max_size: int | None = None) -> None:
         self.short_size = _side(short_size, "ResizeByShort short_size")
         self.max_size = None if max_size is None else _side(int(max_size), "ResizeByShort max_size")
 
-    def __call__(self, sample, rng):
+    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         h, w = sample["image"].shape[:2]
         scale = self.short_size / min(h, w)
         if self.max_size is not None:
@@ -87,13 +100,13 @@ class ResizeByShort(Transform):
 class LimitLong(Transform):
     """Bring the long side within ``[min_long, max_long]``, in the image's own shape."""
 
-    def __init__(self, *, max_long=None, min_long=None):
+    def __init__(self, *, max_long: int | None = None, min_long: int | None = None) -> None:
         self.max_long = None if max_long is None else _side(max_long, "LimitLong max_long")
         self.min_long = None if min_long is None else _side(min_long, "LimitLong min_long")
         if max_long is not None and min_long is not None and min_long > max_long:
             raise ConfigError(f"LimitLong min_long {min_long} is above max_long {max_long}.")
 
-    def __call__(self, sample, rng):
+    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         long = target = max(sample["image"].shape[:2])
         if self.max_long is not None:
             target = min(target, self.max_long)
@@ -112,11 +125,13 @@ class Padding(Transform):
         label_padding_value: the dataset's ``ignore_index`` unless given.
     """
 
-    def __init__(self, *, target_size, im_padding_value=IMAGE_PADDING, label_padding_value=LABEL_PADDING):
+    def __init__(
+        self, *, target_size: Any, im_padding_value: Fill = IMAGE_PADDING, label_padding_value: int = LABEL_PADDING
+    ) -> None:
         self.target_size = tuple(size_pair(target_size, "Padding target_size")[::-1])
         self.im_padding_value, self.label_padding_value = im_padding_value, label_padding_value
 
-    def __call__(self, sample, rng):
+    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         h, w = sample["image"].shape[:2]
         width, height = self.target_size
         if height < h or width < w:
@@ -129,7 +144,7 @@ class Padding(Transform):
         return pad_sample(sample, height - h, width - w, self.im_padding_value, self.label_padding_value)
 
 
-def pad_sample(sample, bottom, right, im_padding_value, label_padding_value):
+def pad_sample(sample: Sample, bottom: int, right: int, im_padding_value: Fill, label_padding_value: int) -> Sample:
     """Pad image, label and weight (by 0: what is padded counts for nothing)."""
     return geometric(
         sample,
@@ -140,12 +155,12 @@ def pad_sample(sample, bottom, right, im_padding_value, label_padding_value):
     )
 
 
-def _scale_to(sample, scale: float):
+def _scale_to(sample: Sample, scale: float) -> Sample:
     h, w = sample["image"].shape[:2]
     return resize_sample(sample, (max(1, round(h * scale)), max(1, round(w * scale))))
 
 
-def _side(value, name: str) -> int:
+def _side(value: Any, name: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise ConfigError(f"{name} is a positive integer, but got {value!r}.")
     return value
