@@ -44,8 +44,9 @@ def build_scored(spec: dict[str, Any], *, mode: str, cache: str | None = None) -
     dataset = dataset.scored() if hasattr(dataset, "scored") else dataset
     lacking = [image for image, label in getattr(dataset, "items", None) or () if label is None]
     if lacking:
+        source = getattr(dataset, "source", "the dataset")
         raise DataError(
-            f"{len(lacking)} of the {len(dataset)} pictures of {getattr(dataset, 'source', 'the list')} have no label ({lacking[0]} is the "
+            f"{len(lacking)} of the {len(dataset)} pictures of {source} have no label ({lacking[0]} is the "
             "first), and a score needs them: choose a split that has labels (--split val), or add them to the list."
         )
     return dataset
