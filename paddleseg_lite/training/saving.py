@@ -68,7 +68,7 @@ class Saver:
         return tuple(f"{name} ({why.rstrip('.')})" for name, why in {**lost, **records}.items())
 
     def checkpoint(self, window: dict | None) -> bool:
-        """``iter_N``, and the oldest beyond those to keep deleted; ``window``: see :meth:`.log_window.LogWindow.state`."""
+        """``iter_N``, and older ones deleted; ``window``: see :meth:`.log_window.LogWindow.state`."""
         saved = self._save(f"iter_{self.trainer.state.iteration}", with_optimizer=True, window=window)
         if saved and self.trainer.rank == 0:
             try:
