@@ -8,7 +8,7 @@
 How to use it, what was measured and why it is built this way: docs/deploy.md.
 
 May import: inference, accel, layers, data and below.
-A new backend is a class in ``backends``; a new operator of ONNX a handler in ``onnx/ops``.
+A new backend is a class in ``backends``; a new operator of ONNX a handler in ``onnx``.
 """
 
 from __future__ import annotations

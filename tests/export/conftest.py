@@ -1,5 +1,7 @@
 """What the export tests share: small networks, and whichever ONNX runtime is installed."""
 
+import importlib.util
+
 import numpy as np
 import pytest
 
@@ -8,8 +10,10 @@ from paddleseg_lite.models import build_model
 from tests.models.checks import awake
 from tests.models.test_all import SPECS
 
-RUNTIMES = [kind for kind in ("openvino", "onnxruntime") if not available()[kind]]
-needs_runtime = pytest.mark.skipif(not RUNTIMES, reason="neither openvino nor onnxruntime is installed")
+ONNX = importlib.util.find_spec("onnx") is not None
+needs_onnx = pytest.mark.skipif(not ONNX, reason="onnx is not installed")
+RUNTIMES = [kind for kind in ("openvino", "onnxruntime") if ONNX and not available()[kind]]
+needs_runtime = pytest.mark.skipif(not RUNTIMES, reason="onnx, or both openvino and onnxruntime, are not installed")
 
 
 def small(name="FCN", **arguments):

@@ -1,4 +1,4 @@
-"""From a network to an ONNX file, without paddle2onnx and without the ``onnx`` package."""
+"""From a network to an ONNX file, without paddle2onnx (docs/deploy.md says why)."""
 
 from __future__ import annotations
 
@@ -11,14 +11,12 @@ import paddle
 
 from ...errors import ConfigError
 from ...files import write_bytes
-from ...version import __version__
-from . import protobuf as pb
-from . import unpool as onnx_unpool  # noqa: F401 (registers its handler)
+from . import arithmetic, layers, shapes, unpool  # noqa: F401 (they register their handlers)
 from .dynamic import TRACES, Dim, SizeDependent, align, fits, sizes
-from .ops import HANDLERS
+from .handlers import HANDLERS
 from .simplify import peak_bytes_per_pixel, simplify, tensors
 from .trace import Graph, trace
-from .writer import OnnxWriter
+from .writer import OnnxWriter, onnx_package
 
 AXES = {"N": "batch", "C": "channels", "H": "height", "W": "width"}  # names of free sides in the file
 
@@ -81,7 +79,9 @@ def to_onnx(
     Raises:
         SizeDependent: without ``shape``, of a network that can only be written for one size.
         ConfigError: the network computes something the exporter has no ONNX for; names the operation.
+        EnvironmentProblem: the package ``onnx`` is missing.
     """
+    onnx_package()  # before minutes of tracing
     if shape is not None:
         graph = simplify(trace(network, tuple(shape)))
         return OnnxModel(write(graph, normalise, argmax), tuple(shape), 1, peak_bytes_per_pixel(graph))
@@ -108,27 +108,22 @@ def _trace_all(network, places) -> Graph:
 def write(graph: Graph, normalise: Normalisation | None = None, argmax: bool = False) -> bytes:
     """A traced graph as ONNX bytes."""
     w = OnnxWriter()
-    image = graph.inputs[0]
+    image, out = graph.inputs[0], graph.outputs[0]
     n, c, height, width = _named(sizes(image))
     if normalise is None:
-        given = pb.value_info("image", image.dtype, (n, c, height, width))
+        given = {"image": (image.dtype, (n, c, height, width))}
         w.bind(image, "image")
     else:
-        given = pb.value_info("pixels", normalise.dtype, (n, height, width, c))
+        given = {"pixels": (normalise.dtype, (n, height, width, c))}
         w.bind(image, _normalised(w, normalise))
     for node in graph.nodes:
         _write_node(w, node)
-    out = graph.outputs[0]
     n, k, height, width = _named(sizes(out))
-    if argmax:
-        name, dtype = "labels", "uint8" if out.shape[1] <= 256 else "int32"
-        result = w.add("Cast", w.add("ArgMax", w.name(out), axis=1, keepdims=0), to=pb.DTYPES[dtype])
-        info = pb.value_info(name, dtype, (n, height, width))
-    else:
-        name, result = "logits", w.name(out)
-        info = pb.value_info(name, out.dtype, (n, k, height, width))
-    nodes = [*w.nodes, pb.node("Identity", [result], [name], name)]
-    return pb.model(nodes, w.initializers, [given], [info], name="network", producer_version=__version__)
+    if not argmax:
+        return w.model(given, w.name(out), ("logits", out.dtype, (n, k, height, width)))
+    dtype = "uint8" if out.shape[1] <= 256 else "int32"
+    labels = w.cast(w.add("ArgMax", w.name(out), axis=1, keepdims=0), dtype)
+    return w.model(given, labels, ("labels", dtype, (n, height, width)))
 
 
 def _write_node(w: OnnxWriter, node) -> None:
@@ -154,7 +149,6 @@ def _normalised(w: OnnxWriter, how: Normalisation) -> str:
     std = np.asarray(how.std, dtype=np.float64)
     factor = (1.0 / (how.scale * std)).astype(np.float32)
     shift = (-np.asarray(how.mean, dtype=np.float64) / std).astype(np.float32)
-    y = w.add("Cast", "pixels", to=pb.DTYPES["float32"])
-    y = w.add("Transpose", y, perm=[0, 3, 1, 2])
+    y = w.add("Transpose", w.cast("pixels", "float32"), perm=[0, 3, 1, 2])
     y = w.add("Mul", y, w.constant(factor.reshape(1, -1, 1, 1)))
     return w.add("Add", y, w.constant(shift.reshape(1, -1, 1, 1)))

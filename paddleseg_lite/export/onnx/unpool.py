@@ -11,7 +11,8 @@ from __future__ import annotations
 import numpy as np
 
 from .dynamic import sizes
-from .ops import LOWEST, fit, handles
+from .handlers import handles
+from .layers import LOWEST, fit
 from .trace import Node
 from .writer import OnnxWriter
 

@@ -1,16 +1,37 @@
-"""Building an ONNX graph: names, constants, sizes, nodes."""
+"""Building an ONNX graph with the ``onnx`` package: names, constants, sizes, nodes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from ...errors import EnvironmentProblem
 from ...layers.pyramid import _bin_matrix
-from . import protobuf as pb
+from ...version import __version__
 from .dynamic import Dim, SizeDependent, first, sizes
 from .trace import Node, Value
+
+OPSET, IR_VERSION = 17, 8  # version 8 of the format came with operator set 17: runtimes since 2022 read it
+
+
+def onnx_package() -> Any:
+    """The ``onnx`` package, which is needed only for writing.
+
+    Raises:
+        EnvironmentProblem: it is not installed.
+    """
+    try:
+        import onnx
+        import onnx.checker
+        import onnx.helper
+        import onnx.numpy_helper
+    except ImportError as e:
+        raise EnvironmentProblem(
+            f"writing ONNX needs the package 'onnx': pip install -r requirements-onnx.txt ({e})."
+        ) from e
+    return onnx
 
 
 class OnnxWriter:
@@ -21,8 +42,9 @@ class OnnxWriter:
     """
 
     def __init__(self):
-        self.nodes: list[bytes] = []
-        self.initializers: list[bytes] = []
+        self._onnx = onnx_package()
+        self.nodes: list[Any] = []  # NodeProto
+        self.initializers: list[Any] = []  # TensorProto
         self.producers: dict[int, Node] = {}  # the node behind a traced value, by id(value)
         self.places: dict[int, list[str]] = {}  # of max-pooling, see onnx_unpool
         self._names: dict[int, str] = {}  # of traced values, by id(value)
@@ -54,8 +76,12 @@ class OnnxWriter:
     def add(self, op_type: str, *inputs: str, outputs: int = 1, **attributes: Any):
         """Append a node; the name of its result, or the list of them where ``outputs > 1``."""
         names = [self._fresh(op_type.lower()) for _ in range(outputs)]
-        self.nodes.append(pb.node(op_type, inputs, names, names[0], **attributes))
+        self.nodes.append(self._onnx.helper.make_node(op_type, inputs, names, name=names[0], **attributes))
         return names[0] if outputs == 1 else names
+
+    def cast(self, name: str, dtype: str) -> str:
+        """The tensor ``name`` as another type, by NumPy's name of it."""
+        return self.add("Cast", name, to=self._code(dtype))
 
     def constant(self, array: Any, name: str | None = None) -> str:
         """A constant tensor."""
@@ -64,7 +90,7 @@ class OnnxWriter:
         if key in self._constants:
             return self._constants[key]
         name = self._fresh(name or "c")
-        self.initializers.append(pb.tensor(name, array))
+        self.initializers.append(self._onnx.numpy_helper.from_array(array, name))
         if key is not None:
             self._constants[key] = name
         return name
@@ -72,6 +98,34 @@ class OnnxWriter:
     def _fresh(self, stem: str) -> str:
         self._count += 1
         return f"{stem}_{self._count}"
+
+    def _code(self, dtype: str) -> int:
+        return self._onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+
+    def model(self, given: Mapping[str, tuple], result: str, out: tuple[str, str, Sequence[int | str]]) -> bytes:
+        """The file, checked.
+
+        Args:
+            given: the inputs by name: (type, shape); a side that is a string is free and carries that name.
+            result: the tensor to hand out.
+            out: the name, type and shape it is handed out as.
+        """
+        helper = self._onnx.helper
+        ends = [
+            helper.make_tensor_value_info(name, self._code(dtype), shape)
+            for name, dtype, shape in (*((k, *v) for k, v in given.items()), out)
+        ]
+        nodes = [*self.nodes, helper.make_node("Identity", [result], [out[0]], name=out[0])]
+        graph = helper.make_graph(nodes, "network", ends[:-1], ends[-1:], self.initializers)
+        model = helper.make_model(
+            graph,
+            ir_version=IR_VERSION,
+            opset_imports=[helper.make_opsetid("", OPSET)],
+            producer_name="paddleseg_lite",
+            producer_version=__version__,
+        )
+        self._onnx.checker.check_model(model)
+        return model.SerializeToString()
 
     # -- sizes -------------------------------------------------------------------------------
 
@@ -117,7 +171,7 @@ class OnnxWriter:
         if inverse and not np.allclose([1 / v for v in whole], values, rtol=1e-6):
             raise SizeDependent(f"the number {list(values)} follows the size in an unknown way.")
         scalar = self.add("Squeeze", self.dim(Dim(tuple(whole))), self.ints([0]))
-        scalar = self.add("Cast", scalar, to=pb.DTYPES[dtype])
+        scalar = self.cast(scalar, dtype)
         return self.add("Div", self.constant(np.asarray(1, dtype)), scalar) if inverse else scalar
 
     def _varying(self, value: Value) -> str:
@@ -143,5 +197,5 @@ class OnnxWriter:
         stop = self.add("Div", self.add("Add", stop, self.ints([count - 1])), n)
         column = self.add("Range", *(self.constant(np.int64(0)), self.add("Squeeze", size), self.constant(np.int64(1))))
         inside = self.add("And", self.add("GreaterOrEqual", column, start), self.add("Less", column, stop))
-        share = self.add("Cast", self.add("Sub", stop, start), to=pb.DTYPES["float32"])
-        return self.add("Div", self.add("Cast", inside, to=pb.DTYPES["float32"]), share)
+        share = self.cast(self.add("Sub", stop, start), "float32")
+        return self.add("Div", self.cast(inside, "float32"), share)
