@@ -144,6 +144,15 @@ def full_like(w: OnnxWriter, n: Node) -> str:
 # -- reductions ---------------------------------------------------------------------------------
 
 
+@handles("p_norm")
+def p_norm(w: OnnxWriter, n: Node) -> str:
+    kind = {1.0: "ReduceL1", 2.0: "ReduceL2"}.get(float(n.attrs["porder"]))
+    if kind is None or n.attrs["asvector"]:
+        raise NotImplementedError(f"'p_norm' of order {n.attrs['porder']}")
+    axis = int(n.attrs["axis"]) % len(n.inputs["x"].shape)
+    return w.add(kind, w.name(n.inputs["x"]), axes=[axis], keepdims=int(n.attrs["keepdim"]))
+
+
 @handles("mean", "sum", "max", "min")
 def reduce(w: OnnxWriter, n: Node) -> str:
     x, kind = n.inputs["x"], n.op.capitalize()

@@ -63,6 +63,16 @@ def batch_norm(w: OnnxWriter, n: Node) -> str:
     return w.add("BatchNormalization", w.name(n.inputs["x"]), scale, bias, *rest, epsilon=float(n.attrs["epsilon"]))
 
 
+@handles("layer_norm")
+def layer_norm(w: OnnxWriter, n: Node) -> str:
+    x, axis = n.inputs["x"], int(n.attrs["begin_norm_axis"])
+    scale, bias = (
+        w.constant((fill(x.shape[axis:], x.dtype) if n.inputs[key] is None else known(n, key)).reshape(x.shape[axis:]))
+        for key, fill in (("scale", np.ones), ("bias", np.zeros))
+    )
+    return w.add("LayerNormalization", w.name(x), scale, bias, axis=axis, epsilon=float(n.attrs["epsilon"]))
+
+
 @handles("prelu")
 def prelu(w: OnnxWriter, n: Node) -> str:
     alpha, x = known(n, "alpha"), n.inputs["x"]
