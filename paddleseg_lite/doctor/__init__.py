@@ -4,6 +4,7 @@ May import: training, inference and below; not the commands.
 A new question is a function that adds findings to a ``Diagnosis``.
 """
 
-from .diagnosis import Diagnosis, Finding, diagnose
+from .diagnosis import diagnose
+from .findings import Diagnosis, Finding
 
 __all__ = ["Diagnosis", "Finding", "diagnose"]

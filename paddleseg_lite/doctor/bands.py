@@ -9,7 +9,7 @@ import numpy as np
 from ..data import png
 from ..data.io import read_samples
 from ..data.levels import dark_message, is_dark, to_uint8
-from .diagnosis import Diagnosis
+from .findings import Diagnosis
 
 _SPREAD = 1e-3  # a standard deviation below this is none
 

@@ -7,7 +7,7 @@ import shutil
 
 from ..config import Config
 from ..runtime import available_cores, threads_in_force
-from .diagnosis import Diagnosis
+from .findings import Diagnosis
 
 PREFETCH = 2
 

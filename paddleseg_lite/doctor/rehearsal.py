@@ -7,24 +7,22 @@ import os
 import time
 
 import numpy as np
+import paddle
 
+from ..accel import accelerate
 from ..config import Config
+from ..data import BatchSchedule, train_batches
 from ..errors import UserError
 from ..inference.footprint import free_bytes, peak_of
-from .diagnosis import Diagnosis
+from ..training.building import build_loss, build_network
+from ..training.seeds import derive
+from .findings import Diagnosis
 
 LOADER_SAMPLES = 8
 
 
 def rehearse(diagnosis: Diagnosis, config: Config, train, *, speed: bool = True) -> None:
     """Build the network and take one step without keeping it."""
-    import paddle
-
-    from ..accel import accelerate
-    from ..data import BatchSchedule, train_batches
-    from ..training.building import build_loss, build_network
-    from ..training.seeds import derive
-
     try:
         paddle.seed(derive(config.seed, 0))
         model = build_network(config, train.num_classes)
@@ -107,8 +105,6 @@ def _fits(diagnosis: Diagnosis, model, criterion, batch: dict, config: Config) -
 
 def _too_large(config: Config) -> tuple[str, str]:
     """How bad it is that the rehearsal does not fit, and what to add: it is in fp32 whatever the recipe's precision."""
-    import paddle
-
     if config.precision == "fp32" or not paddle.get_device().startswith("gpu"):
         return "error", ""
     return "warning", f" (measured in fp32; {config.precision} takes less)"
@@ -116,8 +112,6 @@ def _too_large(config: Config) -> tuple[str, str]:
 
 def free_for_step() -> int | None:
     """Bytes that training may still take: of the GPU where it runs on one, else of the machine."""
-    import paddle
-
     if not paddle.get_device().startswith("gpu"):
         return free_bytes()
     cuda = paddle.device.cuda

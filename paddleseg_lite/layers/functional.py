@@ -22,19 +22,27 @@ from paddle import Tensor
 class Kernels(Protocol):
     """A method for each function of this module: the result, or ``None`` where Paddle shall compute it."""
 
-    def add(self, x, y) -> Any: ...
+    def add(self, x: Tensor, y: Tensor) -> Tensor | None: ...
 
-    def relu(self, x) -> Any: ...
+    def relu(self, x: Tensor) -> Tensor | None: ...
 
-    def concat(self, maps) -> Any: ...
+    def concat(self, maps: Sequence[Tensor]) -> Tensor | None: ...
 
-    def spatial_mean(self, x) -> Any: ...
+    def spatial_mean(self, x: Tensor) -> Tensor | None: ...
 
-    def interpolate(self, x, size=None, *, scale_factor=None, align_corners=False, half_pixel=True) -> Any: ...
+    def interpolate(
+        self,
+        x: Tensor,
+        size: Sequence[int] | None = None,
+        *,
+        scale_factor: float | None = None,
+        align_corners: bool = False,
+        half_pixel: bool = True,
+    ) -> Tensor | None: ...
 
-    def max_pool_2x2(self, x, *, ceil_mode=False) -> Any: ...
+    def max_pool_2x2(self, x: Tensor, *, ceil_mode: bool = False) -> tuple[Tensor, Tensor] | None: ...
 
-    def max_unpool_2x2(self, x, indices, output_size) -> Any: ...
+    def max_unpool_2x2(self, x: Tensor, indices: Tensor, output_size: Sequence[int]) -> Tensor | None: ...
 
 
 class _Running(threading.local):
@@ -66,7 +74,7 @@ def _by_kernels(own: _Function) -> _Function:
     """A function that the kernels in force may take over."""
 
     @functools.wraps(own)
-    def function(*args, **kwargs):
+    def function(*args: Any, **kwargs: Any) -> Any:
         kernels = _running.kernels
         result = None if kernels is None else getattr(kernels, own.__name__)(*args, **kwargs)
         return own(*args, **kwargs) if result is None else result
@@ -115,7 +123,8 @@ def interpolate(
 @_by_kernels
 def max_pool_2x2(x: Tensor, *, ceil_mode: bool = False) -> tuple[Tensor, Tensor]:
     """Max-pooling of stride 2: the maxima ``[N, C, h, w]`` and their flat positions over H * W."""
-    return F.max_pool2d(x, 2, 2, return_mask=True, ceil_mode=ceil_mode)
+    y, indices = F.max_pool2d(x, 2, 2, return_mask=True, ceil_mode=ceil_mode)
+    return y, indices
 
 
 @_by_kernels
