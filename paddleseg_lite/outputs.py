@@ -7,53 +7,63 @@ import errno
 import os
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from .errors import ConfigError, EnvironmentProblem
 
 
 @contextlib.contextmanager
-def whole_files(folder: str | os.PathLike) -> Iterator[Path]:
+def whole_files(folder: str | os.PathLike, *, stale: Sequence[str] = ()) -> Iterator[Path]:
     """A new folder to write files to; they go to ``folder`` together when the block ends without an error.
 
-    Sub-folders of the new folder take the place of those of the same name as a whole; other files of ``folder``
-    stay. Where not everything can be put in place, everything is as it was before.
+    Other files of ``folder`` stay, in its sub-folders as well. Where not everything can be put in place, everything is
+    as it was before.
+
+    Args:
+        folder: made where absent.
+        stale: patterns of files (``worst/[0-9][0-9].png``) that an older output may have left and that go away.
 
     Raises:
         EnvironmentProblem: the folder cannot be made or written, or the disk is full.
     """
     folder = Path(folder)
-    mark = uuid.uuid4().hex
-    temporary, aside = folder / f".writing-{mark}", folder / f".old-{mark}"
+    temporary = folder / f".writing-{uuid.uuid4().hex}"
     try:
         temporary.mkdir(parents=True)
         try:
             yield temporary
-            _put_in_place(temporary, aside, folder)
+            _put_in_place(temporary, folder, [p for pattern in stale for p in folder.glob(pattern) if p.is_file()])
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-            shutil.rmtree(aside, ignore_errors=True)
+    except EnvironmentProblem as e:
+        raise EnvironmentProblem(str(e).replace(str(temporary), str(folder))) from e
     except OSError as e:
         raise cannot_write(folder, e) from e
 
 
-def _put_in_place(temporary: Path, aside: Path, folder: Path) -> None:
-    """Rename every entry into the folder; on an error rename all back. None of this needs space."""
+def _put_in_place(temporary: Path, folder: Path, stale: Sequence[Path]) -> None:
+    """Rename every file into the folder, older ones aside; on an error rename all back. None of this needs space."""
+    new = [path for path in sorted(temporary.rglob("*")) if path.is_file()]
+    targets = [folder / path.relative_to(temporary) for path in new]
+    aside = temporary / ".old"
     aside.mkdir()
-    done: list[str] = []
+    done: list[tuple[Path, Path]] = []
+
+    def move(source: Path, target: Path) -> None:
+        os.rename(source, target)
+        done.append((source, target))
+
     try:
-        for name in sorted(os.listdir(temporary)):
-            done.append(name)
-            if os.path.lexists(folder / name):
-                os.rename(folder / name, aside / name)
-            os.rename(temporary / name, folder / name)
+        for number, path in enumerate(dict.fromkeys([*targets, *stale])):
+            if os.path.lexists(path):
+                move(path, aside / str(number))
+        for source, target in zip(new, targets):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            move(source, target)
     except BaseException:
-        for name in reversed(done):
-            if not os.path.lexists(temporary / name):
-                os.rename(folder / name, temporary / name)
-            if os.path.lexists(aside / name):
-                os.rename(aside / name, folder / name)
+        for source, target in reversed(done):
+            os.rename(target, source)
         raise
 
 

@@ -19,7 +19,7 @@ def older(tmp_path):
     """A folder with an older output and a file of somebody else."""
     folder = tmp_path / "out"
     (folder / "worst").mkdir(parents=True)
-    for name in ("index.html", "scores.json", "worst/01.png", "worst/02.png", "mine.txt"):
+    for name in ("index.html", "scores.json", "worst/01.png", "worst/02.png", "worst/me.png", "mine.txt"):
         (folder / name).write_text(f"old {name}")
     return folder
 
@@ -31,13 +31,14 @@ def write(folder):
 
 
 def test_files_arrive_together_and_others_stay(older):
-    with whole_files(older) as folder:
+    with whole_files(older, stale=["worst/[0-9][0-9].png"]) as folder:
         write(folder)
         assert content(older)["index.html"] == "old index.html"
     assert content(older) == {
         "index.html": "new index.html",
         "new.csv": "new new.csv",
-        "worst/01.png": "new worst/01.png",  # and 02 is gone: it belongs to the older worst/
+        "worst/01.png": "new worst/01.png",
+        "worst/me.png": "old worst/me.png",
         "scores.json": "old scores.json",
         "mine.txt": "old mine.txt",
     }
@@ -55,23 +56,31 @@ def test_an_error_while_writing_leaves_what_was(older, error):
         write(folder)
         raise error
     assert content(older) == before
+    told = r"cannot write .*out.index\.html: File name too long"
+    with pytest.raises(EnvironmentProblem, match=told) as caught, whole_files(older) as folder:
+        write_bytes_to_a_full_disk(folder / "index.html")
+    assert ".writing" not in str(caught.value)
 
 
-@pytest.mark.parametrize("call", range(5))
+def write_bytes_to_a_full_disk(path):
+    raise EnvironmentProblem(f"cannot write {path}: File name too long.")
+
+
+@pytest.mark.parametrize("call", range(6))
 def test_an_error_while_putting_in_place_leaves_what_was(older, monkeypatch, call):
-    """Renames of: index.html aside, the new one in; new.csv in; worst aside, the new one in."""
+    """Three older files are renamed aside, then three new ones in."""
     before, calls, real = content(older), [], os.rename
 
     def rename(a, b):
         calls.append(a)
-        if len(calls) == call + 1:
+        if len(calls) == call + 1:  # and the renames back work
             raise OSError(errno.EIO, "Input/output error")
         real(a, b)
 
     monkeypatch.setattr(outputs.os, "rename", rename)
     with (
         pytest.raises(EnvironmentProblem, match=r"cannot write .*out: Input/output error"),
-        whole_files(older) as folder,
+        whole_files(older, stale=["worst/0*.png"]) as folder,
     ):
         write(folder)
     assert content(older) == before

@@ -134,7 +134,7 @@ def write_evaluation_report(
         f"<h2>The worst {len(worst)} images</h2><p class='dim'>input, truth, prediction, errors in red</p>",
         *(figure(picture, caption) for picture, caption in zip(sheet, captions)),
     ]
-    with whole_files(folder) as new:
+    with whole_files(folder, stale=["worst/[0-9][0-9].png"]) as new:
         write_json(new / "scores.json", summary)
         write_csv(new / "per_class.csv", header, rows)
         write_csv(
@@ -143,7 +143,6 @@ def write_evaluation_report(
             [[s.path, s.miou, s.accuracy, s.boundary_f1] for s in images],
         )
         write_bytes(new / "confusion.png", confusion)
-        (new / "worst").mkdir()
         for rank, picture in enumerate(sheet):
             write_png(new / "worst" / f"{rank:02d}.png", picture)
         write_text(new / "index.html", page(title, *sections))

@@ -10,7 +10,7 @@ from typing import Any
 from .. import reports
 from ..files import write_csv, write_json, write_text
 from ..outputs import whole_files
-from ..reports.board import Board
+from ..reports.board import MARK, Board
 from .plots import class_heatmap, seed_plot
 from .results import Row, collect, planned, value_of
 from .runner import read_result
@@ -45,8 +45,7 @@ def _plain(row: Row) -> dict[str, Any]:
 
 def write_hparams(study: Study, folder: Path) -> None:
     """One VisualDL hparams entry per finished run, in place of those of an earlier report."""
-    with whole_files(folder) as new:
-        (new / "vdl").mkdir()
+    with whole_files(folder, stale=[f"vdl/*/{MARK}.*"]) as new:
         for run in study.runs:
             result = read_result(folder, run)
             if result is None or result["status"] != "done":
