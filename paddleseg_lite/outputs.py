@@ -117,23 +117,30 @@ def refuse_inputs(outputs: Iterable[str | os.PathLike], inputs: Iterable[str | o
     Raises:
         ConfigError: one would; names both.
     """
+    parents: dict[str, str] = {}  # real paths of folders: there may be a million files in few of them
     known: dict[str, list[tuple[str, str | os.PathLike]]] = {}
     for path in inputs:
-        place = _place(path)
+        place = _place(path, parents)
         known.setdefault(os.path.basename(place).lower(), []).append((place, path))
     for path in outputs:
-        place = _place(path)
+        place = _place(path, parents)
         for other, source in known.get(os.path.basename(place).lower(), ()):
             if place == other or _one_file(place, other):
                 raise ConfigError(f"the result {path} would replace the input {source}. Choose another {flag}.")
 
 
-def _place(path: str | os.PathLike) -> str:
+def _place(path: str | os.PathLike, parents: dict[str, str]) -> str:
     """Where a path leads, links followed."""
+    text = os.path.abspath(os.fspath(path))
     try:
-        return os.path.realpath(path)
+        if os.path.islink(text):
+            return os.path.realpath(text)
+        parent, name = os.path.split(text)
+        if parent not in parents:
+            parents[parent] = os.path.realpath(parent)
+        return os.path.join(parents[parent], name)
     except (OSError, ValueError):
-        return os.fspath(path)
+        return text
 
 
 def _one_file(a: str, b: str) -> bool:

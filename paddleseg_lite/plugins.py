@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.machinery
 import importlib.util
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -12,13 +14,15 @@ from .errors import ConfigError, UserError
 
 def import_file(path: Path) -> None:
     """Execute a user's module so that its registrations take effect."""
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise ConfigError(f"--import {path}: there is no such file.")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module  # so that loader workers can unpickle what it defines
+    known = sys.modules.get(path.stem)
+    name = path.stem if known is None or getattr(known, "__file__", None) == str(path) else f"imported_{path.stem}"
+    loader = importlib.machinery.SourceFileLoader(name, str(path))  # whatever the file's ending
+    module = importlib.util.module_from_spec(importlib.util.spec_from_file_location(name, path, loader=loader))
+    sys.modules[name] = module  # so that loader workers can unpickle what it defines
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
     except UserError:
         raise
     except Exception as e:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..outputs import refuse_inputs
 from . import common as cli
 
 
@@ -39,6 +40,7 @@ def build_parser():
 
 def main(argv=None):
     args = build_parser().parse_args(argv)
+    refuse_inputs(filter(None, [args.json, args.plot]), [*cli.files_read(args), *args.results], "--json or --plot")
     settled = cli.start(args, seed=0)
 
     from .jobs.benchmark import Settings, parse_size, run_benchmark

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import logging
+import os
 import platform
 import sys
 import warnings
@@ -118,6 +119,17 @@ def read_config(args: argparse.Namespace, overrides: dict[str, Any] | None = Non
         if args.dataset_root is not None and getattr(config, name) is not None:
             overrides[f"{name}.dataset_root"] = args.dataset_root
     return load_config(args.config, opts=args.opts, overrides=overrides)
+
+
+def files_read(args: argparse.Namespace) -> list[Path]:
+    """The files that a command's flags name to be read: recipes with their bases, ``--import``, weights."""
+    from ..config.reading import recipe_files
+
+    given = getattr(args, "config", None) or []
+    recipes = given if isinstance(given, list) else [given]
+    weights = Path(getattr(args, "model_path", None) or getattr(args, "input", None) or os.devnull)
+    inside = [p for folder in (weights, weights / "best_model") if folder.is_dir() for p in folder.iterdir()]
+    return [*(f for recipe in recipes for f in recipe_files(recipe)), *map(Path, args.imports), weights, *inside]
 
 
 def run(main: Callable[[Sequence[str] | None], int | None], argv: Sequence[str] | None = None) -> None:

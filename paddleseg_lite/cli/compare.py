@@ -22,8 +22,9 @@ def main(argv=None):
     from ..inference.predictor import find_config, load
     from .jobs.compare import run_comparison
 
-    loaded = []
+    loaded, protected = [], []
     for run in args.runs:
-        args.config = find_config(run)
+        args.config, args.model_path = find_config(run), run
+        protected += cli.files_read(args)
         loaded.append(load(run, config=cli.read_config(args)))
-    return run_comparison(*loaded, save_dir=args.save_dir, num_workers=args.num_workers)
+    return run_comparison(*loaded, save_dir=args.save_dir, num_workers=args.num_workers, protected=protected)

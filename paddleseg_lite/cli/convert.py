@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..outputs import refuse_inputs
 from . import common as cli
 
 
@@ -28,6 +29,8 @@ def build_parser():
 def main(argv=None):
     args = build_parser().parse_args(argv)
     cli.start(args)
+
+    refuse_inputs([args.output], cli.files_read(args), "--output")
 
     from .jobs.convert import convert_file
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..config.recipes import QUICK_START
 from ..files import make_folder, write_json
+from ..outputs import refuse_inputs
 from . import common as cli
 
 
@@ -24,6 +25,7 @@ def main(argv=None):
     args = build_parser().parse_args(argv)
     cli.start(args)
     if args.json:
+        refuse_inputs([args.json], cli.files_read(args), "--json")
         make_folder(Path(args.json).parent)
     config = cli.read_config(args, {"batch_size": args.batch_size, "num_workers": args.num_workers})
 

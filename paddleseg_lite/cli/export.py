@@ -41,4 +41,5 @@ def main(argv=None):
         normalise=args.normalize,
         argmax=args.output_op == "argmax",
         images=args.image_path,
+        protected=cli.files_read(args),
     )

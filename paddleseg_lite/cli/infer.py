@@ -37,4 +37,5 @@ def main(argv=None):
         explain=args.explain,
         engine=args.engine,
         precision=args.precision,
+        protected=cli.files_read(args),
     )

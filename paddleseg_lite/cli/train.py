@@ -73,4 +73,5 @@ def main(argv=None):
         profile=args.profile,
         doctor=not args.no_doctor,
         environment=cli.environment(settled),
+        protected=cli.files_read(args),
     )

@@ -36,4 +36,5 @@ def main(argv=None):
         report=args.report,
         engine=args.engine,
         precision=args.precision,
+        protected=cli.files_read(args),
     )

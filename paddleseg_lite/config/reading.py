@@ -50,6 +50,15 @@ def read_tree(path: Path, seen: tuple[Path, ...] = ()) -> tuple[dict, dict[str, 
     return tree, origins
 
 
+def recipe_files(path: str | Path) -> list[Path]:
+    """A recipe's own file and those of its bases, as far as they set a key; none where it cannot be read."""
+    try:
+        _, origins = read_tree(Path(path))
+    except ConfigError:
+        return [Path(path)]
+    return [Path(path), *(Path(name) for name in dict.fromkeys(origins.values()))]
+
+
 def parse_yaml(text: str, where: str) -> Any:
     """Plain values from YAML; nothing is executed, and anchors cannot blow up.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import Any
 
 from ..config import Config
@@ -50,6 +51,13 @@ def build_scored(spec: dict[str, Any], *, mode: str, cache: str | None = None) -
             "first), and a score needs them: choose a split that has labels (--split val), or add them to the list."
         )
     return dataset
+
+
+def files_of(dataset: Any) -> list[Path]:
+    """The files a dataset reads: its pictures, labels and list; none of a procedural one."""
+    listed = getattr(dataset, "source", None)
+    pairs = getattr(dataset, "items", None) or ()
+    return [*([Path(listed)] if isinstance(listed, str) else []), *(Path(p) for pair in pairs for p in pair if p)]
 
 
 def split_spec(config: Config, split: str | None) -> tuple[dict[str, Any], str]:

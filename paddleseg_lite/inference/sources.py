@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import glob
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import DataError
+from .earlier import Earlier
+
+logger = logging.getLogger("paddleseg_lite")
 
 IMAGE_ENDINGS = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm"}
 VIDEO_ENDINGS = {".mp4", ".m4v", ".avi", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv"}
@@ -29,35 +33,42 @@ class Source:
 def find_sources(pattern: str) -> list[Source]:
     """Expand an image, a video, a folder (with sub-folders), a glob or a ``.txt`` list.
 
+    Of a folder or a glob, results of earlier runs are left out (:mod:`.earlier`).
+
     Raises:
         DataError: nothing is there, or no image among it.
     """
-    path = Path(pattern)
+    path, left_out = Path(pattern), 0
     if path.is_dir():
-        endings = IMAGE_ENDINGS | VIDEO_ENDINGS
+        endings, earlier = IMAGE_ENDINGS | VIDEO_ENDINGS, Earlier(path)
         found = sorted(p for p in path.rglob("*") if p.suffix.lower() in endings and p.is_file())
+        found, left_out = [p for p in found if not earlier(p)], earlier.count
         sources = [Source(p, p.relative_to(path).with_suffix("")) for p in found]
     elif path.suffix.lower() in LIST_ENDINGS and path.is_file():
         sources = read_list(path)
     elif path.is_file():
         sources = [Source(path, Path(path.stem))]
     else:
-        sources = expand_glob(pattern)
+        sources, left_out = expand_glob(pattern)
+    told = f"{left_out} results of earlier runs are left out" if left_out else ""
     if not sources:
         raise DataError(
-            f"--image_path {pattern}: no image found. Give an image, a video, a folder, a glob in quotes, or a .txt "
-            "list."
+            f"--image_path {pattern}: no image found{f' ({told})' if told else ''}. Give an image, a video, a folder, "
+            "a glob in quotes, or a .txt list."
         )
+    if told:
+        logger.info("--image_path %s: %s; name their folder itself to have them", pattern, told)
     return unique_names(sources)
 
 
-def expand_glob(pattern: str) -> list[Source]:
-    """Files that match; sub-folders are kept from the first wildcard on."""
+def expand_glob(pattern: str) -> tuple[list[Source], int]:
+    """Files that match, sub-folders kept from the first wildcard on; and how many earlier results are left out."""
     parts = Path(pattern).parts
     fixed = next((i for i, part in enumerate(parts) if glob.has_magic(part)), len(parts) - 1)
     root = Path(*parts[:fixed])
-    found = [p for p in map(Path, sorted(glob.glob(pattern, recursive=True))) if p.is_file()]
-    return [Source(p, p.relative_to(root).with_suffix("")) for p in found]
+    earlier = Earlier(root)
+    found = [p for p in map(Path, sorted(glob.glob(pattern, recursive=True))) if p.is_file() and not earlier(p)]
+    return [Source(p, p.relative_to(root).with_suffix("")) for p in found], earlier.count
 
 
 def read_list(path: Path) -> list[Source]:

@@ -19,6 +19,10 @@ from .html import figure, page, table
 from .plots import confusion_picture, reliability_picture
 
 WORST = 20
+REPORT_FILES = (
+    *("index.html", "scores.json", "per_class.csv", "per_image.csv", "confusion.png"),
+    *(f"worst/{rank:02d}.png" for rank in range(100)),
+)
 PANEL_HEIGHT = 150
 
 

@@ -17,6 +17,7 @@ from .runner import read_result
 from .study import Study, describe
 from .tables import METHOD, contrast_table, cost_table, full_table, group_title, holes, result_table, sentences
 
+REPORT_FILES = ("report.md", "report.html", "report.json", "report.csv")
 COLORS = {"better": "good", "worse": "bad"}
 
 

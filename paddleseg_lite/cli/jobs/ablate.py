@@ -9,9 +9,11 @@ import signal
 import threading
 from pathlib import Path
 
+from ...config.reading import read_tree, recipe_files
 from ...errors import ConfigError, EnvironmentProblem
 from ...files import make_folder
-from ...studies.report import write_hparams, write_report
+from ...outputs import refuse_inputs
+from ...studies.report import REPORT_FILES, write_hparams, write_report
 from ...studies.results import collect
 from ...studies.runner import run_study
 from ...studies.study import load_study
@@ -36,7 +38,11 @@ def run_ablation(
     if jobs < 1:
         raise ConfigError(f"--jobs must be at least 1, got {jobs}.")
     study = load_study(config, opts=opts)
-    folder = make_folder(save_dir or Path("output") / "ablation" / Path(config).stem)
+    folder = Path(save_dir or Path("output") / "ablation" / Path(config).stem)
+    base = Path(config).parent / read_tree(Path(config))[0]["base"]
+    inputs = [*recipe_files(config), *recipe_files(base), *(imports or ())]
+    refuse_inputs([folder / name for name in REPORT_FILES], inputs, "--save_dir")
+    make_folder(folder)
     problem = None
     if not report_only:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +24,18 @@ logger = logging.getLogger("paddleseg_lite")
 GALLERY = 8
 
 
-def run_comparison(first, second, *, save_dir: str, num_workers: int = 0) -> int:
-    """Score two loaded networks and report ``second - first``.
+def run_comparison(first, second, *, save_dir: str, num_workers: int = 0, protected: Sequence[str | Path] = ()) -> int:
+    """Score two loaded networks and report ``second - first``; ``protected``: files that the report may not replace.
 
     Raises:
         DataError: their validation sets differ.
+        ConfigError: the report would replace an input.
     """
     folder = make_folder(save_dir)
-    a, data_a, _ = validate_loaded(first, num_workers=num_workers, keep_images=True)
+    outputs = {"--save_dir": [folder / "index.html", folder / "comparison.json"]}
+    a, data_a, _ = validate_loaded(
+        first, num_workers=num_workers, keep_images=True, outputs=outputs, protected=protected
+    )
     b, data_b, _ = validate_loaded(second, num_workers=num_workers, keep_images=True)
     paths = [r.path for r in a.per_image]
     if paths != [r.path for r in b.per_image] or list(data_a.class_names) != list(data_b.class_names):

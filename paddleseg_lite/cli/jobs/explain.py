@@ -20,6 +20,7 @@ from ...visualize.node_maps import render
 
 logger = logging.getLogger("paddleseg_lite")
 
+EXPLAINED = ("nodes.png", "owner.png", "adjacency.png", "explain.json")
 REDUCED_SIDE = 1024  # of pictures that the network cannot take as a whole
 
 

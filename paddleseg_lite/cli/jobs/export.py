@@ -23,13 +23,14 @@ from ...export.static import export_static
 from ...files import file_hash, make_folder
 from ...inference.class_ids import argmax_labels
 from ...inference.predictor import Loaded
-from ...outputs import whole_files
+from ...outputs import refuse_inputs, whole_files
 from ...version import __version__
 from .backends import NO_EXPORT
 
 logger = logging.getLogger("paddleseg_lite")
 
 FORMATS = ("onnx", "static")
+FILES = ("model.onnx", "deploy.yml", "model.json", "model.pdmodel", "model.pdiparams", "model.pdiparams.info")
 _CHECKED = 3  # images, where none are given
 _ENGINES = {"onnx": ("openvino", "onnxruntime"), "static": ("static",)}
 
@@ -43,6 +44,7 @@ def run_export(
     normalise: bool = False,
     argmax: bool = False,
     images: Sequence[str | Path] = (),
+    protected: Sequence[str | Path] = (),
 ) -> Path:
     """Export a network and check the result against it.
 
@@ -54,18 +56,22 @@ def run_export(
         normalise: take uint8 pixels ``[N, H, W, C]``; the recipe's last transform must be Normalize.
         argmax: give class ids.
         images: to check with; the first of the validation set by default.
+        protected: further files that the export may not replace.
 
     Returns:
         The folder.
 
     Raises:
-        ConfigError: the options do not fit the network, or the export does not compute what the network does.
+        ConfigError: the options do not fit the network, the export does not compute what the network does, or a file
+            of it would replace an input.
     """
     if format not in FORMATS:
         raise ConfigError(f"format '{format}' is unknown; one of {', '.join(FORMATS)}.")
     if hasattr(loaded.model, "overlap_tile"):
         raise ConfigError(f"{NO_EXPORT}. Export a UNet of another variant.")
-    folder = make_folder(save_dir)
+    folder = Path(save_dir)
+    refuse_inputs([folder / name for name in FILES], [*protected, *images], "--save_dir")
+    make_folder(folder)
     transforms, inside = _split_transforms(loaded, normalise)
     samples = [_sample(loaded, picture, input_shape) for picture in _pictures(loaded, images)]
     with whole_files(folder) as new:  # an older export stays until this one is whole and checked

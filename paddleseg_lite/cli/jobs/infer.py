@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +13,14 @@ import numpy as np
 from ...data import colorize, write_png
 from ...errors import ConfigError, DataError
 from ...files import make_folder, write_text
+from ...inference.earlier import RECORD, write_record
 from ...inference.predictor import Loaded, Prediction
 from ...inference.sources import Source, find_sources
+from ...outputs import refuse_inputs
 from ...progress import Progress
 from ...visualize import overlays as pictures
 from .backends import first_probe, use_engine
-from .explain import Explainer
+from .explain import EXPLAINED, Explainer
 from .video import predict_video
 
 logger = logging.getLogger("paddleseg_lite")
@@ -62,6 +66,12 @@ class Painter:
             ids = ids.astype(np.uint16)
         write_png(folder / "id_prediction" / f"{name}.png", ids)
 
+    @staticmethod
+    def targets(name: Path) -> list[str]:
+        """What :meth:`write` makes under this name, relative to its folder."""
+        kinds = ("added_prediction", "pseudo_color_prediction", "id_prediction")
+        return [f"{kind}/{name.as_posix()}.png" for kind in kinds]
+
     def legend(self, *, height: int | None = None) -> np.ndarray:
         """A colour and a name for every class, in as many columns as ``height`` pixels need."""
         count = len(self.loaded.class_names)
@@ -73,6 +83,14 @@ class Painter:
         write_png(folder / "legend.png", self.legend())
         text = pictures.legend_text(self.loaded.class_names, self.palette)
         write_text(folder / "legend.txt", text)
+
+
+def results_of(source: Source, explain: bool) -> list[str]:
+    """The files a source's results go to, relative to the folder of all."""
+    if source.is_video:
+        return [f"{source.name.as_posix()}.mp4"]
+    explained = [f"explain/{source.name.as_posix()}/{name}" for name in EXPLAINED] if explain else []
+    return [*Painter.targets(source.name), *explained]
 
 
 def as_rgb(image: np.ndarray) -> np.ndarray:
@@ -89,6 +107,7 @@ def run_prediction(
     explain: bool = False,
     engine: str = "dygraph",
     precision: str | None = None,
+    protected: Sequence[str | Path] = (),
 ) -> int:
     """Segment everything ``pattern`` names.
 
@@ -99,16 +118,24 @@ def run_prediction(
         painter: writes them.
         explain: also write what the nodes of the network's graph unit look at (``explain/``).
         engine, precision: see :func:`use_engine`.
+        protected: further files that no result may replace.
 
     Returns:
         0, or 1 when some files could not be read (they are listed at the end).
 
     Raises:
-        ConfigError: ``explain``, and the network has no unit with nodes.
+        ConfigError: ``explain``, and the network has no unit with nodes; or a result would replace an input.
     """
     explainer = Explainer(loaded) if explain else None
     sources = find_sources(pattern)
-    folder = make_folder(save_dir)
+    folder = Path(save_dir)
+    made: dict[str, list[str]] = {}
+    for source in sources:
+        made.setdefault(str(source.path), []).extend(results_of(source, explain))
+    outputs = [folder / name for name in (*chain(*made.values()), "legend.png", "legend.txt", RECORD)]
+    refuse_inputs(outputs, [pattern, *(source.path for source in sources), *protected], "--save_dir")
+    make_folder(folder)
+    write_record(folder, made)
     painter.write_legend(folder)
     images_ahead = None if any(s.is_video for s in sources) else len(sources)
     use_engine(loaded, engine, precision=precision, images=images_ahead, probe=lambda: first_probe(loaded, sources))
@@ -135,6 +162,8 @@ def run_prediction(
                 broken.append(str(e))
                 logger.warning("skipped: %s", e)
             progress.step(note=f"{len(broken)} broken" if broken else "")
+    if broken:
+        write_record(folder, {path: [r for r in results if (folder / r).exists()] for path, results in made.items()})
     if images:
         seconds = time.perf_counter() - started
         how = loaded.computed_by + (", CRF" if loaded.crf is not None else "")
@@ -142,5 +171,6 @@ def run_prediction(
     if explainer is not None:
         explainer.close(folder / "explain")
     if broken:
-        logger.error("%d of %d files could not be read:\n  %s", len(broken), len(sources), "\n  ".join(broken))
+        logger.error("could not be read:\n  %s", "\n  ".join(broken))
+        logger.error("%d of %d files could not be read (see above)", len(broken), len(sources))
     return 1 if broken else 0

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ from ...checkpoint.folder import latest_first, list_checkpoints
 from ...checkpoint.storage import remove_folder
 from ...config import Config
 from ...data import write_png
+from ...data.building import files_of
 from ...doctor import diagnose
 from ...errors import ConfigError, UserError
 from ...files import make_folder, write_json, write_text
+from ...outputs import refuse_inputs
 from ...training import callbacks as cb
 from ...training.node_log import NodeLog
 from ...training.run_lock import RunIsBusy, RunLock
@@ -40,14 +43,19 @@ def run_training(
     profile: str | None = None,
     doctor: bool = True,
     environment: dict[str, Any] | None = None,
+    protected: Sequence[str | Path] = (),
 ) -> int:
     """Train a recipe in a run folder that explains itself.
+
+    Args:
+        protected: files that were read for it, and that nothing of the run may replace.
 
     Returns:
         The exit status: 0 when the run ended as planned or on SIGTERM, 130 on SIGINT.
     """
     folder, lock = run_folder(save_dir, name, resume=bool(resume), overwrite=overwrite)
     with lock or contextlib.nullcontext():
+        spare_inputs(folder, config, protected, resume=bool(resume))
         trainer = prepare_run(
             config, folder, lock, resume=resume, overwrite=overwrite, doctor=doctor, environment=environment
         )
@@ -85,6 +93,8 @@ def prepare_run(
         if overwrite:
             remove_checkpoints(folder)
     trainer = Trainer(config, folder, lock=lock)
+    pictures = [*files_of(trainer.train_dataset), *files_of(trainer.val_dataset)]
+    refuse_inputs([folder / "samples" / "legend.png"], pictures, "--save_dir")
     if resume:
         trainer.resume(None if resume is True else resume)
         if lock is not None:
@@ -113,10 +123,28 @@ def tell(result: TrainResult) -> int:
     return STATUS.get(result.stopped_by, 0)
 
 
+def spare_inputs(folder: Path, config: Config, protected: Sequence[str | Path], *, resume: bool) -> None:
+    """Refuse to write over what is not the run's own.
+
+    Raises:
+        ConfigError: a file of the run would replace one that was given, or a ``config.yml`` that no run has written.
+    """
+    own = folder / "config.yml"
+    outputs = [folder / name for name in ("env.json", "doctor.json", "metrics.jsonl", "blackbox.json", "run.lock")]
+    text = own.read_bytes() if own.is_file() else None
+    if text is not None and text != config.to_yaml().encode("utf-8") and not resume:
+        if not (folder / "env.json").is_file():
+            raise ConfigError(
+                f"{own} was written by no run, and this one would replace it: move it, or choose another --save_dir."
+            )
+        outputs.append(own)
+    refuse_inputs(outputs, protected, "--save_dir")
+
+
 def describe(folder: Path, config: Config, environment: dict[str, Any] | None) -> None:
     """``config.yml`` and ``env.json`` of the run."""
+    write_json(folder / "env.json", environment or {})  # first: it says whose config.yml there is
     write_text(folder / "config.yml", config.to_yaml())
-    write_json(folder / "env.json", environment or {})
 
 
 def examine(config: Config, folder: Path) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ...data import SegDataset
-from ...data.building import build_scored, split_spec
+from ...data.building import build_scored, files_of, split_spec
 from ...errors import ConfigError
 from ...files import make_folder, write_json
 from ...inference.evaluation import Evaluation, evaluate
 from ...inference.predictor import Loaded
 from ...metrics import MeanCrossEntropy
-from ...reports.evaluation import ReportMeasures, write_evaluation_report
+from ...outputs import refuse_inputs
+from ...reports.evaluation import REPORT_FILES, ReportMeasures, write_evaluation_report
 from .backends import probe_of, use_engine
 
 logger = logging.getLogger("paddleseg_lite")
@@ -27,6 +29,8 @@ def validate_loaded(
     observe: bool = False,
     engine: str = "dygraph",
     precision: str | None = None,
+    outputs: Mapping[str, Iterable[str | Path]] | None = None,
+    protected: Sequence[str | Path] = (),
 ) -> tuple[Evaluation, SegDataset, ReportMeasures | None]:
     """Score on the recipe's validation set, as training does.
 
@@ -37,12 +41,16 @@ def validate_loaded(
         keep_images: keep a confusion matrix per image.
         observe: also take the measures that only the report shows.
         engine, precision: see :func:`use_engine`.
+        outputs: files that will be written afterwards, by the flag that chooses them; none may be an input.
+        protected: inputs besides the dataset's.
     """
     config = loaded.config
     if num_workers < 0:
         raise ConfigError(f"--num_workers must be 0 or more, got {num_workers}.")
     spec, mode = split_spec(config, split)
     dataset = build_scored(spec, mode=mode)
+    for flag, paths in (outputs or {}).items():
+        refuse_inputs(paths, [*protected, *files_of(dataset)], flag)
     if dataset.num_classes != len(loaded.class_names):
         raise ConfigError(
             f"the network was trained for {len(loaded.class_names)} classes, the dataset has {dataset.num_classes}."
@@ -79,9 +87,13 @@ def run_validation(
     report: str | None = None,
     engine: str = "dygraph",
     precision: str | None = None,
+    protected: Sequence[str | Path] = (),
 ) -> int:
     """Score, print the per-class table, write JSON and the report where asked; returns the exit status."""
     folder = make_folder(report) if report else None
+    if json_path:
+        make_folder(Path(json_path).parent)  # before the work, not after it
+    outputs = {"--report": [folder / name for name in REPORT_FILES] if folder else []}
     evaluation, dataset, measures = validate_loaded(
         loaded,
         split=split,
@@ -90,6 +102,8 @@ def run_validation(
         observe=bool(report),
         engine=engine,
         precision=precision,
+        outputs={**outputs, "--json": [json_path] if json_path else []},
+        protected=protected,
     )
     logger.info("%s on %d images with %s", loaded.source, evaluation.images, evaluation.engine)
     print(evaluation.scores.table(dataset.class_names))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import os
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -82,7 +82,7 @@ def predict_video(loaded: Loaded, path: Path, target: Path, painter) -> int:
     return count
 
 
-@contextmanager
+@contextlib.contextmanager
 def opened(path: Path) -> Iterator[cv2.VideoCapture]:
     """An open video, closed afterwards."""
     if not path.is_file():
@@ -110,7 +110,7 @@ def frames(reader: cv2.VideoCapture) -> Iterator[np.ndarray]:
 
 
 class FrameWriter:
-    """An MPEG-4 video that takes its size from the first frame; written beside the target, then renamed.
+    """An MPEG-4 video that takes its size from the first frame; written beside the target, read back, then renamed.
 
     Args:
         target: the file.
@@ -118,7 +118,7 @@ class FrameWriter:
     """
 
     def __init__(self, target: Path, rate: float):
-        self.target, self.rate, self.writer = target, rate, None
+        self.target, self.rate, self.writer, self.count = target, rate, None, 0
         self.temporary = target.parent / f".writing-{uuid.uuid4().hex}.mp4"
 
     def __enter__(self) -> FrameWriter:
@@ -141,10 +141,31 @@ class FrameWriter:
         part = picture[: self.size[0], : self.size[1]]
         canvas[: part.shape[0], : part.shape[1]] = part
         self.writer.write(cv2.cvtColor(canvas, cv2.COLOR_RGB2BGR))
+        self.count += 1
 
     def __exit__(self, kind, *exc) -> None:
-        if self.writer is not None:
-            self.writer.release()
-            if kind is None:
-                os.replace(self.temporary, self.target)
-        self.temporary.unlink(missing_ok=True)
+        try:
+            if self.writer is not None:
+                self.writer.release()
+                if kind is None:
+                    self._check()
+                    os.replace(self.temporary, self.target)
+        finally:
+            with contextlib.suppress(OSError):
+                self.temporary.unlink(missing_ok=True)
+
+    def _check(self) -> None:
+        """Read the video back: OpenCV tells of no error while it writes.
+
+        Raises:
+            EnvironmentProblem: frames are missing.
+        """
+        readable = 0
+        with contextlib.suppress(DataError), opened(self.temporary) as reader:
+            while reader.grab():
+                readable += 1
+        if readable < self.count:
+            raise EnvironmentProblem(
+                f"the video {self.target} could not be written: {readable} of {self.count} frames can be read back. "
+                "Most likely the disk is full: free some space, or choose another --save_dir."
+            )
