@@ -12,6 +12,11 @@ def build_parser():
     p.add_argument("--image_path", required=True, help="image, video, folder, glob, or a .txt list")
     p.add_argument("--save_dir", default="output/infer", help="where the pictures go")
     p.add_argument("--opacity", type=float, default=0.6, help="of the colours in added_prediction")
+    p.add_argument("--background", default="hide", choices=["hide", "show"], help="colour background in overlays, too")
+    p.add_argument("--legend", action="store_true", help="put a legend with the classes' shares beside each overlay")
+    p.add_argument(
+        "--also", nargs="+", default=[], metavar="FORMAT", help="polygons, too, in any of: labelme, coco, geojson"
+    )
     p.add_argument("--contours", action="store_true", help="draw the borders between classes")
     p.add_argument("--custom_color", nargs="+", type=int, metavar="R G B", help="palette, three numbers a class")
     p.add_argument("--explain", action="store_true", help="also show what the nodes of the graph unit look at")
@@ -24,17 +29,26 @@ def main(argv=None):
     cli.start(args)
 
     from ..inference.predictor import find_config, load
-    from .jobs.infer import Painter, run_prediction
+    from .jobs.infer import run_prediction
+    from .jobs.painter import Painter
 
     args.config = args.config or find_config(args.model_path)
     loaded = load(args.model_path, config=cli.read_test_config(args))
-    painter = Painter(loaded, opacity=args.opacity, contours=args.contours, custom_color=args.custom_color)
+    painter = Painter(
+        loaded,
+        opacity=args.opacity,
+        contours=args.contours,
+        custom_color=args.custom_color,
+        background=args.background,
+        legend=args.legend,
+    )
     return run_prediction(
         loaded,
         args.image_path,
         args.save_dir,
         painter,
         explain=args.explain,
+        also=args.also,
         engine=args.engine,
         precision=args.precision,
         protected=cli.files_read(args),

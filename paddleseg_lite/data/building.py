@@ -10,7 +10,8 @@ from ..config import Config
 from ..errors import ConfigError, DataError
 from ..registry import DATASETS, TRANSFORMS
 from .datasets import SegDataset
-from .palette import parse_palette, voc_palette
+from .distinct_colours import own_palette
+from .palette import parse_palette
 
 logger = logging.getLogger("paddleseg_lite")
 
@@ -121,9 +122,10 @@ def describe_classes(spec: dict[str, Any] | None, num_classes: int | None = None
         num_classes = spec.get("num_classes") or (len(names) if names else num_classes)
     if not num_classes:
         raise ConfigError("the number of classes is unknown: give model.num_classes, or a dataset that has it.")
+    names = list(names or (f"class_{i}" for i in range(num_classes)))
     return {
-        "class_names": list(names or (f"class_{i}" for i in range(num_classes))),
+        "class_names": names,
         "num_classes": num_classes,
-        "palette": voc_palette(num_classes) if palette is None else parse_palette(palette, num_classes),
+        "palette": own_palette(names) if palette is None else parse_palette(palette, num_classes),
         "ignore_index": (spec or {}).get("ignore_index", 255),
     }

@@ -4,6 +4,16 @@ May import: data, graph, errors. Takes arrays and gives arrays; what is written 
 the business of its callers. A new kind of picture is a file here.
 """
 
-from .overlays import beside, contours, legend, legend_text, overlay, panel, rgb
+from .overlays import background_classes, beside, class_shares, contours, legend, legend_text, overlay, panel, rgb
 
-__all__ = ["beside", "contours", "legend", "legend_text", "overlay", "panel", "rgb"]
+__all__ = [
+    "background_classes",
+    "beside",
+    "class_shares",
+    "contours",
+    "legend",
+    "legend_text",
+    "overlay",
+    "panel",
+    "rgb",
+]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+
 import cv2
 import numpy as np
 
 from ..data import blend, colorize
+from ..data.distinct_colours import is_background
 from .lettering import draw_text, letterable, text_width
 
 IGNORED = (128, 128, 128)  # grey, unlike any class of the shipped palettes
@@ -16,9 +19,29 @@ def rgb(image: np.ndarray) -> np.ndarray:
     return np.repeat(image[..., :1], 3, axis=2) if image.shape[2] < 3 else image[..., :3]
 
 
-def overlay(image: np.ndarray, labels: np.ndarray, palette: np.ndarray, *, opacity: float = 0.6) -> np.ndarray:
-    """Class colours over an RGB image; ``opacity`` 0 shows the image alone, 1 the colours alone."""
-    return blend(image, colorize(labels, palette, ignore_colour=IGNORED), 1 - opacity)
+def overlay(
+    image: np.ndarray, labels: np.ndarray, palette: np.ndarray, *, opacity: float = 0.6, hidden: Collection[int] = ()
+) -> np.ndarray:
+    """Class colours over an RGB image; ``opacity`` 0 shows the image alone, 1 the colours alone.
+
+    Args:
+        image: uint8 RGB ``[H, W, 3]``.
+        labels: ``[H, W]`` class ids.
+        palette: uint8 RGB ``[K, 3]``.
+        opacity: of the colours.
+        hidden: classes whose pixels show the image as it is (see :func:`background_classes`).
+    """
+    picture = blend(image, colorize(labels, palette, ignore_colour=IGNORED), 1 - opacity)
+    if hidden:
+        bare = np.isin(labels, list(hidden))
+        picture[bare] = image[bare]
+    return picture
+
+
+def background_classes(class_names: Sequence[str]) -> tuple[int, ...]:
+    """Classes that are background by their name, unless all are."""
+    found = tuple(i for i, name in enumerate(class_names) if is_background(name))
+    return found if len(found) < len(class_names) else ()
 
 
 def contours(picture: np.ndarray, labels: np.ndarray, *, color=(255, 255, 255)) -> np.ndarray:
@@ -47,12 +70,16 @@ def panel(pictures: list[np.ndarray], *, gap: int = 4, height: int | None = None
     return np.concatenate(row[:-1], axis=1)
 
 
-def legend(class_names: list[str], palette: np.ndarray, *, columns: int = 1, row_height: int = 22) -> np.ndarray:
-    """A picture that names every class beside its colour.
+def legend(
+    class_names: list[str], palette: np.ndarray, *, columns: int = 1, row_height: int = 22, shares=None
+) -> np.ndarray:
+    """A picture that names every class beside its colour, with its share of the picture where ``shares`` are given.
 
     A name in a script that no font here has is replaced by its number, and :func:`legend_text` tells what that is.
     """
     names = [legend_name(i, name) for i, name in enumerate(class_names)]
+    if shares is not None:
+        names = [f"{name}  {100 * share:.1f} %" for name, share in zip(names, shares)]
     rows, size = -(-len(names) // columns), round(0.6 * row_height)
     column_width = max(text_width(name, size) for name in names) + 48
     canvas = np.full((rows * row_height + 8, columns * column_width + 8, 3), 255, dtype=np.uint8)
@@ -84,3 +111,8 @@ def beside(picture: np.ndarray, key: np.ndarray) -> np.ndarray:
     column = np.full((height, key.shape[1], 3), 255, dtype=np.uint8)
     column[: min(height, key.shape[0])] = key[:height]
     return np.concatenate([picture, column], axis=1)
+
+
+def class_shares(labels: np.ndarray, count: int) -> np.ndarray:
+    """Share of each class ``[K]`` in the pixels of a class map."""
+    return np.bincount(labels.ravel()[labels.ravel() < count], minlength=count)[:count] / labels.size

@@ -195,7 +195,7 @@ def test_damaged_videos_are_reported(unet, tool, tmp_path):
 
 def test_a_video_that_ends_early_is_kept_and_reported(unet, tmp_path, monkeypatch):
     from paddleseg_lite.cli.jobs import video
-    from paddleseg_lite.cli.jobs.infer import Painter
+    from paddleseg_lite.cli.jobs.painter import Painter
 
     clip, loaded = write_video(tmp_path / "a.mp4", count=6), load(unet)
     monkeypatch.setattr(video, "frames", lambda reader: (f for i, f in enumerate(frames(reader)) if i < 3))
@@ -251,7 +251,7 @@ def test_a_large_picture_is_predicted_in_windows(unet, tmp_path, monkeypatch):
 
 
 def test_grown_class_counts_are_written_without_a_palette(unet, tmp_path):
-    from paddleseg_lite.cli.jobs.infer import Painter
+    from paddleseg_lite.cli.jobs.painter import Painter
     from paddleseg_lite.inference.predictor import Prediction
 
     loaded = load(unet)

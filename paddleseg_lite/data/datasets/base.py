@@ -27,9 +27,10 @@ import numpy as np
 
 from ...errors import ConfigError, DataError
 from ..cache import DecodedCache, cache_path
+from ..distinct_colours import own_palette
 from ..label_map import LabelMap
 from ..levels import parse_value_range
-from ..palette import parse_palette, voc_palette
+from ..palette import parse_palette
 from ..transforms.base import Sample
 from ..transforms.compose import Compose
 
@@ -46,7 +47,7 @@ class SegDataset:
     Args:
         num_classes: K.
         class_names: K names; the dataset's own, or ``class_0`` and so on, unless given.
-        palette: K RGB triples; the dataset's own, or the VOC colours, unless given.
+        palette: K RGB triples; the dataset's own, or bright ones that are told apart, unless given.
         mode: train, val or test (no labels).
         transforms: specs ``{type: NAME, ...}`` or callables ``(sample, rng) -> sample``.
         ignore_index: the id of pixels that count for nothing.
@@ -90,7 +91,7 @@ class SegDataset:
         self.img_channels, self.value_range = img_channels, parse_value_range(value_range)
         self.class_names = _names(self.fixed_names if class_names is None else class_names, num_classes)
         palette = self.fixed_palette if palette is None else palette
-        self.palette = voc_palette(num_classes)
+        self.palette = own_palette(self.class_names)
         if palette is not None:
             self.palette = parse_palette(palette, num_classes)[:num_classes]
         self.labels = LabelMap(num_classes, ignore_index, self._joined_map(label_map))
