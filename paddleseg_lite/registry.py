@@ -11,9 +11,11 @@ import importlib
 import inspect
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Union
 
 from .errors import ConfigError, UserError, nearest
+
+Spec = Union[Mapping[str, Any], str]  # how a part is written: ``{"type": NAME, **arguments}``, or its name
 
 
 class Registry:
@@ -77,11 +79,11 @@ class Registry:
         parameters, open_ended = self.arguments(name)
         return open_ended or argument in parameters
 
-    def check(self, spec: Mapping[str, Any] | str, *, offered: Mapping[str, Any] | None = None) -> None:
+    def check(self, spec: Spec, *, offered: Mapping[str, Any] | None = None) -> None:
         """Raise :class:`ConfigError` for an unknown type, unknown argument or missing argument."""
         self._prepare(spec, offered or {})
 
-    def build(self, spec: Mapping[str, Any] | str, *, offered: Mapping[str, Any] | None = None, **given: Any) -> Any:
+    def build(self, spec: Spec, *, offered: Mapping[str, Any] | None = None, **given: Any) -> Any:
         """Build the object that ``spec`` describes.
 
         Args:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from paddle import nn
+from paddle import Tensor, nn
 
 from ..backbones.base import Backbone
 from ..layers import BatchNorm, resize
-from ..registry import BACKBONES
+from ..registry import BACKBONES, Spec
 from .context import ContextSlot
 
 
@@ -31,6 +31,7 @@ class Segmentor(nn.Layer):
             (the recipes that subsample labels: DeepLab V1, V2).
     """
 
+    backbone: Backbone
     label_fit = "resize"  # how labels come to the size of the logits, unless a recipe's loss says so
 
     def __init__(
@@ -42,7 +43,7 @@ class Segmentor(nn.Layer):
         half_pixel: bool = True,
         pretrained: str | None = None,
         native_output: bool = False,
-    ):
+    ) -> None:
         super().__init__()
         if num_classes < 1:
             raise ValueError(f"num_classes must be positive, got {num_classes}.")
@@ -50,7 +51,9 @@ class Segmentor(nn.Layer):
         self.align_corners, self.half_pixel, self.native_output = align_corners, half_pixel, native_output
         self.pretrained = pretrained
 
-    def build_encoder(self, backbone: Backbone | Mapping[str, Any] | str, context=None, **defaults: Any) -> None:
+    def build_encoder(
+        self, backbone: Backbone | Mapping[str, Any] | str, context: Spec | None = None, **defaults: Any
+    ) -> None:
         """Set ``self.backbone`` and ``self.context``.
 
         Args:
@@ -59,22 +62,23 @@ class Segmentor(nn.Layer):
             context: the slot as written in YAML, or ``None``.
             **defaults: backbone arguments that ``backbone`` may override.
         """
-        if not isinstance(backbone, nn.Layer):
-            backbone = BACKBONES.build(backbone, offered={**defaults, "in_channels": self.in_channels})
-        self.backbone = backbone
-        self.context = ContextSlot(context, channels=backbone.out_channels, num_classes=self.num_classes)
+        if isinstance(backbone, nn.Layer):
+            self.backbone = backbone
+        else:
+            self.backbone = BACKBONES.build(backbone, offered={**defaults, "in_channels": self.in_channels})
+        self.context = ContextSlot(context, channels=self.backbone.out_channels, num_classes=self.num_classes)
 
     @property
     def deep_channels(self) -> int:
         """Channels of the map that the head receives."""
         return self.context.out_channels
 
-    def encode(self, x) -> list:
+    def encode(self, x: Tensor) -> list:
         """Feature maps of all stages, the last one after the context slot."""
         features = self.backbone(x, self.context.hook)
         return [*features[:-1], self.context.deep(features[-1])]
 
-    def decode(self, features: Sequence, x) -> dict[str, Any]:
+    def decode(self, features: Sequence, x: Tensor) -> dict[str, Any]:
         """Logits from feature maps; ``{"out": [N, K, h, w], ...}`` at any resolution.
 
         Args:
@@ -83,12 +87,12 @@ class Segmentor(nn.Layer):
         """
         raise NotImplementedError
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
         outputs = self.decode(self.encode(x), x)
         outputs.update(self.context.take_extras())
         return self.finish(outputs, x)
 
-    def finish(self, outputs: dict[str, Any], x) -> dict[str, Any]:
+    def finish(self, outputs: dict[str, Any], x: Tensor) -> dict[str, Any]:
         """Resize maps to the input; in eval mode keep ``"out"`` alone."""
         if not self.training:
             outputs = {"out": outputs["out"]}

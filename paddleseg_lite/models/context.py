@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from paddle import nn
+from paddle import Tensor, nn
 
 from .. import graph  # noqa: F401  (fills CONTEXTS)
+from ..backbones.base import AfterStage
 from ..errors import ConfigError
 from ..layers import ConvBNAct, add
 from ..registry import CONTEXTS
@@ -32,7 +33,7 @@ class ContextSlot(nn.Layer):
         num_classes: offered to units with a node per class.
     """
 
-    def __init__(self, spec: Mapping[str, Any] | str | None, *, channels: Sequence[int], num_classes: int):
+    def __init__(self, spec: Mapping[str, Any] | str | None, *, channels: Sequence[int], num_classes: int) -> None:
         super().__init__()
         self.stage: int | None = None  # None: the deepest map
         self.unit = self.reduce = self.scale = None
@@ -66,21 +67,21 @@ class ContextSlot(nn.Layer):
             self.out_channels = getattr(self.unit, "out_channels", width)
 
     @property
-    def hook(self):
+    def hook(self) -> AfterStage | None:
         """What a backbone's ``forward`` shall call after each stage; None without a unit there.
 
         ``paddle.jit.to_static`` cannot trace a bound method among the arguments.
         """
         return None if self.stage is None else self.after_stage
 
-    def after_stage(self, index: int, x):
+    def after_stage(self, index: int, x: Tensor) -> Tensor:
         """Hook for a backbone's ``forward``: the unit at its own stage, the identity elsewhere."""
         if self.unit is None or self.stage != index:
             return x
         y, self.last = self.unit(x)
         return y if self.scale is None else add(x, self.scale * (y - x))
 
-    def deep(self, x):
+    def deep(self, x: Tensor) -> Tensor:
         """Apply the unit to the deepest map ``[N, C, h, w] -> [N, out_channels, h, w]``."""
         if self.unit is None or self.stage is not None:
             return x

@@ -26,15 +26,18 @@ The dense CRF is postprocessing: ``paddleseg_lite/postprocess``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import reduce
+from typing import Any
 
 import paddle
-from paddle import nn
+from paddle import Tensor, nn
 
+from ..backbones.base import Backbone
 from ..backbones.vgg import scale_width
 from ..errors import ConfigError, nearest
 from ..layers import add, concat
-from ..registry import MODELS
+from ..registry import MODELS, Spec
 from .base import Segmentor
 
 # fc6: (kernel, rate, channels)
@@ -72,21 +75,21 @@ class DeepLabV1(Segmentor):
     def __init__(
         self,
         *,
-        num_classes,
-        in_channels=3,
-        backbone="VGG16",
-        head="largefov",
-        pool5a=True,
-        msc=False,
-        fuse="sum",
-        freeze_trunk=False,
-        dropout=0.5,
-        width=1.0,
-        native_output=False,
-        align_corners=False,
-        context=None,
-        pretrained=None,
-    ):
+        num_classes: int,
+        in_channels: int = 3,
+        backbone: Backbone | Spec = "VGG16",
+        head: str = "largefov",
+        pool5a: bool = True,
+        msc: bool = False,
+        fuse: str = "sum",
+        freeze_trunk: bool = False,
+        dropout: float = 0.5,
+        width: float = 1.0,
+        native_output: bool = False,
+        align_corners: bool = False,
+        context: Spec | None = None,
+        pretrained: str | None = None,
+    ) -> None:
         super().__init__(
             num_classes=num_classes,
             in_channels=in_channels,
@@ -119,18 +122,18 @@ class DeepLabV1(Segmentor):
         if freeze_trunk:
             self._freeze_trunk()
 
-    def decode(self, features, x):
+    def decode(self, features: Sequence[Any], x: Tensor) -> dict[str, Tensor]:
         maps = [self.fc(self.pool5a(features[-1]))]  # [N, 1024, h, w]
         maps += [branch(source) for branch, source in zip(self.branches, [x, *features[:-1]])]
         if self.fuse == "concat":
             maps = [concat(maps)]
         return {"out": reduce(add, (score(m) for score, m in zip(self.scores, maps)))}
 
-    def pretrained_part(self):
+    def pretrained_part(self) -> nn.Layer:
         """VGG16 with fc6 and fc7, which start from ImageNet (subsampled); fc8 and MSc are new."""
         return nn.LayerDict({"backbone": self.backbone, "fc": self.fc})
 
-    def _freeze_trunk(self):
+    def _freeze_trunk(self) -> None:
         if not self.branches or self.fuse == "concat":
             raise ConfigError("freeze_trunk trains what MSc adds: it needs msc: true and fuse: sum.")
         for layer in (self.backbone, self.fc, self.scores[0]):
@@ -141,7 +144,7 @@ class DeepLabV1(Segmentor):
 class FullyConnected(nn.Sequential):
     """fc6 and fc7 as convolutions: ``[N, C, h, w] -> [N, channels, h, w]``."""
 
-    def __init__(self, in_channels, channels, *, kernel, rate, dropout):
+    def __init__(self, in_channels: int, channels: int, *, kernel: int, rate: int, dropout: float) -> None:
         super().__init__(
             nn.Conv2D(in_channels, channels, kernel, padding=(kernel - 1) * rate // 2, dilation=rate),
             nn.ReLU(),
@@ -155,7 +158,7 @@ class FullyConnected(nn.Sequential):
 class MultiScaleBranch(nn.Sequential):
     """The two layers of MSc on one map: to stride 8 and 128 channels."""
 
-    def __init__(self, in_channels, channels, *, stride, dropout):
+    def __init__(self, in_channels: int, channels: int, *, stride: int, dropout: float) -> None:
         super().__init__(
             nn.Conv2D(in_channels, channels, 3, stride=stride, padding=1, weight_attr=normal(0.001)),
             nn.ReLU(),

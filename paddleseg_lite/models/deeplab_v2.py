@@ -22,14 +22,17 @@ enlarged.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import reduce
+from typing import Any
 
 import paddle
-from paddle import nn
+from paddle import Tensor, nn
 
+from ..backbones.base import Backbone
 from ..backbones.vgg import VGG16, scale_width
 from ..layers import add, resize
-from ..registry import MODELS
+from ..registry import MODELS, Spec
 from .base import Segmentor
 from .deeplab_v1 import FullyConnected, normal
 
@@ -51,18 +54,18 @@ class DeepLabV2(Segmentor):
     def __init__(
         self,
         *,
-        num_classes,
-        in_channels=3,
-        backbone="ResNet101",
-        rates=(6, 12, 18, 24),
-        msc_scales=(),
-        dropout=0.5,
-        width=1.0,
-        native_output=None,
-        align_corners=False,
-        context=None,
-        pretrained=None,
-    ):
+        num_classes: int,
+        in_channels: int = 3,
+        backbone: Backbone | Spec = "ResNet101",
+        rates: Sequence[int] = (6, 12, 18, 24),
+        msc_scales: Sequence[float] = (),
+        dropout: float = 0.5,
+        width: float = 1.0,
+        native_output: bool | None = None,
+        align_corners: bool = False,
+        context: Spec | None = None,
+        pretrained: str | None = None,
+    ) -> None:
         super().__init__(
             num_classes=num_classes,
             in_channels=in_channels,
@@ -76,11 +79,11 @@ class DeepLabV2(Segmentor):
         )
         if isinstance(self.backbone, VGG16):
             hidden = scale_width(1024, width)
-            self.aspp = VGGPyramid(self.deep_channels, hidden, num_classes, rates=rates, dropout=dropout)
+            self.aspp: nn.Layer = VGGPyramid(self.deep_channels, hidden, num_classes, rates=rates, dropout=dropout)
         else:
             self.aspp = ResNetPyramid(self.deep_channels, num_classes, rates=rates)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
         outputs = self.decode(self.encode(x), x)
         extras = self.context.take_extras()  # before other scales run through the unit
         if self.msc_scales:
@@ -88,10 +91,10 @@ class DeepLabV2(Segmentor):
         outputs.update(extras)
         return self.finish(outputs, x)
 
-    def decode(self, features, x):
+    def decode(self, features: Sequence[Any], x: Tensor) -> dict[str, Tensor]:
         return {"out": self.aspp(features[-1])}  # [N, K, H/8, W/8]
 
-    def with_scales(self, logits, x):
+    def with_scales(self, logits: Tensor, x: Tensor) -> dict[str, Tensor]:
         """Scores of every scale, and their maximum at scale 1's resolution."""
         outputs, fused = {"msc_1": logits}, [logits]
         for scale in self.msc_scales:
@@ -102,7 +105,7 @@ class DeepLabV2(Segmentor):
         self.context.take_extras()
         return {"out": reduce(paddle.maximum, fused), **outputs}
 
-    def pretrained_part(self):
+    def pretrained_part(self) -> nn.Layer:
         """The backbone; for VGG16 fc6 and fc7 too, copies of which start every branch."""
         if isinstance(self.aspp, ResNetPyramid):
             return self.backbone
@@ -112,25 +115,27 @@ class DeepLabV2(Segmentor):
 class ResNetPyramid(nn.Layer):
     """Sum of dilated 3x3 classifiers: ``[N, C, h, w] -> [N, K, h, w]``; N(0, 0.01), no BN, no ReLU."""
 
-    def __init__(self, in_channels, num_classes, *, rates):
+    def __init__(self, in_channels: int, num_classes: int, *, rates: Sequence[int]) -> None:
         super().__init__()
         self.branches = nn.LayerList(
             [nn.Conv2D(in_channels, num_classes, 3, padding=r, dilation=r, weight_attr=normal(0.01)) for r in rates]
         )
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return reduce(add, (branch(x) for branch in self.branches))
 
 
 class VGGPyramid(nn.Layer):
     """Sum of fc6-fc7-fc8 branches: ``[N, C, h, w] -> [N, K, h, w]``."""
 
-    def __init__(self, in_channels, channels, num_classes, *, rates, dropout):
+    def __init__(
+        self, in_channels: int, channels: int, num_classes: int, *, rates: Sequence[int], dropout: float
+    ) -> None:
         super().__init__()
         self.fcs = nn.LayerList(
             [FullyConnected(in_channels, channels, kernel=3, rate=r, dropout=dropout) for r in rates]
         )
         self.scores = nn.LayerList([nn.Conv2D(channels, num_classes, 1, weight_attr=normal(0.01)) for _ in rates])
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return reduce(add, (score(fc(x)) for fc, score in zip(self.fcs, self.scores)))

@@ -28,14 +28,16 @@ stride 16 the article is the paper's network, :func:`deeplab_v3_article`.)
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from paddle import nn
+from paddle import Tensor, nn
 
+from ..backbones.base import Backbone
 from ..errors import ConfigError
 from ..layers import ASPP, ConvBNAct, FCNHead
-from ..registry import MODELS
+from ..registry import MODELS, Spec
 from .base import Segmentor
 
 
@@ -58,7 +60,7 @@ class Style:
     align_corners: bool = False
 
 
-STYLES = {
+STYLES: dict[str, Style] = {
     "paper": Style(),
     "torchvision": Style(
         output_stride=8, multi_grid=(1, 1, 1), first_block_dilation="previous", extra_conv=True, dropout=0.5
@@ -108,23 +110,23 @@ class DeepLabV3(Segmentor):
     def __init__(
         self,
         *,
-        num_classes,
-        backbone=None,
-        in_channels=3,
-        style="paper",
-        cascade=None,
-        aspp=None,
-        aspp_rates=None,
-        aspp_channels=256,
-        image_pool_norm=True,
-        extra_conv=None,
-        classifier_bias=None,
-        dropout=None,
-        aux=False,
-        align_corners=None,
-        context=None,
-        pretrained=None,
-    ):
+        num_classes: int,
+        backbone: Backbone | Spec | None = None,
+        in_channels: int = 3,
+        style: str = "paper",
+        cascade: int | None = None,
+        aspp: bool | None = None,
+        aspp_rates: Sequence[int] | None = None,
+        aspp_channels: int = 256,
+        image_pool_norm: bool = True,
+        extra_conv: bool | None = None,
+        classifier_bias: bool | None = None,
+        dropout: float | None = None,
+        aux: bool = False,
+        align_corners: bool | None = None,
+        context: Spec | None = None,
+        pretrained: str | None = None,
+    ) -> None:
         if style not in STYLES:
             raise ConfigError(f"DeepLabV3 style '{style}' is unknown; one of {', '.join(STYLES)}.")
         s = STYLES[style]
@@ -145,7 +147,7 @@ class DeepLabV3(Segmentor):
         )
         channels, layers = self.deep_channels, []
         if aspp:
-            self.aspp = ASPP(
+            self.aspp: nn.Layer = ASPP(
                 channels,
                 rates=aspp_rates or scaled_rates(self.backbone.strides[-1]),
                 out_channels=aspp_channels,
@@ -168,25 +170,31 @@ class DeepLabV3(Segmentor):
         self.aux_stage = len(self.backbone.out_channels) - 2 - cascade
         self.aux_head = FCNHead(self.backbone.out_channels[self.aux_stage], num_classes) if aux else None
 
-    def decode(self, features, x):
+    def decode(self, features: Sequence[Any], x: Tensor) -> dict[str, Tensor]:
         outputs = {"out": self.classifier(self.head(self.aspp(features[-1])))}
         if self.training and self.aux_head is not None:
             outputs["aux"] = self.aux_head(features[self.aux_stage])
         return outputs
 
-    def pretrained_part(self):
+    def pretrained_part(self) -> nn.Layer:
         return self.backbone.imagenet_part() if self.cascade else self.backbone
 
 
-def scaled_rates(output_stride):
+def scaled_rates(output_stride: int) -> tuple[int, ...]:
     """ASPP rates that look as far into the image as (6, 12, 18) do at output stride 16."""
     return tuple(max(1, rate * 16 // output_stride) for rate in (6, 12, 18))
 
 
 @MODELS.register
 def course_deeplab(
-    *, num_classes=59, backbone="ResNet50", in_channels=3, align_corners=True, context=None, pretrained=None
-):
+    *,
+    num_classes: int = 59,
+    backbone: Backbone | Spec = "ResNet50",
+    in_channels: int = 3,
+    align_corners: bool = True,
+    context: Spec | None = None,
+    pretrained: str | None = None,
+) -> DeepLabV3:
     """The course's hybrid: blocks 5 to 7 *and* ASPP at rates 12, 24, 36, for the 59 classes of PASCAL-Context.
 
     ``align_corners`` is True in the course's notes.
@@ -205,14 +213,14 @@ def course_deeplab(
 @MODELS.register
 def deeplab_v3_article(
     *,
-    num_classes,
-    output_stride=8,
-    backbone="ResNet101",
-    in_channels=3,
-    align_corners=True,
-    context=None,
-    pretrained=None,
-):
+    num_classes: int,
+    output_stride: int = 8,
+    backbone: Backbone | Spec = "ResNet101",
+    in_channels: int = 3,
+    align_corners: bool = True,
+    context: Spec | None = None,
+    pretrained: str | None = None,
+) -> DeepLabV3:
     """The DeepLab V3 of the course's article on multi-grid, at either of its output strides.
 
         output_stride     8              16

@@ -18,15 +18,20 @@ except the image-level one.
 
 from __future__ import annotations
 
-from paddle import nn
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
+from paddle import Tensor, nn
+
+from ..backbones.base import Backbone
 from ..errors import ConfigError
 from ..layers import ASPP, ConvBNAct, SeparableConv, concat, resize
-from ..registry import MODELS
+from ..registry import MODELS, Spec
 from .base import Segmentor
 from .deeplab_v3 import scaled_rates
 
-STYLES = {
+STYLES: dict[str, dict[str, Any]] = {
     "paper": {"backbone": "ResNet50", "output_stride": 16, "conv_bias": False},
     "paddleseg": {"backbone": "ResNet50_vd", "output_stride": 8, "conv_bias": True},
 }
@@ -50,22 +55,22 @@ class DeepLabV3P(Segmentor):
     def __init__(
         self,
         *,
-        num_classes,
-        backbone=None,
-        in_channels=3,
-        style="paper",
-        aspp_rates=None,
-        aspp_channels=256,
-        low_channels=48,
-        decoder_channels=256,
-        separable=True,
-        depthwise_act=None,
-        image_pool_norm=True,
-        dropout=0.1,
-        align_corners=False,
-        context=None,
-        pretrained=None,
-    ):
+        num_classes: int,
+        backbone: Backbone | Spec | None = None,
+        in_channels: int = 3,
+        style: str = "paper",
+        aspp_rates: Sequence[int] | None = None,
+        aspp_channels: int = 256,
+        low_channels: int = 48,
+        decoder_channels: int = 256,
+        separable: bool = True,
+        depthwise_act: str | None = None,
+        image_pool_norm: bool = True,
+        dropout: float = 0.1,
+        align_corners: bool = False,
+        context: Spec | None = None,
+        pretrained: str | None = None,
+    ) -> None:
         super().__init__(
             num_classes=num_classes, in_channels=in_channels, align_corners=align_corners, pretrained=pretrained
         )
@@ -88,15 +93,11 @@ class DeepLabV3P(Segmentor):
         self.low_stage = self.backbone.strides.index(4)
         self.low_level = ConvBNAct(self.backbone.out_channels[self.low_stage], low_channels, 1, bias=bias)
         joined = aspp_channels + low_channels
-        if separable:
-            kind = {"depthwise_act": depthwise_act, "bias": bias}
-            convs = [SeparableConv(c, decoder_channels, **kind) for c in (joined, decoder_channels)]
-        else:
-            convs = [ConvBNAct(c, decoder_channels, 3, bias=bias) for c in (joined, decoder_channels)]
-        self.decoder = nn.Sequential(*convs)
+        conv = partial(SeparableConv, depthwise_act=depthwise_act) if separable else ConvBNAct
+        self.decoder = nn.Sequential(*(conv(c, decoder_channels, 3, bias=bias) for c in (joined, decoder_channels)))
         self.classifier = nn.Conv2D(decoder_channels, num_classes, 1)
 
-    def decode(self, features, x):
+    def decode(self, features: Sequence[Any], x: Tensor) -> dict[str, Tensor]:
         low = self.low_level(features[self.low_stage])  # [N, 48, H/4, W/4]
         y = resize(self.aspp(features[-1]), low.shape[2:], align_corners=self.align_corners)
         y = self.decoder(concat([y, low]))

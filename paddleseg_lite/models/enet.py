@@ -24,16 +24,20 @@ carry its input size; a row or column that pooling dropped comes back as zeros.
 
 from __future__ import annotations
 
-from paddle import nn
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
-from ..backbones.indexed import IndexedBackbone
+from paddle import Tensor, nn
+
+from ..backbones.indexed import IndexedBackbone, Place
 from ..backbones.vgg import scale_width
 from ..errors import ConfigError
-from ..registry import MODELS
+from ..registry import MODELS, Spec
 from .base import Segmentor
-from .enet_blocks import STYLES, Bottleneck, Initial, UpBottleneck
+from .enet_blocks import STYLES, Bottleneck, Initial, Style, UpBottleneck
 
-SECTION = (
+SECTION: tuple[dict[str, Any], ...] = (
     {},
     {"dilation": 2},
     {"asymmetric": True},
@@ -66,17 +70,17 @@ class ENet(Segmentor):
     def __init__(
         self,
         *,
-        num_classes,
-        in_channels=3,
-        style="paper",
-        decoder_upsample=None,
-        encoder_only=False,
-        width=1.0,
-        native_output=False,
-        align_corners=False,
-        context=None,
-        pretrained=None,
-    ):
+        num_classes: int,
+        in_channels: int = 3,
+        style: str = "paper",
+        decoder_upsample: str | None = None,
+        encoder_only: bool = False,
+        width: float = 1.0,
+        native_output: bool = False,
+        align_corners: bool = False,
+        context: Spec | None = None,
+        pretrained: str | None = None,
+    ) -> None:
         super().__init__(
             num_classes=num_classes,
             in_channels=in_channels,
@@ -100,13 +104,13 @@ class ENet(Segmentor):
                 unpool=STYLES[style].unpool if decoder_upsample is None else decoder_upsample == "unpool",
             )
 
-    def encode(self, x):
+    def encode(self, x: Tensor) -> list[Any]:
         if min(x.shape[2:]) < SMALLEST:
             raise ValueError(f"ENet needs sides of at least {SMALLEST} pixels, got {list(x.shape[2:])}: pad the image.")
         features, places = self.backbone.trace(x, self.context.hook)
         return [self.context.deep(features[-1]), places]
 
-    def decode(self, features, x):
+    def decode(self, features: Sequence[Any], x: Tensor) -> dict[str, Tensor]:
         y, (place1, place2, _) = features
         if self.decoder is None:
             return {"out": self.classifier(y)}  # [N, K, H/8, W/8]
@@ -117,7 +121,7 @@ class ENet(Segmentor):
 class ENetEncoder(IndexedBackbone):
     """Stages 1 to 3, the first with the initial block: strides 4, 8, 8; widths 64, 128, 128."""
 
-    def __init__(self, in_channels, width, style):
+    def __init__(self, in_channels: int, width: float, style: Style) -> None:
         super().__init__()
         w1, w2 = scale_width(64, width), scale_width(128, width)
         initial = Initial(in_channels, scale_width(16, width), style)
@@ -133,7 +137,7 @@ class ENetEncoder(IndexedBackbone):
 class Stage(nn.Sequential):
     """Blocks in a row; ``-> (y, Place)`` of the one that pools, if one does."""
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> tuple[Tensor, Place | None]:
         place = None
         for block in self.children():
             x = block(x)
@@ -146,14 +150,16 @@ class Stage(nn.Sequential):
 class ENetDecoder(nn.Layer):
     """Stages 4, 5 and the last deconvolution, to logits of the image's size."""
 
-    def __init__(self, in_channels, pooled_channels, num_classes, style, *, unpool):
+    def __init__(
+        self, in_channels: int, pooled_channels: Sequence[int], num_classes: int, style: Style, *, unpool: bool
+    ) -> None:
         super().__init__()
         w0, w1 = pooled_channels  # 16, 64: unpooling returns to what was pooled
-        regular = {"dropout": style.decoder_dropout, "decoder": True}
+        regular = partial(Bottleneck, style=style, dropout=style.decoder_dropout, decoder=True)
         self.up4 = UpBottleneck(in_channels, w1, style, unpool=unpool)
-        self.stage4 = Stage(Bottleneck(w1, w1, style, **regular), Bottleneck(w1, w1, style, **regular))
+        self.stage4 = Stage(regular(w1, w1), regular(w1, w1))
         self.up5 = UpBottleneck(w1, w0, style, unpool=unpool)
-        self.stage5 = Stage(Bottleneck(w0, w0, style, **regular))
+        self.stage5 = Stage(regular(w0, w0))
         kernel = style.last_kernel
         self.fullconv = nn.Conv2DTranspose(
             w0,
@@ -165,14 +171,22 @@ class ENetDecoder(nn.Layer):
             bias_attr=None if style.bias else False,
         )
 
-    def forward(self, x, place1, place2):
+    def forward(self, x: Tensor, place1: Place, place2: Place) -> Tensor:
         x, _ = self.stage4(self.up4(x, place2))
         x, _ = self.stage5(self.up5(x, place1))
         return self.fullconv(x)
 
 
 @MODELS.register
-def enet_course(*, num_classes, in_channels=3, width=1.0, faithful=False, context=None, pretrained=None):
+def enet_course(
+    *,
+    num_classes: int,
+    in_channels: int = 3,
+    width: float = 1.0,
+    faithful: bool = False,
+    context: Spec | None = None,
+    pretrained: str | None = None,
+) -> ENet:
     """The course's Keras ENet: repaired, or (``faithful``) as the article computes it, to 1e-5.
 
     Both enlarge by nearest in the main branches of the decoder. At 11 classes the article's has 358,907

@@ -9,14 +9,15 @@ quarter of the channels, convolves, and expands again:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
 import paddle
 import paddle.nn.functional as F
-from paddle import nn
+from paddle import Tensor, nn
 
-from ..backbones.indexed import IndexedMaxPool
+from ..backbones.indexed import IndexedMaxPool, Place
 from ..errors import ConfigError
 from ..layers import BatchNorm, ConvBNAct, add, concat, fit_to, relu, resize
 
@@ -77,7 +78,7 @@ STYLES = {
 class Initial(nn.Layer):
     """3x3/2 convolution beside 2x2 max-pooling of the image, concatenated, BN, PReLU; 13 + 3 channels for RGB."""
 
-    def __init__(self, in_channels, out_channels, style: Style):
+    def __init__(self, in_channels: int, out_channels: int, style: Style) -> None:
         super().__init__()
         out_channels = max(out_channels, 2 * in_channels)  # with many bands, half of the map is still learned
         self.same_padding = style.same_padding
@@ -95,7 +96,7 @@ class Initial(nn.Layer):
         self.act = prelu(out_channels, style) if style.initial_norm else nn.Identity()
         self.out_channels = out_channels
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         y = self.conv(pad_same(x) if self.same_padding else x)
         return self.act(self.bn(concat([y, self.pool(x)])))
 
@@ -113,16 +114,16 @@ class Bottleneck(nn.Layer):
 
     def __init__(
         self,
-        in_channels,
-        out_channels,
+        in_channels: int,
+        out_channels: int,
         style: Style,
         *,
-        down=False,
-        dilation=1,
-        asymmetric=False,
-        dropout=0.0,
-        decoder=False,
-    ):
+        down: bool = False,
+        dilation: int = 1,
+        asymmetric: bool = False,
+        dropout: float = 0.0,
+        decoder: bool = False,
+    ) -> None:
         super().__init__()
         inner = max(1, (in_channels if style.squeeze_input else out_channels) // 4)
         act = partial(activation, style=style, decoder=decoder)
@@ -133,7 +134,10 @@ class Bottleneck(nn.Layer):
                 f"ENet pads {in_channels} channels to {out_channels}: too few; use a larger width for this in_channels."
             )
         side = 2 if down else 1
-        squeeze = [norm_act(nn.Conv2D(in_channels, inner, side, stride=side, bias_attr=False), inner, act, style)]
+        squeeze: list[nn.Layer] = [
+            norm_act(nn.Conv2D(in_channels, inner, side, stride=side, bias_attr=False), inner, act, style)
+        ]
+        conv: nn.Layer
         if asymmetric:
             first = nn.Conv2D(inner, inner, (5, 1), padding=(2, 0), bias_attr=False)
             squeeze.append(norm_act(first, inner, act, style) if style.asymmetric_norm else first)
@@ -151,7 +155,7 @@ class Bottleneck(nn.Layer):
         )
         self.act = nn.ReLU() if decoder else prelu(out_channels, style)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> tuple[Tensor, Place | None]:
         main, place = (x, None) if self.pool is None else self.pool(x)
         if self.extra_channels:
             main = pad_channels(main, self.extra_channels)
@@ -165,14 +169,14 @@ class UpBottleneck(nn.Layer):
         unpool: max-unpooling in ``main``; else nearest upsampling.
     """
 
-    def __init__(self, in_channels, out_channels, style: Style, *, unpool=True):
+    def __init__(self, in_channels: int, out_channels: int, style: Style, *, unpool: bool = True) -> None:
         super().__init__()
         inner = max(1, (in_channels if style.squeeze_input else out_channels) // 4)
         act = partial(activation, style=style, decoder=True)
         kernel, shift = style.deconv_kernel, 0 if style.same_padding else style.deconv_kernel // 3
         self.unpool, self.same_padding = unpool, style.same_padding
         if style.skip_norm:
-            self.main = ConvBNAct(
+            self.main: nn.Layer = ConvBNAct(
                 in_channels, out_channels, 1, act=None, epsilon=style.epsilon, momentum=style.momentum
             )
         else:
@@ -185,7 +189,7 @@ class UpBottleneck(nn.Layer):
         last_act = act if style.act_before_sum_up else None
         self.expand = expand(inner, out_channels, last_act, style, style.decoder_dropout)
 
-    def forward(self, x, place):
+    def forward(self, x: Tensor, place: Place) -> Tensor:
         main = self.main(x)
         main = place.restore(main) if self.unpool else resize(main, place.size, mode="nearest")
         ext = self.deconv(self.squeeze(x))
@@ -195,40 +199,42 @@ class UpBottleneck(nn.Layer):
         return relu(add(main, self.expand(self.act(self.bn(ext)))))
 
 
-def norm(channels, style: Style):
+def norm(channels: int, style: Style) -> BatchNorm:
     """The style's batch normalisation."""
     return BatchNorm(channels, epsilon=style.epsilon, momentum=style.momentum)
 
 
-def activation(channels, style: Style, decoder: bool):
+def activation(channels: int, style: Style, decoder: bool) -> nn.Layer:
     """What stands inside ext: PReLU in the encoder, ReLU in most decoders."""
     return prelu(channels, style) if style.decoder_prelu or not decoder else nn.ReLU()
 
 
-def prelu(channels, style: Style):
+def prelu(channels: int, style: Style) -> nn.PReLU:
     """PReLU from 0.25, a weight per channel or one for all."""
     return nn.PReLU(channels if style.prelu_per_channel else 1)
 
 
-def norm_act(conv, channels, act, style: Style):
+def norm_act(conv: nn.Layer, channels: int, act: Callable[[int], nn.Layer] | None, style: Style) -> nn.Sequential:
     """conv, BN and, unless ``act`` is None, activation."""
     layers = [conv, norm(channels, style)]
     return nn.Sequential(*layers, act(channels)) if act else nn.Sequential(*layers)
 
 
-def expand(inner, out_channels, act, style: Style, dropout):
+def expand(
+    inner: int, out_channels: int, act: Callable[[int], nn.Layer] | None, style: Style, dropout: float
+) -> nn.Layer:
     """The last 1x1 of ext, with dropout of whole channels."""
     layers = norm_act(nn.Conv2D(inner, out_channels, 1, bias_attr=False), out_channels, act, style)
     return nn.Sequential(layers, nn.Dropout2D(dropout)) if dropout else layers
 
 
-def pad_same(x):
+def pad_same(x: Tensor) -> Tensor:
     """Zeros around ``[N, C, H, W]`` so that a 3x3/2 convolution without padding is TensorFlow's "same"."""
     height, width = x.shape[2:]
     return F.pad(x, [width % 2, 1, height % 2, 1])  # an even side needs one pixel, at its end
 
 
-def pad_channels(x, count: int):
+def pad_channels(x: Tensor, count: int) -> Tensor:
     """Append ``count`` channels of zeros."""
     n, _, height, width = x.shape
     return concat([x, paddle.zeros([n, count, height, width], dtype=x.dtype)])

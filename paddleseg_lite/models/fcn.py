@@ -22,14 +22,18 @@ here they train, from the same bilinear start.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import paddle
 import paddle.nn.functional as F
-from paddle import nn
+from paddle import Tensor, nn
 
+from ..backbones.base import Backbone
 from ..backbones.vgg import LAYOUTS, scale_width
 from ..errors import ConfigError
 from ..layers import add, bilinear_kernel, relu
-from ..registry import MODELS
+from ..registry import MODELS, Spec
 from .base import Segmentor
 
 ZERO = paddle.ParamAttr(initializer=nn.initializer.Constant(0.0))
@@ -54,18 +58,18 @@ class SkipFCN(Segmentor):
     def __init__(
         self,
         *,
-        num_classes,
-        in_channels=3,
-        backbone="VGG16",
-        padding_mode="pad100",
-        freeze_upsample=False,
-        skip_scales=(1.0, 1.0),
-        dropout=0.5,
-        width=1.0,
-        align_corners=False,
-        context=None,
-        pretrained=None,
-    ):
+        num_classes: int,
+        in_channels: int = 3,
+        backbone: Backbone | Spec = "VGG16",
+        padding_mode: str = "pad100",
+        freeze_upsample: bool = False,
+        skip_scales: Sequence[float] = (1.0, 1.0),
+        dropout: float = 0.5,
+        width: float = 1.0,
+        align_corners: bool = False,
+        context: Spec | None = None,
+        pretrained: str | None = None,
+    ) -> None:
         super().__init__(
             num_classes=num_classes, in_channels=in_channels, align_corners=align_corners, pretrained=pretrained
         )
@@ -87,7 +91,7 @@ class SkipFCN(Segmentor):
         factors = [2] * len(self.skips) + [self.last[0]]
         self.upscores = nn.LayerList([self._upscore(f, freeze_upsample) for f in factors])
 
-    def _check_backbone(self):
+    def _check_backbone(self) -> None:
         strides, needed = self.backbone.strides, [stride for stride, _ in self.skips]
         if strides[-1] != 32 or not set(needed) <= set(strides):
             raise ConfigError(
@@ -97,7 +101,7 @@ class SkipFCN(Segmentor):
         if not self.same and getattr(self.backbone, "layout", None) != LAYOUTS["fcn"]:
             raise ConfigError("padding_mode 'pad100' is for VGG16 in layout 'fcn'; use padding_mode: same.")
 
-    def _upscore(self, factor, freeze):
+    def _upscore(self, factor: int, freeze: bool) -> nn.Conv2DTranspose:
         """Deconvolution by ``factor``, bilinear in each class, zero between classes."""
         k = self.num_classes
         kernel = nn.initializer.Assign(bilinear_kernel(k, k, 2 * factor))
@@ -113,13 +117,13 @@ class SkipFCN(Segmentor):
         layer.weight.stop_gradient = freeze
         return layer
 
-    def encode(self, x):
+    def encode(self, x: Tensor) -> list[Any]:
         if self.same:
             height, width = x.shape[2:]
             x = F.pad(x, [0, -width % 32, 0, -height % 32])
         return super().encode(x)
 
-    def decode(self, features, x):
+    def decode(self, features: Sequence[Any], x: Tensor) -> dict[str, Tensor]:
         y = self.dropout(relu(self.fc6(features[-1])))  # [N, 4096, h, w]
         y = self.dropout(relu(self.fc7(y)))
         y = self.score_fr(y)  # [N, K, h, w]
@@ -130,12 +134,12 @@ class SkipFCN(Segmentor):
             y = add(y, self._crop(skip, self.skips[i][1], y.shape[2:]))
         return {"out": self._crop(up_last(y), self.last[1], x.shape[2:])}
 
-    def _crop(self, y, offset, size):
+    def _crop(self, y: Tensor, offset: int, size: Sequence[int]) -> Tensor:
         """The window that lies over the reference; its offset follows from the centres of all layers between."""
         offset = 0 if self.same else offset
         return y[:, :, offset : offset + size[0], offset : offset + size[1]]
 
-    def pretrained_part(self):
+    def pretrained_part(self) -> nn.Layer:
         """VGG16 with its classifier: fc6 and fc7 start from ImageNet too."""
         return nn.LayerDict({"backbone": self.backbone, "fc6": self.fc6, "fc7": self.fc7})
 
@@ -162,7 +166,15 @@ class FCN8s(SkipFCN):
 
 
 @MODELS.register
-def course_fcn8s(*, num_classes=59, in_channels=3, padding_mode="pad100", width=1.0, context=None, pretrained=None):
+def course_fcn8s(
+    *,
+    num_classes: int = 59,
+    in_channels: int = 3,
+    padding_mode: str = "pad100",
+    width: float = 1.0,
+    context: Spec | None = None,
+    pretrained: str | None = None,
+) -> FCN8s:
     """The course's FCN-8s: VGG16 with BN, the 59 classes of PASCAL-Context."""
     return FCN8s(
         num_classes=num_classes,

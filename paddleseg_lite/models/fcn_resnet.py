@@ -15,12 +15,18 @@ the stage's own dilation.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
+from paddle import Tensor
+
+from ..backbones.base import Backbone
 from ..errors import ConfigError
 from ..layers import FCNHead
-from ..registry import MODELS
+from ..registry import MODELS, Spec
 from .base import Segmentor
 
-STYLES = {
+STYLES: dict[str, dict[str, Any]] = {
     "torchvision": {
         "backbone": "ResNet50",
         "first_block_dilation": "previous",
@@ -55,17 +61,17 @@ class FCN(Segmentor):
     def __init__(
         self,
         *,
-        num_classes,
-        backbone=None,
-        in_channels=3,
-        style="torchvision",
-        head_channels=None,
-        aux=False,
-        dropout=None,
-        align_corners=False,
-        context=None,
-        pretrained=None,
-    ):
+        num_classes: int,
+        backbone: Backbone | Spec | None = None,
+        in_channels: int = 3,
+        style: str = "torchvision",
+        head_channels: int | None = None,
+        aux: bool = False,
+        dropout: float | None = None,
+        align_corners: bool = False,
+        context: Spec | None = None,
+        pretrained: str | None = None,
+    ) -> None:
         super().__init__(
             num_classes=num_classes, in_channels=in_channels, align_corners=align_corners, pretrained=pretrained
         )
@@ -80,7 +86,7 @@ class FCN(Segmentor):
         self.head = FCNHead(self.deep_channels, num_classes, width=width, dropout=dropout, **s["head"])
         self.aux_head = FCNHead(self.backbone.out_channels[-2], num_classes, dropout=dropout) if aux else None
 
-    def decode(self, features, x):
+    def decode(self, features: Sequence[Any], x: Tensor) -> dict[str, Tensor]:
         outputs = {"out": self.head(features[-1])}
         if self.training and self.aux_head is not None:
             outputs["aux"] = self.aux_head(features[-2])

@@ -16,7 +16,11 @@ public re-implementation, the fusion is ours.
 
 from __future__ import annotations
 
-from ..registry import MODELS
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..backbones.base import Backbone
+from ..registry import MODELS, Spec
 from .unit_network import UnitNetwork
 
 
@@ -36,19 +40,19 @@ class GCUNet(UnitNetwork):
     def __init__(
         self,
         *,
-        num_classes,
-        backbone="ResNet50",
-        in_channels=3,
-        reduce_channels=256,
-        reduce_kernel=1,
-        num_nodes=(2, 4, 8, 32),
-        unit=None,
-        aux=True,
-        dropout=0.1,
-        align_corners=False,
-        context=None,
-        pretrained=None,
-    ):
+        num_classes: int,
+        backbone: Backbone | Spec = "ResNet50",
+        in_channels: int = 3,
+        reduce_channels: int = 256,
+        reduce_kernel: int = 1,
+        num_nodes: Sequence[int] = (2, 4, 8, 32),
+        unit: Mapping[str, Any] | None = None,
+        aux: bool = True,
+        dropout: float = 0.1,
+        align_corners: bool = False,
+        context: Spec | None = None,
+        pretrained: str | None = None,
+    ) -> None:
         super().__init__(
             num_classes=num_classes, in_channels=in_channels, align_corners=align_corners, pretrained=pretrained
         )

@@ -18,12 +18,18 @@ class information; no presence output, so that the branch to it is dead.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from paddle import Tensor
+
+from ..backbones.base import Backbone
 from ..errors import ConfigError
 from ..layers import JPU
-from ..registry import MODELS
+from ..registry import MODELS, Spec
 from .unit_network import UnitNetwork
 
-STYLES = {
+STYLES: dict[str, dict[str, Any]] = {
     "paper": {"backbone": "ResNet50", "jpu": False, "align_corners": False},
     "paddleseg": {"backbone": "ResNet50_vd", "jpu": True, "align_corners": True},
 }
@@ -49,25 +55,25 @@ class GINet(UnitNetwork):
     def __init__(
         self,
         *,
-        num_classes,
-        backbone=None,
-        in_channels=3,
-        style="paper",
-        jpu=None,
-        jpu_width=512,
-        reduce_channels=512,
-        num_state=256,
-        num_nodes=84,
-        class_embeddings=None,
-        class_names=None,
-        presence=True,
-        unit=None,
-        aux=True,
-        dropout=0.1,
-        align_corners=None,
-        context=None,
-        pretrained=None,
-    ):
+        num_classes: int,
+        backbone: Backbone | Spec | None = None,
+        in_channels: int = 3,
+        style: str = "paper",
+        jpu: bool | None = None,
+        jpu_width: int = 512,
+        reduce_channels: int = 512,
+        num_state: int = 256,
+        num_nodes: int = 84,
+        class_embeddings: Any = None,
+        class_names: Sequence[str] | None = None,
+        presence: bool = True,
+        unit: Mapping[str, Any] | None = None,
+        aux: bool = True,
+        dropout: float = 0.1,
+        align_corners: bool | None = None,
+        context: Spec | None = None,
+        pretrained: str | None = None,
+    ) -> None:
         if style not in STYLES:
             raise ConfigError(f"GINet style '{style}' is unknown; one of {', '.join(STYLES)}.")
         s = STYLES[style]
@@ -89,12 +95,12 @@ class GINet(UnitNetwork):
         }
         self.build_head(
             {"type": "GINet", **arguments, **(unit or {})},
-            channels=self.jpu and self.jpu.out_channels,
+            channels=None if self.jpu is None else self.jpu.out_channels,
             reduce_channels=reduce_channels,
             reduce_kernel=3,
             dropout=dropout,
             aux=aux,
         )
 
-    def deep_map(self, features):
+    def deep_map(self, features: Sequence[Any]) -> Tensor:
         return features[-1] if self.jpu is None else self.jpu(features[-3:])

@@ -15,11 +15,15 @@ the auxiliary head.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from ..backbones.base import Backbone
 from ..errors import ConfigError
-from ..registry import MODELS
+from ..registry import MODELS, Spec
 from .unit_network import UnitNetwork
 
-STYLES = {
+STYLES: dict[str, dict[str, Any]] = {
     "paper": {"backbone": "ResNet50", "aux_bias": False, "unit": {}},
     "paddleseg": {
         "backbone": "ResNet50_vd",
@@ -46,21 +50,21 @@ class GloRe(UnitNetwork):
     def __init__(
         self,
         *,
-        num_classes,
-        backbone=None,
-        in_channels=3,
-        style="paper",
-        reduce_channels=512,
-        reduce_kernel=1,
-        num_state=128,
-        num_nodes=64,
-        unit=None,
-        aux=True,
-        dropout=0.1,
-        align_corners=False,
-        context=None,
-        pretrained=None,
-    ):
+        num_classes: int,
+        backbone: Backbone | Spec | None = None,
+        in_channels: int = 3,
+        style: str = "paper",
+        reduce_channels: int = 512,
+        reduce_kernel: int = 1,
+        num_state: int = 128,
+        num_nodes: int = 64,
+        unit: Mapping[str, Any] | None = None,
+        aux: bool = True,
+        dropout: float = 0.1,
+        align_corners: bool = False,
+        context: Spec | None = None,
+        pretrained: str | None = None,
+    ) -> None:
         super().__init__(
             num_classes=num_classes, in_channels=in_channels, align_corners=align_corners, pretrained=pretrained
         )

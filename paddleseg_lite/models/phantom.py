@@ -12,10 +12,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from math import prod
+from typing import Any
 
 import paddle
 import paddle.nn.functional as F
-from paddle import nn
+from paddle import Tensor, nn
 
 OnCall = Callable[[nn.Layer, paddle.Tensor, paddle.Tensor, int], None]
 
@@ -28,12 +29,12 @@ def phantom(on_call: OnCall) -> Iterator[None]:
         on_call: ``f(layer, input, output, macs)`` after each of them. A multiply-add
             is counted once; biases and norms count nothing.
     """
-    originals = {cls: vars(cls)["forward"] for cls in STAND_INS}
+    originals: dict[Any, Any] = {cls: vars(cls)["forward"] for cls in STAND_INS}
 
-    def stand_in(cls):
+    def stand_in(cls: type[nn.Layer]) -> Callable[..., Tensor]:
         shape_and_macs = STAND_INS[cls]
 
-        def forward(self, x, *args, **kwargs):
+        def forward(self: nn.Layer, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
             shape, macs = shape_and_macs(self, x, *args, **kwargs)
             y = paddle.zeros(shape, dtype=x.dtype) if macs else x
             on_call(self, x, y, macs)
@@ -41,7 +42,7 @@ def phantom(on_call: OnCall) -> Iterator[None]:
 
         return forward
 
-    for cls in STAND_INS:
+    for cls in originals:
         cls.forward = stand_in(cls)
     try:
         with paddle.no_grad():
@@ -60,7 +61,7 @@ def materialise(model: nn.Layer) -> None:
                     parameter.initialize()
 
 
-def _conv2d(layer, x, *args):
+def _conv2d(layer: nn.Layer, x: Tensor, *args: Any) -> tuple[list[int], int]:
     # One channel of zeros through the real operator: Paddle itself says what size comes out.
     kernel = paddle.zeros([1, 1, *layer.weight.shape[2:]])
     y = F.conv2d(x[:, :1], kernel, stride=layer._stride, padding=layer._padding, dilation=layer._dilation)
@@ -68,7 +69,7 @@ def _conv2d(layer, x, *args):
     return shape, prod(shape) * prod(layer.weight.shape[1:])
 
 
-def _conv2d_transpose(layer, x, output_size=None):
+def _conv2d_transpose(layer: nn.Layer, x: Tensor, output_size: Any = None) -> tuple[list[int], int]:
     kernel = paddle.zeros([1, 1, *layer.weight.shape[2:]])
     y = F.conv2d_transpose(
         x[:, :1],
@@ -83,19 +84,19 @@ def _conv2d_transpose(layer, x, output_size=None):
     return shape, prod(x.shape) * prod(layer.weight.shape[1:])
 
 
-def _conv1d(layer, x, *args):
+def _conv1d(layer: nn.Layer, x: Tensor, *args: Any) -> tuple[list[int], int]:
     kernel = paddle.zeros([1, 1, layer.weight.shape[2]])
     y = F.conv1d(x[:, :1], kernel, stride=layer._stride, padding=layer._padding, dilation=layer._dilation)
     shape = [x.shape[0], layer.weight.shape[0], y.shape[2]]
     return shape, prod(shape) * prod(layer.weight.shape[1:])
 
 
-def _linear(layer, x, *args):
+def _linear(layer: nn.Layer, x: Tensor, *args: Any) -> tuple[list[int], int]:
     shape = [*x.shape[:-1], layer.weight.shape[1]]
     return shape, prod(shape) * layer.weight.shape[0]
 
 
-def _unchanged(layer, x, *args):
+def _unchanged(layer: nn.Layer, x: Tensor, *args: Any) -> tuple[list[int], int]:
     return x.shape, 0
 
 

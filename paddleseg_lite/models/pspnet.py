@@ -22,13 +22,16 @@ What published code does differently is a ``style``:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-from paddle import nn
+from paddle import Tensor, nn
 
+from ..backbones.base import Backbone
 from ..errors import ConfigError
 from ..layers import ConvBNAct, FCNHead, PyramidPooling, interpolate, make_dropout
-from ..registry import MODELS
+from ..registry import MODELS, Spec
 from .base import Segmentor
 
 
@@ -57,7 +60,7 @@ class Style:
 _MOBILENET = Style(
     backbone="MobileNetV1", output_stride=32, branch_share=2, head_kernel=1, classifier_kernel=3, dropout=0.0, aux=False
 )
-STYLES = {
+STYLES: dict[str, Style] = {
     "paper": Style(),
     "semseg": Style(deep_stem=(64, 64, 128), align_corners=True),
     "paddleseg": Style(
@@ -96,25 +99,25 @@ class PSPNet(Segmentor):
     def __init__(
         self,
         *,
-        num_classes,
-        backbone=None,
-        in_channels=3,
-        style="paper",
-        bins=(1, 2, 3, 6),
-        head_channels=None,
-        dropout=None,
-        aux=None,
-        se=False,
-        pool_type="avg",
-        upsample=1,
-        native_output=False,
-        align_corners=None,
-        half_pixel=None,
-        epsilon=None,
-        momentum=None,
-        context=None,
-        pretrained=None,
-    ):
+        num_classes: int,
+        backbone: Backbone | Spec | None = None,
+        in_channels: int = 3,
+        style: str = "paper",
+        bins: Sequence[int] = (1, 2, 3, 6),
+        head_channels: int | None = None,
+        dropout: float | None = None,
+        aux: bool | None = None,
+        se: bool = False,
+        pool_type: str = "avg",
+        upsample: int = 1,
+        native_output: bool = False,
+        align_corners: bool | None = None,
+        half_pixel: bool | None = None,
+        epsilon: float | None = None,
+        momentum: float | None = None,
+        context: Spec | None = None,
+        pretrained: str | None = None,
+    ) -> None:
         if style not in STYLES:
             raise ConfigError(f"PSPNet style '{style}' is unknown; one of {', '.join(STYLES)}.")
         s = STYLES[style]
@@ -160,7 +163,7 @@ class PSPNet(Segmentor):
                 **norm,
             )
 
-    def decode(self, features, x):
+    def decode(self, features: Sequence[Any], x: Tensor) -> dict[str, Tensor]:
         y = self.classifier(self.dropout(self.head(self.pyramid(features[-1]))))
         if self.upsample != 1:
             y = interpolate(y, scale_factor=self.upsample, align_corners=self.align_corners, half_pixel=self.half_pixel)
@@ -173,19 +176,19 @@ class PSPNet(Segmentor):
 @MODELS.register
 def pspnet_mobilenet(
     *,
-    num_classes,
-    in_channels=3,
-    alpha=1.0,
-    se=False,
-    native_output=False,
-    align_corners=False,
-    half_pixel=None,
-    epsilon=None,
-    momentum=None,
-    faithful=False,
-    context=None,
-    pretrained=None,
-):
+    num_classes: int,
+    in_channels: int = 3,
+    alpha: float = 1.0,
+    se: bool = False,
+    native_output: bool = False,
+    align_corners: bool = False,
+    half_pixel: bool | None = None,
+    epsilon: float | None = None,
+    momentum: float | None = None,
+    faithful: bool = False,
+    context: Spec | None = None,
+    pretrained: str | None = None,
+) -> PSPNet:
     """The course's Keras PSPNet on MobileNetV1; ``native_output`` trains on its own H/4 logits.
 
     By default with this library's norms and resize. ``faithful`` computes what the Keras network does, to

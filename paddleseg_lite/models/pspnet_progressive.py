@@ -17,11 +17,15 @@ head follow the backbone (the original's defaults do not fit each other).
 
 from __future__ import annotations
 
-import paddle.nn.functional as F
-from paddle import nn
+from collections.abc import Sequence
+from typing import Any
 
+import paddle.nn.functional as F
+from paddle import Tensor, nn
+
+from ..backbones.base import Backbone
 from ..layers import ConvBNAct, PyramidPooling, interpolate, relu
-from ..registry import MODELS
+from ..registry import MODELS, Spec
 from .base import Segmentor
 
 
@@ -41,18 +45,18 @@ class PSPNetProgressive(Segmentor):
     def __init__(
         self,
         *,
-        num_classes,
-        backbone="ResNet34",
-        in_channels=3,
-        bins=(1, 2, 3, 6),
-        bottleneck_channels=1024,
-        up_channels=(256, 64, 64),
-        presence_channels=256,
-        dropout=(0.3, 0.15),
-        align_corners=False,
-        context=None,
-        pretrained=None,
-    ):
+        num_classes: int,
+        backbone: Backbone | Spec = "ResNet34",
+        in_channels: int = 3,
+        bins: Sequence[int] = (1, 2, 3, 6),
+        bottleneck_channels: int = 1024,
+        up_channels: Sequence[int] = (256, 64, 64),
+        presence_channels: int = 256,
+        dropout: Sequence[float] = (0.3, 0.15),
+        align_corners: bool = False,
+        context: Spec | None = None,
+        pretrained: str | None = None,
+    ) -> None:
         super().__init__(
             num_classes=num_classes, in_channels=in_channels, align_corners=align_corners, pretrained=pretrained
         )
@@ -78,7 +82,7 @@ class PSPNetProgressive(Segmentor):
                 nn.Linear(stage3, presence_channels), nn.ReLU(), nn.Linear(presence_channels, num_classes)
             )
 
-    def decode(self, features, x):
+    def decode(self, features: Sequence[Any], x: Tensor) -> dict[str, Tensor]:
         y = self.dropout(relu(self.bottleneck(self.pyramid(features[-1]))))
         for up in self.ups:
             y = interpolate(y, scale_factor=2, align_corners=self.align_corners)

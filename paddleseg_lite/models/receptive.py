@@ -19,9 +19,9 @@ Such a layer says so by an attribute ``sees_whole_map = True``.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from paddle import nn
+from paddle import Tensor, nn
 
 
 class Field(NamedTuple):
@@ -38,16 +38,16 @@ class Field(NamedTuple):
 class ReceptiveFields:
     """Fields of tensors, by the unique name that Paddle gives every tensor."""
 
-    def __init__(self, input_height: int):
+    def __init__(self, input_height: int) -> None:
         self.input_height = input_height
         self.known: dict[str, Field] = {}
         self.largest = Field(1, 1)
         self.whole = False  # whether a layer that sees the whole map has been entered
 
-    def start(self, image) -> None:
+    def start(self, image: Tensor) -> None:
         self.known[image.name] = Field(1, 1)
 
-    def of(self, x) -> Field:
+    def of(self, x: Tensor) -> Field:
         """The field of ``x``, remembered or inferred."""
         if x.name not in self.known:
             ratio = self.input_height / int(x.shape[2])
@@ -55,7 +55,7 @@ class ReceptiveFields:
             self.known[x.name] = Field(self.largest.size, jump, self.whole)
         return self.known[x.name]
 
-    def through(self, layer, x, y, *, first: bool) -> Field:
+    def through(self, layer: nn.Layer, x: Tensor, y: Tensor, *, first: bool) -> Field:
         """Record and return the field of ``y = layer(x)``; shared weights count on their first call."""
         size, jump, whole = self.of(x)
         kernel, stride, dilation = window(layer, x, y)
@@ -77,7 +77,7 @@ def sees_whole_map(layer: nn.Layer) -> bool:
     return pools_all or bool(getattr(layer, "sees_whole_map", False))
 
 
-def window(layer, x, y) -> tuple[int, int, int]:
+def window(layer: nn.Layer, x: Tensor, y: Tensor) -> tuple[int, int, int]:
     """Kernel, stride and dilation (vertical); 1, 1, 1 for a layer that looks at one position."""
     if isinstance(layer, (nn.Conv2D, nn.Conv2DTranspose)):
         return layer._kernel_size[0], layer._stride[0], layer._dilation[0]
@@ -90,5 +90,5 @@ def window(layer, x, y) -> tuple[int, int, int]:
     return 1, 1, 1
 
 
-def first_of(value):
+def first_of(value: Any) -> Any:
     return value[0] if isinstance(value, (list, tuple)) else value

@@ -20,13 +20,16 @@ convolution in decoder stage 2 and pooling that rounds down.
 
 from __future__ import annotations
 
-from paddle import nn
+from collections.abc import Sequence
+from typing import Any
+
+from paddle import Tensor, nn
 
 from ..backbones.indexed import IndexedBackbone, IndexedMaxPool
 from ..backbones.vgg import BLOCKS, VGG16BN, scale_width
 from ..errors import ConfigError
 from ..layers import ConvBNAct
-from ..registry import MODELS
+from ..registry import MODELS, Spec
 from .base import Segmentor
 
 VARIANTS = ("paper", "paddleseg")
@@ -45,15 +48,15 @@ class SegNet(Segmentor):
     def __init__(
         self,
         *,
-        num_classes,
-        in_channels=3,
-        variant="paper",
-        conv_bias=True,
-        width=1.0,
-        align_corners=False,
-        context=None,
-        pretrained=None,
-    ):
+        num_classes: int,
+        in_channels: int = 3,
+        variant: str = "paper",
+        conv_bias: bool = True,
+        width: float = 1.0,
+        align_corners: bool = False,
+        context: Spec | None = None,
+        pretrained: str | None = None,
+    ) -> None:
         super().__init__(
             num_classes=num_classes, in_channels=in_channels, align_corners=align_corners, pretrained=pretrained
         )
@@ -77,11 +80,11 @@ class SegNet(Segmentor):
         self.decoder = nn.LayerList(stages)
         self.classifier = nn.Conv2D(channels, num_classes, 3, padding=1)
 
-    def encode(self, x):
+    def encode(self, x: Tensor) -> list[Any]:
         features, places = self.backbone.trace(x, self.context.hook)
         return [self.context.deep(features[-1]), places]
 
-    def decode(self, features, x):
+    def decode(self, features: Sequence[Any], x: Tensor) -> dict[str, Tensor]:
         y, places = features
         y = self.restore(y)
         for stage, place in zip(self.decoder, reversed(places)):
@@ -92,10 +95,10 @@ class SegNet(Segmentor):
 class SegNetEncoder(IndexedBackbone, VGG16BN):
     """VGG16BN whose stages end in indexed pooling; loads VGG16BN's weights."""
 
-    def __init__(self, *, in_channels, width, conv_bias, ceil):
+    def __init__(self, *, in_channels: int, width: float, conv_bias: bool, ceil: bool) -> None:
         super().__init__(
             in_channels=in_channels, width=width, layout="fcn_same" if ceil else "classify", conv_bias=conv_bias
         )
 
-    def pool(self, index):
+    def pool(self, index: int) -> nn.Layer:
         return IndexedMaxPool(ceil_mode=self.layout.ceil)

@@ -18,9 +18,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import paddle
-from paddle import nn
+from paddle import Tensor, nn
 
 from .phantom import materialise, phantom
 from .receptive import ReceptiveFields, sees_whole_map
@@ -170,7 +171,7 @@ def summarize(model: nn.Layer, input_shape: Sequence[int] = (1, 3, 512, 512)) ->
 class Bookkeeper:
     """Hooks that write down every call, in force within its ``with`` block."""
 
-    def __init__(self, model: nn.Layer, input_shape: Sequence[int]):
+    def __init__(self, model: nn.Layer, input_shape: Sequence[int]) -> None:
         self.model = model
         self.fields = ReceptiveFields(input_shape[2])
         self.whole_picture: dict[str, str] = {}
@@ -180,7 +181,7 @@ class Bookkeeper:
             own = sum(int(p.size) for p in layer._parameters.values() if p is not None and not p.stop_gradient)
             self.rows[id(layer)] = Row(name or "(model)", type(layer).__name__, [], own)
 
-    def __enter__(self):
+    def __enter__(self) -> Bookkeeper:
         self.hooks = []
         for layer in self.layers.values():
             is_leaf, multiplies = not layer._sub_layers, callable(getattr(layer, "macs", None))
@@ -189,11 +190,11 @@ class Bookkeeper:
                 self.hooks.append(layer.register_forward_post_hook(self.after))
         return self
 
-    def __exit__(self, *exc):
+    def __exit__(self, *exc: object) -> None:
         for hook in self.hooks:
             hook.remove()
 
-    def before(self, layer, inputs):
+    def before(self, layer: nn.Layer, inputs: Any) -> Any:
         if isinstance(inputs[0], paddle.Tensor) and inputs[0].ndim == 4:
             self.fields.of(inputs[0])  # remember it now: functional results would be guessed anew later
         if sees_whole_map(layer):
@@ -202,7 +203,7 @@ class Bookkeeper:
             if not any(name.startswith(f"{outer}.") for outer in self.whole_picture):
                 self.whole_picture[name] = type(layer).__name__
 
-    def after(self, layer, inputs, output):
+    def after(self, layer: nn.Layer, inputs: Any, output: Any) -> Any:
         row, x = self.rows[id(layer)], inputs[0]
         y = output[0] if isinstance(output, tuple) else output
         row.calls += 1
@@ -214,7 +215,7 @@ class Bookkeeper:
             seen = self.fields.through(layer, x, y, first=row.calls == 1)
             row.receptive_field, row.jump, row.whole_picture = round(seen.size), seen.jump, seen.whole
 
-    def count(self, layer, x, y, macs):
+    def count(self, layer: nn.Layer, x: Tensor, y: Tensor, macs: int) -> None:
         self.rows[id(layer)].macs += macs
 
     def unused_parameters(self) -> int:

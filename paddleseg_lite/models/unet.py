@@ -23,14 +23,16 @@ Variants (``variant=``), with what differs from the paper:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import paddle
-from paddle import nn
+from paddle import Tensor, nn
 
 from ..backbones.base import Backbone
 from ..layers import ConvBNAct, concat, fit_to, interpolate, resize
-from ..registry import MODELS
+from ..registry import MODELS, Spec
 from .base import Segmentor
 
 
@@ -78,16 +80,16 @@ class UNet(Segmentor):
     def __init__(
         self,
         *,
-        num_classes,
-        in_channels=3,
-        variant="same",
-        base_channels=64,
-        mid_kernel=None,
-        dropout=0.0,
-        align_corners=False,
-        context=None,
-        pretrained=None,
-    ):
+        num_classes: int,
+        in_channels: int = 3,
+        variant: str = "same",
+        base_channels: int = 64,
+        mid_kernel: int | None = None,
+        dropout: float = 0.0,
+        align_corners: bool = False,
+        context: Spec | None = None,
+        pretrained: str | None = None,
+    ) -> None:
         super().__init__(
             num_classes=num_classes, in_channels=in_channels, align_corners=align_corners, pretrained=pretrained
         )
@@ -108,22 +110,22 @@ class UNet(Segmentor):
         self.ups = nn.LayerList(ups)
         self.classifier = nn.Conv2D(deep, num_classes, v.classifier_kernel, padding=v.classifier_kernel // 2)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
         if self.variant.valid:
             check_valid_size(x.shape[2:])
         return super().forward(x)
 
-    def _overlap_tile(self, x):
+    def _overlap_tile(self, x: Tensor) -> Tensor:
         """Logits ``[N, K, H, W]`` for any H, W: the image is continued by mirroring, as in the paper's figure 2."""
         height, width = x.shape[2:]
         rows, columns = mirrored(height), mirrored(width)
         widened = paddle.index_select(paddle.index_select(x, rows, axis=2), columns, axis=3)
         return self(widened)["out"][:, :, :height, :width]
 
-    def finish(self, outputs, x):
+    def finish(self, outputs: dict[str, Tensor], x: Tensor) -> dict[str, Tensor]:
         return outputs if self.variant.valid else super().finish(outputs, x)  # valid: smaller by 184 on purpose
 
-    def decode(self, features, x):
+    def decode(self, features: Sequence[Any], x: Tensor) -> dict[str, Tensor]:
         y = features[-1]
         for up, skip in zip(self.ups, features[-2::-1]):
             y = up(y, skip)
@@ -133,7 +135,9 @@ class UNet(Segmentor):
 class ContractingPath(Backbone):
     """Five double convolutions with 2x2 max-pooling between; strides 1, 2, 4, 8, 16."""
 
-    def __init__(self, in_channels, widths, variant, mid_kernel, dropout):
+    def __init__(
+        self, in_channels: int, widths: Sequence[int], variant: Variant, mid_kernel: int, dropout: float
+    ) -> None:
         super().__init__()
         stages = [double_conv(in_channels, widths[0], variant)]
         for level in range(1, 5):
@@ -151,7 +155,9 @@ class ContractingPath(Backbone):
 class Up(nn.Layer):
     """Twice the size, concatenate the skip, two convolutions."""
 
-    def __init__(self, in_channels, skip_channels, out_channels, variant, align_corners):
+    def __init__(
+        self, in_channels: int, skip_channels: int, out_channels: int, variant: Variant, align_corners: bool
+    ) -> None:
         super().__init__()
         self.variant = variant
         self.align_corners = align_corners
@@ -164,7 +170,7 @@ class Up(nn.Layer):
             self.up = nn.Conv2DTranspose(in_channels, up_channels, 2, stride=2)
             self.conv = double_conv(up_channels + skip_channels, out_channels, variant)
 
-    def forward(self, x, skip):
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
         v = self.variant
         if not v.bilinear:
             x = self.up(x)
@@ -179,7 +185,9 @@ class Up(nn.Layer):
         return self.conv(concat([skip, x] if v.skip_first else [x, skip]))
 
 
-def double_conv(in_channels, out_channels, variant, *, middle=None, kernel=3):
+def double_conv(
+    in_channels: int, out_channels: int, variant: Variant, *, middle: int | None = None, kernel: int = 3
+) -> nn.Sequential:
     """Two convolutions, each with (BN and) ReLU."""
     middle = middle or out_channels
     padding = 0 if variant.valid else kernel // 2
@@ -197,7 +205,7 @@ def double_conv(in_channels, out_channels, variant, *, middle=None, kernel=3):
     )
 
 
-def mirrored(side):
+def mirrored(side: int) -> Tensor:
     """Indices of a line of ``side`` pixels, continued by reflection to a size that valid convolutions take.
 
     92 pixels before it, at least 92 behind it; a short line is reflected again and again.
@@ -208,7 +216,7 @@ def mirrored(side):
     return paddle.minimum(at, period - at) if side > 1 else paddle.zeros_like(at)
 
 
-def check_valid_size(size):
+def check_valid_size(size: Sequence[int]) -> None:
     """Raise ValueError unless every side is 12 mod 16 and at least 188."""
     for side in size:
         if side % 16 != 12 or side < 188:

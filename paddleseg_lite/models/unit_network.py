@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from paddle import nn
+from paddle import Tensor, nn
 
 from .. import graph  # noqa: F401  (registers the units)
 from ..layers import ConvBNAct, FCNHead, make_dropout
@@ -51,11 +51,11 @@ class UnitNetwork(Segmentor):
             stage3 = self.backbone.out_channels[-2]
             self.aux_head = FCNHead(stage3, self.num_classes, bias=aux_bias, dropout=dropout)
 
-    def deep_map(self, features):
+    def deep_map(self, features: Sequence[Any]) -> Tensor:
         """The map that the reduction receives."""
         return features[-1]
 
-    def decode(self, features, x):
+    def decode(self, features: Sequence[Any], x: Tensor) -> dict[str, Tensor]:
         y, extras = self.unit(self.reduce(self.deep_map(features)))
         outputs = {"out": self.classifier(self.dropout(y))}
         if self.training:
