@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
-import glob
 import logging
-from dataclasses import dataclass
+import os
+import re
+import stat
+import unicodedata
+from collections import Counter
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..data.datasets.list_lines import split_line
 from ..errors import DataError
 from .earlier import Earlier
+from .globbing import files_below, matches
 
 logger = logging.getLogger("paddleseg_lite")
 
-IMAGE_ENDINGS = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm"}
+IMAGE_ENDINGS = {
+    *(".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".jp2"),
+    *(".ppm", ".pgm", ".pbm", ".pnm", ".npy"),
+}
 VIDEO_ENDINGS = {".mp4", ".m4v", ".avi", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv"}
 LIST_ENDINGS = {".txt", ".lst"}
 
 
 @dataclass(frozen=True)
 class Source:
-    """An image or video, and the name its results go under (sub-folders kept)."""
+    """An image or video, and the name its results go under (sub-folders kept).
+
+    Attributes:
+        problem: why it cannot be read, where that is known before; empty otherwise.
+    """
 
     path: Path
     name: Path
+    problem: str = ""
 
     @property
     def is_video(self) -> bool:
@@ -36,18 +50,19 @@ def find_sources(pattern: str) -> list[Source]:
     Of a folder or a glob, results of earlier runs are left out (:mod:`.earlier`).
 
     Raises:
-        DataError: nothing is there, or no image among it.
+        DataError: nothing is there, no image is among it, or it is a pipe or device, which may never end.
     """
     path, left_out = Path(pattern), 0
-    if path.is_dir():
+    if os.path.isdir(pattern):
         endings, earlier = IMAGE_ENDINGS | VIDEO_ENDINGS, Earlier(path)
-        found = sorted(p for p in path.rglob("*") if p.suffix.lower() in endings and p.is_file())
-        found, left_out = [p for p in found if not earlier(p)], earlier.count
-        sources = [Source(p, p.relative_to(path).with_suffix("")) for p in found]
-    elif path.suffix.lower() in LIST_ENDINGS and path.is_file():
+        found = [p for p in files_below(path) if p.suffix.lower() in endings and not earlier(p)]
+        sources, left_out = [_source(p, p.relative_to(path)) for p in found], earlier.count
+    elif path.suffix.lower() in LIST_ENDINGS and os.path.isfile(pattern):
         sources = read_list(path)
-    elif path.is_file():
-        sources = [Source(path, Path(path.stem))]
+    elif os.path.lexists(pattern) if "\0" not in pattern else False:
+        sources = [_source(path, Path(path.name))]
+        if sources[0].problem:
+            raise DataError(f"--image_path {sources[0].problem}")
     else:
         sources, left_out = expand_glob(pattern)
     told = f"{left_out} results of earlier runs are left out" if left_out else ""
@@ -63,40 +78,87 @@ def find_sources(pattern: str) -> list[Source]:
 
 def expand_glob(pattern: str) -> tuple[list[Source], int]:
     """Files that match, sub-folders kept from the first wildcard on; and how many earlier results are left out."""
-    parts = Path(pattern).parts
-    fixed = next((i for i, part in enumerate(parts) if glob.has_magic(part)), len(parts) - 1)
-    root = Path(*parts[:fixed])
+    root, found = matches(pattern)
     earlier = Earlier(root)
-    found = [p for p in map(Path, sorted(glob.glob(pattern, recursive=True))) if p.is_file() and not earlier(p)]
-    return [Source(p, p.relative_to(root).with_suffix("")) for p in found], earlier.count
+    return [_source(p, p.relative_to(root)) for p in found if not earlier(p)], earlier.count
 
 
 def read_list(path: Path) -> list[Source]:
-    """The first column of a list; paths are relative to it, and results keep their sub-folders."""
+    """The first column of a list; paths are relative to it, and results keep their sub-folders.
+
+    A line that names no file is a source with a ``problem``.
+    """
     try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as e:
         raise DataError(f"the list {path} cannot be read as UTF-8 text: {e}.") from None
     sources = []
-    for line in lines:
-        entry = Path(line.split("\t")[0].split(",")[0].strip())
-        first = Path(line.split()[0])
-        if not (path.parent / entry).is_file() and (path.parent / first).is_file():
-            entry = first  # PaddleSeg's lists: image and label with a space between
-        name = Path(entry.name) if entry.is_absolute() or ".." in entry.parts else entry
-        sources.append(Source(path.parent / entry, name.with_suffix("")))
+    for number, line in enumerate(re.split("\r\n|\n|\r", text), 1):
+        if line.strip():
+            sources.append(_listed(path, line.strip(), f"{path}, line {number}"))
     return sources
 
 
 def unique_names(sources: list[Source]) -> list[Source]:
-    """Keep results apart where two files share a name (``a.jpg`` and ``a.png``), on any file system."""
-    taken: set[str] = set()
+    """Keep results apart, on any file system, and each under its own picture's name.
+
+    Where two pictures share a name (``a.jpg`` and ``a.png``) both keep their endings in it; a name that a picture
+    has for itself (``a_2``) is never given to another one. A file named twice is one source.
+    """
+    sources = list({os.path.normpath(s.path): s for s in reversed(sources)}.values())[::-1]
+    wanted = Counter(_key(s.name) for s in sources)
+    taken = {key for key, count in wanted.items() if count == 1}
+    folders = {_key(parent) for s in sources for parent in s.name.parents}
     result = []
     for source in sources:
-        name, count = source.name, 1
-        while str(name).lower() in taken:
-            count += 1
-            name = source.name.with_name(f"{source.name.name}_{count}")
-        taken.add(str(name).lower())
-        result.append(Source(source.path, name))
+        name = source.name
+        if wanted[_key(name)] > 1 or _written(source, name) & folders:
+            whole = name = source.name.with_name(source.path.name)
+            count = 1
+            while _key(name) in taken or _written(source, name) & folders:
+                count += 1
+                name = whole.with_name(f"{whole.name}_{count}")
+            taken.add(_key(name))
+        result.append(replace(source, name=name))
     return result
+
+
+def _source(path: Path, name: Path) -> Source:
+    return Source(path, name.with_suffix(""), _not_a_file(path))
+
+
+def _not_a_file(path: Path) -> str:
+    """Why a path cannot be a file to open; empty for files, and for what is not there, which reading tells."""
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        return ""
+    except (OSError, ValueError) as e:  # ValueError: a NUL in the name
+        return f"{path} cannot be read: {getattr(e, 'strerror', None) or e}."
+    return "" if stat.S_ISREG(mode) else f"{path} is a folder, pipe or device, and no file."
+
+
+def _listed(path: Path, line: str, where: str) -> Source:
+    """The source that a line of a list names."""
+    try:
+        first, _ = split_line(
+            line, where, None, label_needed=False, exists=lambda name: os.path.isfile(path.parent / name)
+        )
+    except DataError as e:
+        return Source(Path(where), Path(where), str(e))
+    entry = Path(first)
+    name = Path(entry.name) if entry.is_absolute() or ".." in entry.parts else entry
+    if not entry.name or entry.name == "..":
+        return Source(Path(where), Path(where), f"{where}: {first!r} is no file.")
+    source = _source(path.parent / entry, name)
+    return replace(source, problem=f"{where}: {source.problem}") if source.problem else source
+
+
+def _key(name: Path) -> str:
+    """What names have in common that some file system takes for the same."""
+    return unicodedata.normalize("NFC", str(name)).casefold()
+
+
+def _written(source: Source, name: Path) -> set[str]:
+    """The files that results are written to, to be held against folders of the same name."""
+    return {_key(Path(f"{name}.mp4" if source.is_video else f"{name}.png"))}

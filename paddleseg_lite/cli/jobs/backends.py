@@ -85,6 +85,8 @@ def first_probe(loaded: Loaded, sources: Sequence[Source]) -> tuple[np.ndarray |
     """:func:`probe_of` the first picture or frame that can be read."""
     for source in sources[:_SOURCES_TRIED]:
         try:
+            if source.problem:
+                continue
             if not source.is_video:
                 return probe_of(loaded, loaded.picture(source.path).pixels)
             with opened(source.path) as reader:

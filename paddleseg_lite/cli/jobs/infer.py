@@ -64,12 +64,16 @@ def run_prediction(
     """
     explainer = Explainer(loaded) if explain else None
     sources = find_sources(pattern)
+    readable = [source for source in sources if not source.problem]
+    for source in readable:
+        if source.name.name != source.path.stem:
+            logger.info("results of %s go under the name %s: others are called like it", source.path, source.name)
     folder = Path(save_dir)
     made: dict[str, list[str]] = {}
-    for source in sources:
+    for source in readable:
         made.setdefault(str(source.path), []).extend(results_of(source, explain, also))
     outputs = [folder / name for name in (*chain(*made.values()), "legend.png", "legend.txt", *Extras.COMMON, RECORD)]
-    refuse_inputs(outputs, [pattern, *(source.path for source in sources), *protected], "--save_dir")
+    refuse_inputs(outputs, [pattern, *(source.path for source in readable), *protected], "--save_dir")
     make_folder(folder)
     write_record(folder, made)
     extras = Extras(also, folder, loaded.class_names)
@@ -92,13 +96,16 @@ def run_prediction(
     with Progress(len(sources), "images") as progress:
         for source in sources:
             try:
+                if source.problem:
+                    raise DataError(source.problem)
                 if source.is_video:
                     predict_video(loaded, source.path, folder / f"{source.name}.mp4", painter)
                 else:
                     one_image(source)
-            except DataError as e:
-                broken.append(str(e))
-                logger.warning("skipped: %s", e)
+            except (DataError, MemoryError) as e:
+                reason = str(e) if isinstance(e, DataError) else f"{source.path} does not fit into memory."
+                broken.append(reason)
+                logger.warning("skipped: %s", reason)
             progress.step(note=f"{len(broken)} broken" if broken else "")
     if broken:
         write_record(folder, {path: [r for r in results if (folder / r).exists()] for path, results in made.items()})
