@@ -114,7 +114,7 @@ def test_infer_folder_keeps_names_and_subfolders(run_folder, tool, photos, tmp_p
     assert status == 0
     for kind in ("added_prediction", "pseudo_color_prediction", "id_prediction"):
         names = sorted(p.relative_to(out_dir / kind).as_posix() for p in (out_dir / kind).rglob("*.png"))
-        assert names == ["a.png", "a_2.png", "día/ü.png"]
+        assert names == ["a.jpg.png", "a.png.png", "día/ü.png"]
     ids = read_label(out_dir / "id_prediction" / "día" / "ü.png")
     assert ids.shape == (40, 52) and ids.max() < 8
     np.testing.assert_array_equal(read_label(out_dir / "pseudo_color_prediction" / "día" / "ü.png"), ids)
