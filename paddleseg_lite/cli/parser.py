@@ -24,16 +24,18 @@ class _Formatter(argparse.HelpFormatter):
         return text
 
 
+def as_called(command: str) -> str:
+    """A command of ``tools/`` as this process was called: so, or by the name of the installed program."""
+    return command if "tools" in sys.argv[0] else _DOOR.sub(r"paddleseg-lite \1", command)
+
+
 class Parser(argparse.ArgumentParser):
     """A parser whose description ends with an example (``description: ``command``.``), shown behind the flags."""
 
     def __init__(self, *args: Any, description: str | None = None, **kwargs: Any) -> None:
         match = _EXAMPLE.search(description or "")
         if description and match:
-            command = match["command"]
-            if "tools" not in sys.argv[0]:  # the installed program
-                command = _DOOR.sub(r"paddleseg-lite \1", command)
-            kwargs.setdefault("epilog", f"example: {command}")
+            kwargs.setdefault("epilog", f"example: {as_called(match['command'])}")
             description = description[: match.start()].rstrip() + "."
         kwargs.setdefault("formatter_class", _Formatter)
         super().__init__(*args, description=description, **kwargs)

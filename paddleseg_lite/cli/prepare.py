@@ -79,8 +79,8 @@ def build_parser():
 
 def main(argv=None):
     args = build_parser().parse_args(argv)
-    cli.start(args)
+    settled = cli.start(args)
 
     from .jobs.prepare import prepare
 
-    return prepare(args)
+    return prepare(args, gpu=settled.device.startswith("gpu"))

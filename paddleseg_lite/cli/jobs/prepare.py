@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 from ...errors import ConfigError, DataError
+from ...files import write_text
 from ...interop.prepare.archives import unpacked
 from ...interop.prepare.coco import coco_job
 from ...interop.prepare.colours import read_table, rgb2id_job
 from ...interop.prepare.cvat import cvat_job
 from ...interop.prepare.documents import Reader
-from ...interop.prepare.job import Job, listed, run_job, summary
+from ...interop.prepare.finish import LISTS, RECIPE, dataset_files, untouched
+from ...interop.prepare.job import Job, Outcome, listed, run_job, summary
 from ...interop.prepare.labelme import labelme_job
 from ...interop.prepare.labelstudio import labelstudio_job
 from ...interop.prepare.lists import split_job
@@ -21,7 +24,14 @@ from ...interop.prepare.published import ade20k_job, cityscapes_job, voc_aug_job
 from ...interop.prepare.roboflow import roboflow_job
 from ...interop.prepare.values import shortened
 from ...interop.prepare.yolo import yolo_job
+from ..parser import as_called
 
+RATIO = (0.8, 0.2)  # of training and validation; 'split' takes others
+PUBLISHED = {
+    "voc_aug": "pspnet/pspnet_resnet50_voc12aug",
+    "cityscapes": "pspnet/pspnet_resnet50_cityscapes",
+    "ade20k": "ade20k.yml",
+}
 REMEDY = "Correct them, or leave them out with --skip_bad."
 
 
@@ -29,7 +39,9 @@ def make_job(args) -> tuple[Job, Path]:
     """The job a sub-command's flags describe, and the folder it writes to."""
     if args.command in ANNOTATIONS:
         names = {"class_names": read_names(args.classes), "reader": Reader(args.encoding)}
-        return ANNOTATIONS[args.command](args, names), Path(args.output)
+        job = ANNOTATIONS[args.command](args, names)
+        job.ratio = RATIO
+        return job, Path(args.output)
     if args.command == "rgb2id":
         images = folder(args.images) if args.images else None
         table = read_table(Path(args.colors))
@@ -80,8 +92,12 @@ ANNOTATIONS = {
 }
 
 
-def prepare(args) -> int:
+def prepare(args, *, gpu: bool = False) -> int:
     """Run a sub-command; returns the exit status.
+
+    Args:
+        args: the flags.
+        gpu: whether the recipe that is written is for one.
 
     Raises:
         DataError: files that could not be used, all of them; the rest is done.
@@ -99,6 +115,8 @@ def prepare(args) -> int:
             raise ConfigError(f"{output} already holds {shortened(clash)}: choose another folder, or --overwrite.")
     outcome = run_job(job, output, dry_run=args.dry_run, preview=preview, samples=args.samples)
     problems = listed(outcome.problems, len(job.items) + len(job.problems))
+    if not problems or args.skip_bad:
+        complete(job, outcome, output, gpu=gpu, dry_run=args.dry_run)
     if problems and args.skip_bad:
         print("\n".join(problems))
     if preview is not None and preview.is_file():
@@ -106,7 +124,39 @@ def prepare(args) -> int:
     print(summary(job, outcome, output, dry_run=args.dry_run))
     if problems and not args.skip_bad:
         raise DataError("\n".join([*problems, REMEDY]))
+    if not args.dry_run:
+        print(f"next: {as_called(next_command(args, job, output))}")
     return 0
+
+
+def complete(job: Job, outcome: Outcome, output: Path, *, gpu: bool, dry_run: bool) -> None:
+    """The lists and the recipe of a job that has them; an older ``test.txt`` that is no list of this deal goes."""
+    if job.ratio is None:
+        return
+    files, notes = dataset_files(job, outcome, output, ratio=job.ratio, seed=job.seed, gpu=gpu)
+    job.notes += notes
+    if dry_run:
+        return
+    for name in set(LISTS) - set(files):
+        (output / name).unlink(missing_ok=True)
+    for name, text in files.items():
+        write_text(output / name, text)
+
+
+def next_command(args, job: Job, output: Path) -> str:
+    """What to do after a sub-command."""
+    if job.ratio is not None:
+        return f"python tools/train.py --config {quoted(output / RECIPE)}"
+    if args.command in PUBLISHED:
+        return f"python tools/train.py --config {PUBLISHED[args.command]} --dataset_root {quoted(args.root)}"
+    root = Path(os.path.commonpath([os.path.abspath(output), os.path.abspath(args.images or output.parent)]))
+    names = (os.path.relpath(folder, root) for folder in (args.images or root / "images", output))
+    return "python tools/prepare.py split --root {} --images {} --labels {}".format(quoted(root), *map(quoted, names))
+
+
+def quoted(path: str | Path) -> str:
+    """A path as a shell takes it."""
+    return shlex.quote(str(path))
 
 
 def already_there(job: Job, output: Path) -> list[str]:
@@ -115,7 +165,8 @@ def already_there(job: Job, output: Path) -> list[str]:
         i.copy for i in job.items if i.copy is not None and i.image is not None and not same(i.image, output / i.copy)
     ]
     targets = [str(p) for p in [*(i.target for i in job.items), *copies] if p is not None and (output / p).exists()]
-    return targets + [name for name in job.files if (output / name).exists()]
+    lists = [*LISTS, RECIPE] if job.ratio is not None and not untouched(output) else []
+    return targets + [name for name in [*job.files, *lists] if (output / name).exists()]
 
 
 def spare_inputs(job: Job, output: Path, preview: Path | None, args) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ class Item:
         annotations: how many the label is made of.
         sources: files it is made from, besides the image; never written to.
         part: ``train``, ``val`` or ``test``, where the annotation files say so.
+        pair: image and label as a list names them; by default the copy and the target.
     """
 
     label: Callable[[Tally], np.ndarray]
@@ -42,6 +43,13 @@ class Item:
     annotations: int = 1
     sources: tuple[Path, ...] = ()
     part: str | None = None
+    pair: tuple[Path, Path] | None = None
+
+    @property
+    def listed(self) -> tuple[Path, Path] | None:
+        """Image and label as a list names them, relative to the output folder; None for what is in no list."""
+        copied = (self.copy, self.target) if self.copy is not None and self.target is not None else None
+        return self.pair or copied
 
 
 @dataclass
@@ -57,6 +65,7 @@ class Job:
         tally: annotations that cannot be used, known before a label is made.
         problems: files that cannot be used, known before a label is made.
         keep: what must live as long as the job (a folder that an archive was unpacked to).
+        ratio, seed: how the pictures are dealt into lists; without a ratio there are none.
     """
 
     items: list[Item]
@@ -68,14 +77,23 @@ class Job:
     tally: Tally = field(default_factory=Tally)
     problems: list[str] = field(default_factory=list)
     keep: Any = None
+    ratio: Sequence[float] | None = None
+    seed: int = 0
 
 
 @dataclass
 class Outcome:
-    """What a run of a job found: counts of pixels by id (256), labels seen, problems by file, the account."""
+    """What a run of a job found.
+
+    Attributes:
+        pixels: by id, int64 [256].
+        made: the items whose labels could be made, each with the ids that occur in it.
+        problems: of files.
+        tally: the account of annotations.
+    """
 
     pixels: np.ndarray
-    labels: int
+    made: list[tuple[Item, frozenset[int]]]
     problems: list[str]
     tally: Tally
 
@@ -95,7 +113,7 @@ def run_job(job: Job, output: Path, *, dry_run: bool = False, preview: Path | No
     """
     need_one_used(job)
     palette = voc_palette(256) if job.palette is None else job.palette
-    outcome = Outcome(np.zeros(256, np.int64), 0, list(job.problems), Tally())
+    outcome = Outcome(np.zeros(256, np.int64), [], list(job.problems), Tally())
     outcome.tally.add(job.tally)
     shown = set(np.linspace(0, len(job.items) - 1, min(samples, len(job.items))).round().astype(int).tolist())
     cells = []
@@ -103,8 +121,9 @@ def run_job(job: Job, output: Path, *, dry_run: bool = False, preview: Path | No
         label = make_label(item, job.unit, outcome.tally, outcome.problems)
         if label is None:
             continue
-        outcome.pixels += np.bincount(label.reshape(-1), minlength=256)
-        outcome.labels += 1
+        counts = np.bincount(label.reshape(-1), minlength=256)
+        outcome.pixels += counts
+        outcome.made.append((item, frozenset(np.flatnonzero(counts[:IGNORE]).tolist())))
         if index in shown and preview is not None:
             cells.append(pair(item.image, label, palette, (item.target or item.image or Path("label")).stem))
         if not dry_run:
@@ -187,7 +206,7 @@ def summary(job: Job, outcome: Outcome, output: Path, *, dry_run: bool) -> str:
     """What was done, with the share of each class, and last how many annotations were used."""
     verb = "would write" if dry_run else "wrote"
     files = [item.target for item in job.items if item.target is not None]
-    lines = [f"{verb} {min(len(files), outcome.labels)} labels and {len(job.files)} text files to {output}"]
+    lines = [f"{verb} {min(len(files), len(outcome.made))} labels and {len(job.files)} text files to {output}"]
     total = max(1, int(outcome.pixels.sum()))
     for i, name in enumerate(job.class_names):
         lines.append(f"  {i:3d} {name:24s} {100 * outcome.pixels[i] / total:7.3f} %")

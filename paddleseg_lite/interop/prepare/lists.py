@@ -1,4 +1,4 @@
-"""``train.txt``, ``val.txt``, ``test.txt`` from folders of images and labels."""
+"""Folders of images and labels as pairs, to be dealt into ``train.txt``, ``val.txt`` and ``test.txt``."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from ...data import read_label
-from ...errors import ConfigError, DataError
+from ...errors import DataError
+from .dealing import check_ratio
 from .job import SHOWN, Item, Job
 from .names import IGNORE, read_names
 from .pictures import IMAGES
 
+LIST_NAME = "a list cannot hold this name (tab, line break, not UTF-8). Rename it."
 LABELS = (".png", ".npy", ".bmp", ".tif", ".tiff")
-PARTS = ("train", "val", "test")
 
 
 def split_job(
@@ -28,7 +29,7 @@ def split_job(
     label_suffix: str = "",
     classes: str | None = None,
 ) -> Job:
-    """Pair files by name and deal them out at random, the same way for the same seed and names.
+    """Pair files by name, to be dealt out at random: the same way for the same seed and pictures.
 
     Args:
         root: folder the lists' paths start from.
@@ -37,8 +38,7 @@ def split_job(
         image_suffix, label_suffix: ends of the names that differ (``_leftImg8bit``).
         classes: names or a file of names; ``labels.txt`` of ``root`` by default.
     """
-    if not 2 <= len(ratio) <= 3 or min(ratio) < 0 or sum(ratio) <= 0 or ratio[0] <= 0:
-        raise ConfigError(f"--ratio is two or three shares (train, val, test), such as 0.8 0.1 0.1; got {list(ratio)}.")
+    check_ratio(ratio)
     pictures, masks = by_name(root / images, IMAGES, image_suffix), by_name(root / labels, LABELS, label_suffix)
     names = sorted(set(pictures) & set(masks))
     if not names:
@@ -55,18 +55,27 @@ def split_job(
         if alone:
             shown = ", ".join(sorted(alone)[:SHOWN]) + (", ..." if len(alone) > SHOWN else "")
             notes.append(f"{len(alone)} {kind}, left out: {shown}")
-    order = [names[i] for i in np.random.default_rng(seed).permutation(len(names))]
-    bounds = np.round(np.cumsum(ratio) / sum(ratio) * len(names)).astype(int)
-    files = {}
-    for part, start, stop in zip(PARTS, [0, *bounds], bounds):
-        chosen = sorted(order[start:stop])
-        lines = [f"{pictures[n].relative_to(root).as_posix()}\t{masks[n].relative_to(root).as_posix()}" for n in chosen]
-        files[f"{part}.txt"] = "".join(f"{line}\n" for line in lines)
-        notes.append(f"{part}.txt: {len(chosen)} pairs")
     given = classes or (str(root / "labels.txt") if (root / "labels.txt").is_file() else None)
     class_names = read_names(given) or []
-    items = [Item(lambda tally, p=masks[n]: narrow(p, len(class_names)), None, pictures[n]) for n in names]
-    return Job(items, class_names, files=files, notes=notes)
+    problems = [f"{p}: {LIST_NAME}" for n in names for p in (pictures[n], masks[n]) if not fits_a_list(p)]
+    names = [n for n in names if fits_a_list(pictures[n]) and fits_a_list(masks[n])]
+    items = [
+        Item(
+            label=lambda tally, p=masks[n]: narrow(p, len(class_names)),
+            target=None,
+            image=pictures[n],
+            sources=(masks[n],),
+            pair=(pictures[n].relative_to(root), masks[n].relative_to(root)),
+        )
+        for n in names
+    ]
+    return Job(items, class_names, notes=notes, problems=problems, ratio=ratio, seed=seed)
+
+
+def fits_a_list(path: Path) -> bool:
+    """Whether a line of a list can hold a path."""
+    text = str(path)
+    return text.encode("utf-8", "replace").decode() == text and len(text.splitlines()) == 1 and "\t" not in text
 
 
 def by_name(folder: Path, suffixes: Sequence[str], ending: str) -> dict[str, Path]:
