@@ -51,9 +51,9 @@ def compare_paired(variant: Sequence[float], baseline: Sequence[float]) -> Compa
     if sd == 0:  # identical on every seed, or shifted by a constant
         p = 1.0 if mean == 0 else 0.0
         return Comparison(n, mean, mean, mean, 0.0 if mean == 0 else float(np.copysign(np.inf, mean)), p)
-    half = float(stats.t.ppf(0.5 + LEVEL / 2, n - 1)) * sd / np.sqrt(n)
-    p = float(2 * stats.t.sf(abs(mean) / (sd / np.sqrt(n)), n - 1))
-    return Comparison(n, mean, mean - half, mean + half, mean / sd, p)
+    test = stats.ttest_rel(variant, baseline)
+    low, high = test.confidence_interval(LEVEL)
+    return Comparison(n, mean, float(low), float(high), mean / sd, float(test.pvalue))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
