@@ -11,7 +11,7 @@ import numpy as np
 import paddle
 
 from ..accel import accelerate
-from ..checkpoint.folder import load_checkpoint, newest_good
+from ..checkpoint import load_checkpoint, newest_good
 from ..config import Config, load_config
 from ..data import Compose, restore
 from ..data.building import describe_classes, inference_transforms

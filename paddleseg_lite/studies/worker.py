@@ -79,7 +79,7 @@ def write_result(folder: Path, result: dict[str, Any]) -> None:
 
 
 def _train(folder: Path) -> dict[str, Any] | None:
-    from ..checkpoint.folder import list_checkpoints
+    from ..checkpoint import list_checkpoints
     from ..config import load_config
     from ..training.callbacks import TrainLog
     from ..training.trainer import Trainer

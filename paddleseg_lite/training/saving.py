@@ -9,9 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..checkpoint.folder import iteration_of, load_checkpoint, newest_good, prune, save_checkpoint, set_aside_later
-from ..checkpoint.optimizer_state import restore_optimizer
-from ..checkpoint.storage import recover
+from ..checkpoint import (
+    iteration_of,
+    load_checkpoint,
+    newest_good,
+    prune,
+    recover,
+    restore_optimizer,
+    save_checkpoint,
+    set_aside_later,
+)
 from ..errors import CheckpointError
 from ..weights.reading import reading
 from .log_window import checked_state

@@ -7,7 +7,7 @@ import pytest
 
 from paddleseg_lite import accel
 from paddleseg_lite.accel import choose
-from paddleseg_lite.checkpoint.folder import load_checkpoint
+from paddleseg_lite.checkpoint import load_checkpoint
 from paddleseg_lite.config import parse_config
 from paddleseg_lite.training.callbacks import Callback
 from paddleseg_lite.training.trainer import train

@@ -20,8 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import paddle
 from paddle import nn
 
-from paddleseg_lite.checkpoint.folder import load_checkpoint, newest_good, save_checkpoint
-from paddleseg_lite.checkpoint.storage import recover
+from paddleseg_lite.checkpoint import load_checkpoint, newest_good, recover, save_checkpoint
 
 
 def one(model, value, folder, watch=None):

@@ -8,7 +8,7 @@ import numpy as np
 import paddle
 from paddle import nn
 
-from paddleseg_lite.checkpoint.folder import save_checkpoint
+from paddleseg_lite.checkpoint import save_checkpoint
 
 MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # a busy disk makes every fsync wait
 

@@ -14,7 +14,7 @@ from paddle import nn
 from paddle.base.layer_helper import LayerHelper
 from saving import MEMORY, OPTIMIZERS, Small, bits, optimizer_for, save, train
 
-from paddleseg_lite.checkpoint.folder import list_checkpoints, load_checkpoint, newest_good, prune, save_checkpoint
+from paddleseg_lite.checkpoint import list_checkpoints, load_checkpoint, newest_good, prune, save_checkpoint
 from paddleseg_lite.checkpoint.optimizer_state import collect_optimizer, restore_optimizer
 from paddleseg_lite.errors import CheckpointError
 
@@ -378,7 +378,7 @@ def test_a_later_format_is_refused(tmp_path, monkeypatch):
 
 def test_hostile_manifest(tmp_path):
     """A manifest that is consistent with itself still cannot point outside its folder, nor omit what it needs."""
-    from paddleseg_lite.checkpoint.folder import _self_digest
+    from paddleseg_lite.checkpoint.manifest import self_digest
 
     save(tmp_path / "iter_1")
     path = tmp_path / "iter_1" / "manifest.json"
@@ -386,7 +386,7 @@ def test_hostile_manifest(tmp_path):
     outside = {**good["files"], "../../secret": {"size": 1, "sha256": "0"}}
     for files in (outside, {}, [1], {"model.pdparams": 3, "state.json": 4}, {**good["files"], "state.json": {}}):
         manifest = {**good, "files": files}
-        manifest["sha256"] = _self_digest(manifest)
+        manifest["sha256"] = self_digest(manifest)
         path.write_text(json.dumps(manifest))
         with pytest.raises(CheckpointError, match=r"manifest\.json"):
             load_checkpoint(tmp_path / "iter_1")
@@ -394,7 +394,7 @@ def test_hostile_manifest(tmp_path):
 
 def test_hostile_weights_in_a_consistent_checkpoint(tmp_path):
     """Whoever can write the weights can write the manifest: the hash protects from damage, the reader from malice."""
-    from paddleseg_lite.checkpoint.folder import _self_digest
+    from paddleseg_lite.checkpoint.manifest import self_digest
     from paddleseg_lite.files import file_hash
 
     class Evil:
@@ -406,7 +406,7 @@ def test_hostile_weights_in_a_consistent_checkpoint(tmp_path):
     weights.write_bytes(pickle.dumps({"conv.weight": Evil()}))
     manifest = json.loads(path.read_text())
     manifest["files"]["model.pdparams"] = {"size": weights.stat().st_size, "sha256": file_hash(weights)}
-    manifest["sha256"] = _self_digest(manifest)
+    manifest["sha256"] = self_digest(manifest)
     path.write_text(json.dumps(manifest))
     with pytest.raises(CheckpointError, match=r"model\.pdparams: refused, because the file asks for \w+\.system"):
         load_checkpoint(tmp_path / "iter_1").load_model(Small())

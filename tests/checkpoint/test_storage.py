@@ -12,9 +12,7 @@ from pathlib import Path
 import pytest
 from saving import MEMORY, save
 
-from paddleseg_lite.checkpoint import storage
-from paddleseg_lite.checkpoint.folder import load_checkpoint, newest_good, prune
-from paddleseg_lite.checkpoint.storage import recover
+from paddleseg_lite.checkpoint import load_checkpoint, newest_good, prune, recover, storage
 from paddleseg_lite.errors import CheckpointError
 
 

@@ -122,7 +122,7 @@ def test_anchors_cannot_blow_up():
 def checkpoint(folder):
     import paddle
 
-    from paddleseg_lite.checkpoint.folder import save_checkpoint
+    from paddleseg_lite.checkpoint import save_checkpoint
 
     return save_checkpoint(
         folder / "iter_1",
@@ -136,7 +136,7 @@ def checkpoint(folder):
 @FEW
 @given(st.sampled_from(["manifest.json", "state.json"]), st.data())
 def test_any_json_in_a_checkpoint(checkpoint, name, data):
-    from paddleseg_lite.checkpoint.folder import load_checkpoint
+    from paddleseg_lite.checkpoint import load_checkpoint
 
     path = checkpoint / name
     good = path.read_bytes()

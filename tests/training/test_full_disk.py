@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from paddleseg_lite.checkpoint.folder import newest_good
+from paddleseg_lite.checkpoint import newest_good
 from paddleseg_lite.training.callbacks import Callback, MetricsFile
 from paddleseg_lite.training.trainer import train
 

@@ -11,7 +11,7 @@ import signal
 import numpy as np
 import pytest
 
-from paddleseg_lite.checkpoint.folder import list_checkpoints, load_checkpoint
+from paddleseg_lite.checkpoint import list_checkpoints, load_checkpoint
 from paddleseg_lite.cli.jobs.train import tell
 from paddleseg_lite.errors import CheckpointError, DataError, EnvironmentProblem
 from paddleseg_lite.training import saving

@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 
-from paddleseg_lite.checkpoint.folder import list_checkpoints, load_checkpoint
+from paddleseg_lite.checkpoint import list_checkpoints, load_checkpoint
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are POSIX")
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from paddleseg_lite.checkpoint.folder import list_checkpoints, load_checkpoint
+from paddleseg_lite.checkpoint import list_checkpoints, load_checkpoint
 from paddleseg_lite.cli.jobs.train import SamplePictures
 from paddleseg_lite.data import Compose
 from paddleseg_lite.data.building import build_datasets
@@ -195,7 +195,7 @@ def test_a_failed_save_does_not_end_the_run(tiny, tmp_path, monkeypatch, caplog)
 
 
 def test_an_old_checkpoint_that_cannot_be_deleted_does_not_end_the_run(tiny, tmp_path, monkeypatch, caplog):
-    from paddleseg_lite.checkpoint import folder as module
+    from paddleseg_lite.checkpoint import retention as module
 
     def refuse(folder):
         raise PermissionError(13, "Permission denied")

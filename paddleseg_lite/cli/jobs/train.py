@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ...checkpoint.folder import latest_first, list_checkpoints
-from ...checkpoint.storage import remove_folder
+from ...checkpoint import latest_first, list_checkpoints, remove_folder
 from ...config import Config
 from ...data import write_png
 from ...data.building import files_of
