@@ -14,17 +14,14 @@ samples the source at ``i * source / target``.
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import keras
 import numpy as np
 import torch
 from keras import layers, ops
 
-from tests.golden.formula import formula_image, formula_weights
+from tests.golden.formula import formula_image, formula_weights, uniform
+from tests.sources.taps import Taps
 
-SAMPLES = 2000
 KERNEL, DEPTHWISE, VECTOR = (2, 3, 1, 0), (2, 3, 0, 1), None  # the package's axes in Keras's order
 SECTION = ({}, {"rate": 2}, {"asymmetric": True}, {"rate": 4}, {}, {"rate": 8}, {"asymmetric": True}, {"rate": 16})
 
@@ -112,22 +109,23 @@ def enet(book, image, classes):
         y = book.bn(book.conv(y, f"{name}.{names[2]}", out, 1, bias=False), f"{name}.{names[3]}")
         return layers.ReLU()(layers.add([y, main]))
 
-    stage = "backbone.stages"
+    stage, taps = "backbone.stages", {}
     first = book.conv(image, f"{stage}.0.0.conv", 13, 3, strides=2, padding="same")
-    x = layers.concatenate([first, layers.MaxPooling2D()(image)])
-    x = bottleneck(x, f"{stage}.0.1", 64, down=True)
+    x = taps["initial"] = layers.concatenate([first, layers.MaxPooling2D()(image)])
+    x = taps["1.0"] = bottleneck(x, f"{stage}.0.1", 64, down=True)
     for i in range(2, 6):
         x = bottleneck(x, f"{stage}.0.{i}", 64)
     x = bottleneck(x, f"{stage}.1.0", 128, down=True)
     for s, start in ((1, 1), (2, 0)):
         for i, kind in enumerate(SECTION):
-            x = bottleneck(x, f"{stage}.{s}.{start + i}", 128, **kind)
-    x = rise(x, "decoder.up4", 64, up=True)
-    x = rise(x, "decoder.stage4.0", 64, up=False)
+            x = taps[f"{s + 1}.{i + 1}"] = bottleneck(x, f"{stage}.{s}.{start + i}", 128, **kind)
+    x = taps["4.0"] = rise(x, "decoder.up4", 64, up=True)
+    x = taps["4.1"] = rise(x, "decoder.stage4.0", 64, up=False)
     x = rise(x, "decoder.stage4.1", 64, up=False)
     x = rise(x, "decoder.up5", 16, up=True)
     x = rise(x, "decoder.stage5.0", 16, up=False)
-    return book.deconv(x, "decoder.fullconv", classes, 2)
+    taps["out"] = book.deconv(x, "decoder.fullconv", classes, 2)
+    return {key: taps[key] for key in ("initial", "1.0", "2.1", "2.2", "2.3", "4.0", "4.1", "out")}
 
 
 def resize_images(x, factor):
@@ -162,8 +160,9 @@ def mobilenet_pspnet(book, image, classes):
     def bn_relu(x, name, most=6.0):
         return layers.ReLU(max_value=most)(book.bn(x, name))
 
+    taps = {}
     x = layers.ZeroPadding2D(1)(image)
-    x = bn_relu(book.conv(x, "backbone.stem.1.conv", 32, 3, strides=2, bias=False), "backbone.stem.1.bn")
+    x = taps["stem"] = bn_relu(book.conv(x, "backbone.stem.1.conv", 32, 3, strides=2, bias=False), "backbone.stem.1.bn")
     for s, (width, count) in enumerate(((64, 1), (128, 2), (256, 2), (512, 6), (1024, 2))):
         for i in range(count):
             name = f"backbone.stages.{s}.{i}"
@@ -171,57 +170,91 @@ def mobilenet_pspnet(book, image, classes):
             x = book.depthwise(x, f"{name}.depthwise.conv", strides=2 if i == 0 and s > 0 else 1)
             x = bn_relu(x, f"{name}.depthwise.bn")
             x = bn_relu(book.conv(x, f"{name}.pointwise.conv", width, 1, bias=False), f"{name}.pointwise.bn")
+        taps[f"f{s + 1}"] = x
     maps = [x]
     for i, bins in enumerate((1, 2, 3, 6)):
         side = round(x.shape[1] / bins)
         y = layers.AveragePooling2D(side, strides=side, padding="same")(x)
         y = book.conv(y, f"pyramid.branches.{i}.conv", 512, 1, bias=False)
-        maps.append(ResizeImages(side)(bn_relu(y, f"pyramid.branches.{i}.bn", None)))
-    x = layers.concatenate(maps)
+        y = taps[f"branch{bins}"] = bn_relu(y, f"pyramid.branches.{i}.bn", None)
+        maps.append(ResizeImages(side)(y))
+    x = taps["pyramid"] = layers.concatenate(maps)
     x = bn_relu(book.conv(x, "head.conv", 512, 1, bias=False), "head.bn", None)
-    return ResizeImages(8)(book.conv(x, "classifier", classes, 3, padding="same"))
+    taps["out"] = ResizeImages(8)(book.conv(x, "classifier", classes, 3, padding="same"))
+    return {key: taps[key] for key in ("stem", "f1", "f3", "f5", "branch1", "branch6", "pyramid", "out")}
 
 
-# network, the package's spec, classes, image, numbers of its norms, gains that keep logits at O(1)
+# source, network, the package's spec, classes, image, numbers of its norms, gain of ENet's ext branches, places
 CASES = {
-    "enet": (enet, {"type": "enet_course", "faithful": True}, 11, [1, 3, 64, 96], {"momentum": 0.1}, 0.6),
+    "enet": (
+        "ENet article",
+        enet,
+        {"type": "enet_course", "faithful": True},
+        11,
+        [1, 3, 64, 96],
+        {"momentum": 0.1},
+        0.45,
+        {
+            "initial": ("initial block: 3x3/2 beside max-pooling, no norm", "backbone.stages.0.0"),
+            "1.0": ("bottleneck going down, channels padded", "backbone.stages.0.1"),
+            "2.1": ("bottleneck, regular", "backbone.stages.1.1"),
+            "2.2": ("bottleneck, dilated by 2", "backbone.stages.1.2"),
+            "2.3": ("bottleneck, asymmetric 5x1, 1x5", "backbone.stages.1.3"),
+            "4.0": ("decoder bottleneck going up: nearest, deconvolution", "decoder.up4"),
+            "4.1": ("decoder bottleneck, its 3x3 dropped, PReLU", "decoder.stage4.0"),
+            "out": ("logits", ""),
+        },
+    ),
     "mobilenet_pspnet": (
+        "MobileNet-PSPNet article",
         mobilenet_pspnet,
-        {"type": "pspnet_mobilenet", "faithful": True},
+        {"type": "pspnet_mobilenet", "faithful": True, "native_output": True},
         5,
         [1, 3, 192, 192],
         {},
         1.0,
+        {
+            "stem": ("MobileNetV1: first convolution, BN, ReLU6", "backbone.stem"),
+            "f1": ("MobileNetV1: f1, one depthwise separable block", "backbone.stages.0"),
+            "f3": ("MobileNetV1: f3, stride 8", "backbone.stages.2"),
+            "f5": ("MobileNetV1: f5, stride 32", "backbone.stages.4"),
+            "branch1": ("pyramid branch of 1 bin: average, 1x1, BN, ReLU", "pyramid.branches.0"),
+            "branch6": ("pyramid branch of 6 bins", "pyramid.branches.3"),
+            "pyramid": ("pyramid, resized by resize_images and concatenated", "pyramid"),
+            "out": ("logits at a quarter of the image", ""),
+        },
     ),
 }
 
 
+def losses() -> dict[str, np.ndarray]:
+    """The ENet article's losses on 2 x 4 x 6 pixels of 3 classes, by Keras: BCE, flat dice, BCE + 3 (1 - dice)."""
+    z = torch.from_numpy(3.0 * uniform("losses", [2, 4, 6, 3])).float()
+    label = (np.abs(uniform("labels", [2, 4, 6])) * 3).astype(np.int64)
+    p, g = ops.softmax(z, axis=-1), ops.one_hot(torch.from_numpy(label), 3)
+    binary = keras.losses.BinaryCrossentropy()(g, p)
+    shared = ops.sum(p * g)
+    dice = (2.0 * shared + 1.0) / (ops.sum(p) + ops.sum(g) + 1.0)
+    return {k: v.numpy()[None] for k, v in {"bce": binary, "dice": dice, "total": binary + 3.0 * (1.0 - dice)}.items()}
+
+
 def main() -> None:
     torch.set_grad_enabled(False)
-    arrays, index = {}, {}
-    for name, (function, spec, classes, image, norm, gain) in CASES.items():
+    taps = Taps()
+    for name, (source, function, spec, classes, image, norm, gain, places) in CASES.items():
         book = Book({r"\.ext\..*\.1\.weight$": gain}, **norm)
         inputs = layers.Input((*image[2:], image[1]))
         model = keras.Model(inputs, function(book, inputs, classes))
         book.fill()
         x = formula_image(*image).transpose(0, 2, 3, 1)
-        out = model(torch.from_numpy(np.ascontiguousarray(x)), training=False).numpy().transpose(0, 3, 1, 2)
-        step = max(1, out.size // SAMPLES)
-        arrays[name] = out.reshape(-1)[::step]
+        outputs = model(torch.from_numpy(np.ascontiguousarray(x)), training=False)
+        values = {key: outputs[key].numpy().transpose(0, 3, 1, 2) for key in places}
         parameters = int(sum(np.prod(w.shape) for w in model.trainable_weights))
-        index[name] = {
-            "spec": spec,
-            "num_classes": classes,
-            "image": image,
-            "gains": book.gains,
-            "step": step,
-            "shape": list(out.shape),
-            "parameters": parameters,
-        }
-        print(f"{name:18s} {parameters:,} parameters, mean {out.mean():.3f} std {out.std():.3f}")
-    path = Path(__file__).with_name("keras.npz")
-    np.savez_compressed(path, index=json.dumps(index), **arrays)
-    print(path, path.stat().st_size, "bytes")
+        facts = {"source": source, "spec": spec, "num_classes": classes, "image": image, "gains": book.gains}
+        taps.add(name, values, places, **facts, parameters=parameters)
+    titles = {"bce": "binary cross-entropy of softmax", "dice": "flat dice", "total": "BCE + 3 (1 - dice)"}
+    taps.add("losses", losses(), {key: (title, "") for key, title in titles.items()}, source="ENet article")
+    taps.save("keras.npz")
 
 
 if __name__ == "__main__":
