@@ -20,8 +20,8 @@ network of PyTorch functions, or Keras 3 itself (PyTorch backend); none has a cl
 and images come from a formula on both sides (`tests/golden/formula.py`). What PyTorch and Keras gave is stored beside
 the scripts that made it (`tests/sources/make_torch.py`, `make_keras.py`), so the test suite needs neither.
 
-"Difference" is the largest one over all numbers compared, "of" the largest number of the reference. The limit is 1e-5 for
-numbers up to 1, relative beyond; 0 where both must be equal.
+"Difference" is the largest one over all numbers compared, "of" the largest number of the reference. The limit is 1e-5
+for numbers up to 1, relative beyond; 0 where both must be equal.
 
 The two Keras networks are compared with `faithful: true`. What the defaults do differently is in the texts of
 `enet_course` and `pspnet_mobilenet`."""
