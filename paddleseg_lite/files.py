@@ -111,10 +111,24 @@ def write_json(path: str | os.PathLike, content: Any, *, default: Callable[[Any]
 
 
 def write_csv(path: str | os.PathLike, header: Sequence[Any], rows: Iterable[Sequence[Any]]) -> None:
-    """A table for spreadsheets, in UTF-8, whole."""
+    """A table for spreadsheets, in UTF-8, whole; texts that a spreadsheet would compute are quoted with ``'``."""
     text = io.StringIO()
-    csv.writer(text).writerows([header, *rows])
+    csv.writer(text).writerows([_cell(value) for value in row] for row in (header, *rows))
     write_text(path, text.getvalue())
+
+
+def _cell(value: Any) -> Any:
+    """A value that no spreadsheet takes for a formula: file and class names come from anywhere."""
+    if not isinstance(value, (str, os.PathLike)):
+        return value
+    text = str(value)
+    if not text.lstrip().startswith(("=", "+", "-", "@", "\t", "\r")):
+        return text
+    try:
+        float(text)
+    except ValueError:
+        return f"'{text}"
+    return text
 
 
 def read_json(path: str | os.PathLike) -> dict[str, Any]:

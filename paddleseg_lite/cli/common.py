@@ -14,15 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from .. import runtime
-from ..errors import UserError
 from ..plugins import import_file
 from ..version import __version__
+from .console import complain, console
+from .faults import REMEDIES, explained
 from .parser import Parser
 
 logger = logging.getLogger("paddleseg_lite")
-
-# a full disk, missing rights: nobody's programming fault (Windows lacks EDQUOT)
-MACHINE_PROBLEMS = {errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 def parser(description: str) -> argparse.ArgumentParser:
@@ -134,31 +132,25 @@ def files_read(args: argparse.Namespace) -> list[Path]:
 
 def run(main: Callable[[Sequence[str] | None], int | None], argv: Sequence[str] | None = None) -> None:
     """Run a tool: users' errors become one message and status 2, interruption 130."""
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
-    logger.addHandler(handler)
     logger.setLevel(logging.INFO)
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(encoding="utf-8", errors="replace")  # a Windows console may be anything
+    logging.raiseExceptions = False  # a log that cannot be written is no reason for tracebacks
     warnings.filterwarnings("ignore", message="When training, we now always track")  # Paddle's batch norm, once a run
-    try:
-        status = main(argv)
-    except UserError as e:
-        print(f"error: {e}", file=sys.stderr)
-        status = 2
-    except OSError as e:
-        if e.errno not in MACHINE_PROBLEMS:
-            raise
-        print(
-            f"error: {e.filename or 'a file'}: {e.strerror}. Free some space, or choose a folder that you may write "
-            "to.",
-            file=sys.stderr,
-        )
-        status = 2
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        status = 130
+    with console(logger) as out:
+        try:
+            status = main(argv)
+        except KeyboardInterrupt:
+            print("interrupted", file=sys.stderr)
+            status = 130
+        except Exception as e:
+            told = explained(e)
+            if told is None:
+                raise
+            out.flush()
+            complain(told)
+            status = 2
+    if out.lost and not status:
+        complain(f"not all of the output could be printed: {out.lost}. {REMEDIES[errno.ENOSPC]}")
+        status = 1
     sys.exit(status or 0)
 
 

@@ -280,7 +280,7 @@ CHECKPOINTS = [
         "val_json_nowhere",
         None,
         VAL + " --json {folder}/recipe.yml/scores.json",
-        ["cannot write", "scores.json", "Choose a folder"],
+        ["cannot write", "recipe.yml", "Choose another one", "--json"],
         2,
     ),
     ("val_report_on_a_file", None, VAL + " --report {folder}/recipe.yml", ["cannot write to the output folder"], 2),

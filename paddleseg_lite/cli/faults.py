@@ -1,0 +1,69 @@
+"""Errors of the system that a user can mend, told as ours; what is left is a fault of the program."""
+
+from __future__ import annotations
+
+import errno
+
+from ..errors import UserError
+
+_SPACE = "Free some space, or choose a folder that you may write to."
+_PATH = "Give another path."
+_MEMORY = "Lower --batch_size, the crop or the number of workers, or free some memory."
+REMEDIES = {
+    **dict.fromkeys((errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG), _SPACE),
+    **dict.fromkeys((errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EINVAL), _PATH),
+    errno.EMFILE: "Allow more open files (ulimit -n 1024), or take fewer workers (--num_workers).",
+    errno.ENFILE: "The machine has too many files open: close some programs.",
+    errno.ENOMEM: _MEMORY,
+    errno.EAGAIN: "The limit of processes or threads is reached: take fewer workers (--num_workers) and --threads.",
+    errno.EIO: "The disk, or the network that it is on, fails: try again, or use another one.",
+}
+for _name, _remedy in (("EDQUOT", _SPACE), ("ESTALE", REMEDIES[errno.EIO]), ("EILSEQ", _PATH)):  # not on Windows
+    if hasattr(errno, _name):
+        REMEDIES[getattr(errno, _name)] = _remedy
+LIBRARIES = {  # what OpenCV asks for and small containers lack: Debian's package
+    "libGL.so": "libgl1",
+    "libEGL.so": "libegl1",
+    "libgthread": "libglib2.0-0",
+    "libglib": "libglib2.0-0",
+    "libSM.so": "libsm6",
+    "libXext": "libxext6",
+    "libXrender": "libxrender1",
+    "libgomp": "libgomp1",
+}
+
+
+def explained(error: BaseException) -> str | None:
+    """What to tell a user of an error; None where it is no fault of theirs or of the machine."""
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return f"there is not enough memory. {_MEMORY}"
+    if isinstance(error, ImportError):
+        return missing_library(error)
+    if isinstance(error, OSError) and error.errno in REMEDIES:
+        return f"{error.filename or 'a file'}: {error.strerror}. {REMEDIES[error.errno]}"
+    text = str(error)
+    if isinstance(error, ValueError) and "embedded null" in text:
+        return f"a path holds a NUL character. {_PATH}"
+    if isinstance(error, RuntimeError) and text.startswith("Could not determine home directory"):
+        return f"a path begins with ~ and there is no such home. {_PATH}"
+    if isinstance(error, RuntimeError) and text.startswith("Symlink loop"):
+        return f"{text}. {_PATH}"
+    return None
+
+
+def missing_library(error: ImportError) -> str | None:
+    """A library of the system that a package lacks, and how to get it."""
+    text = str(error)
+    if "cannot open shared object file" not in text:
+        return None
+    library = text.split(":")[0].strip()
+    package = next((name for part, name in LIBRARIES.items() if library.startswith(part)), None)
+    if package is None:
+        return f"the system library {library} is missing: install it with the system's package manager."
+    return (
+        f"OpenCV cannot be loaded, for the system library {library} is missing: install it "
+        f"(Debian, Ubuntu: apt-get install {package}), or the OpenCV that does without "
+        "(pip uninstall opencv-python; pip install opencv-python-headless)."
+    )
