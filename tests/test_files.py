@@ -1,3 +1,4 @@
+import csv
 import hashlib
 import json
 import logging
@@ -129,3 +130,18 @@ def test_a_user_without_a_passwd_entry_and_without_home(root):
     done = subprocess.run([sys.executable, "-c", code], env=keep, cwd=root, capture_output=True, text=True, timeout=60)
     assert done.stdout.strip().endswith("paddleseg_lite-54321/weights"), done.stderr
     assert "no home" in done.stderr.lower() or "home directory" in done.stderr
+
+
+def test_no_cell_of_a_table_is_a_formula(tmp_path):
+    from paddleseg_lite.files import write_csv
+
+    rows = [["=1+1", "+cmd", "-2.5", -2.5], ["@SUM(A1)", "\t=x", "  =x", "a=b"], [tmp_path / "=x", "-", "", None]]
+    write_csv(tmp_path / "t.csv", ["=name", "b", "c", "d"], rows)
+    with (tmp_path / "t.csv").open(newline="", encoding="utf-8") as f:
+        read = list(csv.reader(f))
+    assert read[0] == ["'=name", "b", "c", "d"]
+    assert read[1:] == [
+        ["'=1+1", "'+cmd", "-2.5", "-2.5"],
+        ["'@SUM(A1)", "'\t=x", "'  =x", "a=b"],
+        [str(tmp_path / "=x"), "'-", "", ""],
+    ]

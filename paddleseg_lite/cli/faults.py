@@ -11,7 +11,7 @@ _PATH = "Give another path."
 _MEMORY = "Lower --batch_size, the crop or the number of workers, or free some memory."
 REMEDIES = {
     **dict.fromkeys((errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG), _SPACE),
-    **dict.fromkeys((errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EINVAL), _PATH),
+    **dict.fromkeys((errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR), _PATH),
     errno.EMFILE: "Allow more open files (ulimit -n 1024), or take fewer workers (--num_workers).",
     errno.ENFILE: "The machine has too many files open: close some programs.",
     errno.ENOMEM: _MEMORY,
