@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from pathlib import Path
 
 import numpy as np
@@ -145,6 +146,7 @@ class MetricsFile(Callback):
         return kept, odd
 
     def _write(self, record: dict) -> None:
+        record["time"] = time.strftime("%Y-%m-%dT%H:%M:%S%z")
         self.file.add(f"{json.dumps(record, allow_nan=True)}\n".encode())
 
     def complete(self):

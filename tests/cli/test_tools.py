@@ -1,7 +1,9 @@
 """The tools from end to end: train, validate, infer, compare; and what they say to bad input."""
 
+import csv
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -56,7 +58,17 @@ def test_a_run_folder_explains_itself(run_folder):
     assert [r["iter"] for r in records if r["kind"] == "eval"] == [2, 4]
     assert all(np.isfinite(r["grad_norm"]) and r["grad_norm"] > 0 for r in records if r["kind"] == "train")
     pictures = sorted(p.name for p in (run_folder / "samples").iterdir())
-    assert "legend.png" in pictures and "sample_0_iter_000004.png" in pictures
+    assert pictures == ["iter_000002.png", "iter_000004.png", "training_batch.png"]
+    assert all(record["time"][:2] == "20" for record in records)
+    log = (run_folder / "train.log").read_text(encoding="utf-8").splitlines()
+    assert any(re.match(r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d INFO \[EVAL\] iter 4", line) for line in log)
+    with open(run_folder / "results.csv", newline="", encoding="utf-8-sig") as f:
+        rows = list(csv.DictReader(f))
+    assert [row["iter"] for row in rows] == ["2", "4"] and all(row["train_loss"] and row["lr"] for row in rows)
+    evals = [r for r in records if r["kind"] == "eval"]
+    assert [float(row["mIoU"]) for row in rows] == [r["mIoU"] for r in evals]
+    assert [float(row["IoU sky"]) for row in rows] == [r["classes"]["sky"]["IoU"] for r in evals]
+    assert read_image(run_folder / "results.png").shape[1] > 600
 
 
 def test_visualdl_reads_what_was_logged(run_folder):

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from paddleseg_lite.checkpoint import list_checkpoints, load_checkpoint
-from paddleseg_lite.cli.jobs.train import SamplePictures
 from paddleseg_lite.data import Compose
 from paddleseg_lite.data.building import build_datasets
 from paddleseg_lite.errors import CheckpointError, ConfigError
 from paddleseg_lite.inference.evaluation import evaluate
 from paddleseg_lite.inference.predictor import load
 from paddleseg_lite.training.callbacks import Callback, EarlyStop, MetricsFile, TrainLog
+from paddleseg_lite.training.run_record import Pictures
 from paddleseg_lite.training.trainer import Trainer, default_save_interval, train
 
 
@@ -257,9 +257,9 @@ def test_images_without_colour_train_and_are_shown(tiny, tmp_path, channels):
         whole = dataset.read
         dataset.read = lambda i, whole=whole: {**whole(i), "image": whole(i)["image"][..., :channels]}
         dataset.transforms = Compose([{"type": "Normalize", "mean": [0.5], "std": [0.5]}])
-    trainer.callbacks.append(SamplePictures(tmp_path / "samples"))
+    trainer.callbacks.append(Pictures(tmp_path / "samples"))
     trainer.run()
-    assert (tmp_path / "samples" / "sample_0_iter_000001.png").exists()
+    assert (tmp_path / "samples" / "iter_000001.png").exists()
 
 
 def test_images_are_normalised_unless_the_recipe_says_how(tiny, tmp_path):

@@ -6,13 +6,12 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from ...checkpoint import latest_first, list_checkpoints, remove_folder
 from ...config import Config
-from ...data import write_png
 from ...data.building import files_of
 from ...doctor import diagnose
 from ...errors import ConfigError, UserError
@@ -21,14 +20,15 @@ from ...outputs import refuse_inputs
 from ...training import callbacks as cb
 from ...training.node_log import NodeLog
 from ...training.run_lock import RunIsBusy, RunLock
-from ...training.samples import sample_panels
+from ...training.run_record import LogFile, Pictures, Results
 from ...training.state import TrainResult
 from ...training.trainer import Trainer
-from ...visualize.overlays import legend
 
 logger = logging.getLogger("paddleseg_lite")
 
 STATUS = {None: 0, "SIGINT": 130}
+OWN_FILES = ("env.json", "doctor.json", "metrics.jsonl", "blackbox.json", "run.lock", "train.log", "results.csv",
+             "results.png")  # fmt: skip
 
 
 def run_training(
@@ -53,8 +53,12 @@ def run_training(
         The exit status: 0 when the run ended as planned or on SIGTERM, 130 on SIGINT.
     """
     folder, lock = run_folder(save_dir, name, resume=bool(resume), overwrite=overwrite)
-    with lock or contextlib.nullcontext():
+    with contextlib.ExitStack() as stack:
+        if lock is not None:
+            stack.enter_context(lock)
         spare_inputs(folder, config, protected, resume=bool(resume))
+        if lock is not None:
+            stack.enter_context(logged(folder / "train.log", anew=not resume))
         trainer = prepare_run(
             config, folder, lock, resume=resume, overwrite=overwrite, doctor=doctor, environment=environment
         )
@@ -71,6 +75,19 @@ def run_training(
             config.batch_size * config.accumulate,
         )
         return tell(trainer.run())
+
+
+@contextlib.contextmanager
+def logged(path: Path, *, anew: bool) -> Iterator[None]:
+    """Everything that is said also goes to a file."""
+    if anew:
+        write_text(path, "")
+    handler = LogFile(path)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 def prepare_run(
@@ -93,7 +110,7 @@ def prepare_run(
             remove_checkpoints(folder)
     trainer = Trainer(config, folder, lock=lock)
     pictures = [*files_of(trainer.train_dataset), *files_of(trainer.val_dataset)]
-    refuse_inputs([folder / "samples" / "legend.png"], pictures, "--save_dir")
+    refuse_inputs([folder / "samples" / "training_batch.png"], pictures, "--save_dir")
     if resume:
         trainer.resume(None if resume is True else resume)
         if lock is not None:
@@ -129,7 +146,7 @@ def spare_inputs(folder: Path, config: Config, protected: Sequence[str | Path], 
         ConfigError: a file of the run would replace one that was given, or a ``config.yml`` that no run has written.
     """
     own = folder / "config.yml"
-    outputs = [folder / name for name in ("env.json", "doctor.json", "metrics.jsonl", "blackbox.json", "run.lock")]
+    outputs = [folder / name for name in OWN_FILES]
     text = own.read_bytes() if own.is_file() else None
     if text is not None and text != config.to_yaml().encode("utf-8") and not resume:
         if not (folder / "env.json").is_file():
@@ -162,8 +179,7 @@ def examine(config: Config, folder: Path) -> None:
 def default_callbacks(config: Config, folder: Path, *, use_vdl: bool, profile: str | None) -> list[cb.Callback]:
     """What every run has, and what it asks for."""
     chosen: list[cb.Callback] = [cb.TrainLog(progress=sys.stderr.isatty()), cb.MetricsFile(folder / "metrics.jsonl")]
-    if config.do_eval and config.val_dataset:
-        chosen.append(SamplePictures(folder / "samples"))
+    chosen += [Results(folder), Pictures(folder / "samples")]
     if use_vdl:
         vdl = cb.VisualDLLog(folder / "vdl")
         chosen += [vdl, NodeLog(vdl)]
@@ -218,22 +234,3 @@ def taken(folder: Path) -> RunLock:
     lock = RunLock(folder)
     lock.acquire()
     return lock
-
-
-class SamplePictures(cb.Callback):
-    """``samples/``: fixed validation images (input, label, prediction) after each validation, and a legend."""
-
-    record = "samples/"
-
-    def __init__(self, folder: Path, count: int = 4):
-        self.folder, self.count = folder, count
-
-    def on_start(self, trainer):
-        if trainer.val_dataset is not None:
-            make_folder(self.folder)
-            write_png(self.folder / "legend.png", legend(trainer.val_dataset.class_names, trainer.val_dataset.palette))
-
-    def on_eval(self, trainer, evaluation, is_best):
-        pictures = sample_panels(trainer.model, trainer.val_dataset, self.count, options=trainer.options)
-        for i, picture in enumerate(pictures):
-            write_png(self.folder / f"sample_{i}_iter_{trainer.state.iteration:06d}.png", picture)
