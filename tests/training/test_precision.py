@@ -105,12 +105,34 @@ def test_validation_runs_the_network_as_tools_val_does(tiny, tmp_path, monkeypat
     assert run_logits(lambda x: x.astype(dtype), paddle.ones([1, 2, 2, 2])).dtype == paddle.float32
 
 
-@pytest.mark.parametrize("frozen", [True, False])
-def test_frozen_norms_are_not_converted_to_synchronised_ones(tiny, tmp_path, monkeypatch, frozen):
-    asked = []
-    monkeypatch.setattr(parallel, "convert_sync_bn", lambda model, world: asked.append(world) or model)
-    Trainer(tiny(freeze_bn=frozen, cpu_accel="off"), tmp_path)
-    assert asked == ([] if frozen else [1])
+@pytest.mark.parametrize("setting", [True, False, "backbone", "backbone_statistics"])
+def test_frozen_norms_are_not_converted_to_synchronised_ones(tiny, tmp_path, monkeypatch, setting):
+    """There is no SyncBatchNorm with fixed statistics: on several GPUs the frozen ones stay as they are."""
+    model = Trainer(tiny(freeze_bn=setting, cpu_accel="off"), tmp_path).model
+    names = {name for name, layer in model.named_sublayers() if isinstance(layer, paddle.nn.BatchNorm2D)}
+    backbone = {name for name in names if name.startswith("backbone.")}
+    assert set() < backbone < names
+    frozen = {True: names, False: set()}.get(setting, backbone)
+    before = {name: value.numpy() for name, value in model.state_dict().items()}
+    monkeypatch.setattr(paddle, "get_device", lambda: "gpu:0")
+    assert parallel.convert_sync_bn(model, 2) is model
+    layers = dict(model.named_sublayers())
+    assert {name for name in names if not isinstance(layers[name], paddle.nn.SyncBatchNorm)} == frozen
+    after = model.state_dict()
+    assert set(after) == set(before) and all((after[name].numpy() == before[name]).all() for name in before)
+
+
+@pytest.mark.parametrize("setting", ["backbone", "backbone_statistics"])
+def test_a_recipe_freezes_the_backbones_norms_alone(tiny, tmp_path, setting):
+    trainer = Trainer(tiny(freeze_bn=setting, cpu_accel="off", iters=2, do_eval=False), tmp_path)
+    norms = {n: s for n, s in trainer.model.named_sublayers() if isinstance(s, paddle.nn.BatchNorm2D)}
+    before = {name: [p.numpy() for p in (norm._mean, norm.weight)] for name, norm in norms.items()}
+    trainer.run()
+    moved = {name: bool((norm._mean.numpy() != before[name][0]).any()) for name, norm in norms.items()}
+    trained = {name: bool((norm.weight.numpy() != before[name][1]).any()) for name, norm in norms.items()}
+    inside = {name: name.startswith("backbone.") for name in norms}
+    assert moved == {name: not inner for name, inner in inside.items()}
+    assert trained == {name: not inner or setting == "backbone_statistics" for name, inner in inside.items()}
 
 
 def test_clipping_bounds_the_update(tiny, tmp_path):
