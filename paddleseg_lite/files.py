@@ -75,9 +75,14 @@ def whole_file(path: str | os.PathLike, *, suffix: str = "") -> Iterator[Path]:
             with contextlib.suppress(OSError):  # the first error is the one to hear of
                 temporary.unlink(missing_ok=True)
     except OSError as e:
-        raise EnvironmentProblem(
-            f"cannot write {path}: {e.strerror or e}. Choose a folder you may write to, or free some space."
-        ) from e
+        raise cannot_write(path, e) from e
+
+
+def cannot_write(path: str | os.PathLike, error: OSError) -> EnvironmentProblem:
+    """The error for an output that the system refuses."""
+    return EnvironmentProblem(
+        f"cannot write {path}: {error.strerror or error}. Choose a folder you may write to, or free some space."
+    )
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from .errors import ConfigError, EnvironmentProblem
+from .files import cannot_write
 
 
 @contextlib.contextmanager
@@ -149,10 +150,3 @@ def _one_file(a: str, b: str) -> bool:
         return os.path.samefile(a, b)
     except (OSError, ValueError):
         return False
-
-
-def cannot_write(path: str | os.PathLike, error: OSError) -> EnvironmentProblem:
-    """The error for an output that the system refuses."""
-    return EnvironmentProblem(
-        f"cannot write {path}: {error.strerror or error}. Choose a folder you may write to, or free some space."
-    )

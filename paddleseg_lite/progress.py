@@ -5,8 +5,12 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
 
 logger = logging.getLogger("paddleseg_lite")
+
+T = TypeVar("T")
 
 
 class Progress:
@@ -17,12 +21,13 @@ class Progress:
         unit: what a step is.
         interval: seconds between two log lines.
         bar: a bar instead of lines; by default on a terminal.
+        done: steps that an earlier process did.
     """
 
-    def __init__(self, total: int | None, unit: str, *, interval: float = 10.0, bar: bool | None = None):
+    def __init__(self, total: int | None, unit: str, *, interval: float = 10.0, bar: bool | None = None, done: int = 0):
         self.total, self.unit, self.interval = total, unit, interval
         self.use_bar = sys.stderr.isatty() and total != 1 if bar is None else bar
-        self.count, self.bar, self.handlers = 0, None, None
+        self.count, self.done, self.bar, self.handlers = done, done, None, None
 
     def __enter__(self) -> Progress:
         self.started = self.told = time.perf_counter()
@@ -32,20 +37,20 @@ class Progress:
 
             self.handlers = logging_redirect_tqdm([logger])  # log lines go above the bar
             self.handlers.__enter__()
-            self.bar = tqdm(total=self.total, unit=f" {self.unit}", dynamic_ncols=True)
+            self.bar = tqdm(total=self.total, initial=self.done, unit=f" {self.unit}", dynamic_ncols=True)
         return self
 
-    def step(self, note: str = "") -> None:
-        """One more is done."""
-        self.count += 1
+    def step(self, note: str = "", *, count: int = 1) -> None:
+        """One more is done, or ``count``."""
+        self.count += count
         if self.bar is not None:
             self.bar.set_postfix_str(note, refresh=False)
-            self.bar.update(1)
+            self.bar.update(count)
             return
         now = time.perf_counter()
         if now - self.told >= self.interval and self.count != self.total:
             self.told = now
-            rate = self.count / (now - self.started)
+            rate = (self.count - self.done) / (now - self.started)
             left = "" if not self.total else f", {(self.total - self.count) / rate:.0f} s left"
             of = "" if not self.total else f" of {self.total}"
             logger.info("%d%s %s (%.1f/s%s)%s", self.count, of, self.unit, rate, left, f", {note}" if note else "")
@@ -54,3 +59,19 @@ class Progress:
         if self.bar is not None:
             self.bar.close()
             self.handlers.__exit__(*exc)
+
+
+def watched(
+    items: Iterable[T], total: int | None, unit: str, *, steps: Callable[[T], int] = lambda item: 1, **how: Any
+) -> Iterator[T]:
+    """Hand on ``items`` and show how far they are.
+
+    Args:
+        total: steps of all of them.
+        steps: of one.
+        how: as :class:`Progress` takes it.
+    """
+    with Progress(total, unit, **how) as progress:
+        for item in items:
+            yield item
+            progress.step(count=steps(item))

@@ -41,7 +41,7 @@ from .manifest import (
     versions,
 )
 from .optimizer_state import OptimizerState, collect_optimizer, unwrap
-from .storage import FolderWriter, Watch
+from .storage import Watch, whole_folder
 
 
 def save_checkpoint(
@@ -88,7 +88,7 @@ def save_checkpoint(
     weights = unwrap(model).state_dict()
     parts = (weights, collected.tensors if collected else {}, ema or {})
     need = sum(_bytes(tensor) for part in parts for tensor in part.values()) * 11 // 10 + (1 << 20)
-    with FolderWriter(folder, need=need, watch=watch) as writer:
+    with whole_folder(folder, need=need, watch=watch) as writer:
         writer.write(MODEL, lambda f: write_pdparams(f, weights))
         if collected is not None:
             writer.write(OPTIMIZER, lambda f: write_safetensors(f, collected.tensors))

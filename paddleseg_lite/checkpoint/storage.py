@@ -18,7 +18,7 @@ import contextlib
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -32,8 +32,9 @@ def _nothing(step: str) -> None:
     pass
 
 
-class FolderWriter:
-    """Context manager that writes one folder; leaves it in place, or leaves nothing.
+@contextlib.contextmanager
+def whole_folder(folder: str | os.PathLike, *, need: int = 0, watch: Watch | None = None) -> Iterator[FolderWriter]:
+    """Write one folder, which is in place when the block ends without an error; else nothing is left of it.
 
     Args:
         folder: where it shall be.
@@ -43,30 +44,39 @@ class FolderWriter:
     Raises:
         CheckpointError: no space, no permission, or another failure of the disk.
     """
+    writer = FolderWriter(Path(folder), watch or _nothing)
+    try:
+        writer.begin(need)
+        yield writer
+        writer.put_in_place()
+    except OSError as e:
+        writer.clean()
+        raise CheckpointError(
+            f"{folder}: cannot be saved ({e.strerror or e}). What was saved before is untouched. "
+            "Free some space or choose another --save_dir."
+        ) from e
+    except BaseException:
+        writer.clean()
+        raise
 
-    def __init__(self, folder: str | os.PathLike, *, need: int = 0, watch: Watch | None = None):
-        self.folder = Path(folder)
-        parent = self.folder.parent
-        self.temporary = parent / f"{TEMPORARY}{self.folder.name}"
-        self.aside = parent / f"{ASIDE}{self.folder.name}"
-        self.need, self.watch = need, watch or _nothing
+
+class FolderWriter:
+    """The steps of :func:`whole_folder`; ``files`` holds size and sha256 of what has been written."""
+
+    def __init__(self, folder: Path, watch: Watch):
+        self.folder, self.watch = folder, watch
+        self.temporary = folder.parent / f"{TEMPORARY}{folder.name}"
+        self.aside = folder.parent / f"{ASIDE}{folder.name}"
         self.files: dict[str, dict] = {}
 
-    def __enter__(self) -> FolderWriter:
-        try:
-            self.folder.parent.mkdir(parents=True, exist_ok=True)
-            _recover_one(self.folder)
-            shutil.rmtree(self.temporary, ignore_errors=True)
-            check_free(self.folder.parent, self.need)
-            self.temporary.mkdir()
-            self.watch("begin")
-        except OSError as e:
-            self._clean()
-            raise self._failure(e) from e
-        except BaseException:
-            self._clean()
-            raise
-        return self
+    def begin(self, need: int) -> None:
+        """Undo what an interrupted save left, and make the temporary folder."""
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        _recover_one(self.folder)
+        shutil.rmtree(self.temporary, ignore_errors=True)
+        check_free(self.folder.parent, need)
+        self.temporary.mkdir()
+        self.watch("begin")
 
     def write(self, name: str, produce: Callable[[BinaryIO], None]) -> None:
         """Write one file through ``produce(file)`` and keep its size and sha256 in ``self.files``."""
@@ -78,23 +88,8 @@ class FolderWriter:
         self.files[name] = {"size": out.size, "sha256": out.digest.hexdigest()}
         self.watch(f"written {name}")
 
-    def __exit__(self, kind, error, traceback):
-        try:
-            if error is None:
-                self._put_in_place()
-        except OSError as e:
-            self._clean()
-            raise self._failure(e) from e
-        except BaseException:
-            self._clean()
-            raise
-        if error is not None:
-            self._clean()
-            if isinstance(error, OSError):
-                raise self._failure(error) from error
-        return False
-
-    def _put_in_place(self) -> None:
+    def put_in_place(self) -> None:
+        """Rename: the older folder aside, the new one to its place."""
         fsync_folder(self.temporary)
         self.watch("flushed")
         if self.folder.exists():
@@ -107,16 +102,11 @@ class FolderWriter:
         shutil.rmtree(self.aside, ignore_errors=True)
         self.watch("end")
 
-    def _clean(self) -> None:
+    def clean(self) -> None:
+        """Leave what was there before."""
         shutil.rmtree(self.temporary, ignore_errors=True)
         with contextlib.suppress(OSError):  # the next start tries again
             _recover_one(self.folder)
-
-    def _failure(self, error: OSError) -> CheckpointError:
-        return CheckpointError(
-            f"{self.folder}: cannot be saved ({error.strerror or error}). What was saved before is untouched. "
-            "Free some space or choose another --save_dir."
-        )
 
 
 class _Hashing:

@@ -15,6 +15,8 @@ from ..data.exif import orientation
 from ..data.io import image_size, read_label
 from ..errors import DataError, EnvironmentProblem
 from ..files import cache_folder, read_json, write_json
+from ..progress import Progress
+from ..runtime import available_cores
 from .bands import look_at_levels, must_be_read
 
 CACHE_VERSION = 3
@@ -48,9 +50,11 @@ def look_at_pairs(
     cache = _Cache(pairs) if use_cache else None
     known = cache.read() if cache else {}
     todo = [i for i, key in enumerate(keys) if key not in known]
-    with ThreadPoolExecutor(max_workers=min(8, (os.cpu_count() or 1) + 1)) as pool:
+    workers = min(8, available_cores() + 1)
+    with ThreadPoolExecutor(workers) as pool, Progress(len(todo), "files looked at") as progress:
         for i, facts in zip(todo, pool.map(lambda i: _look(*pairs[i], channels, value_range), todo)):
             known[keys[i]] = asdict(facts)
+            progress.step()
     if cache and todo:
         cache.write({key: known[key] for key in keys})
     return [PairFacts(**known[key]) for key in keys]

@@ -18,6 +18,7 @@ import paddle
 from ..data import eval_batches, restore
 from ..errors import DataError
 from ..metrics import ConfusionMatrix, Scores
+from ..progress import watched
 from .class_ids import argmax_labels
 from .logits import predict_logits
 from .options import InferenceOptions
@@ -95,7 +96,11 @@ def evaluate(
     per_image: list[ImageResult] = []
     count, started = 0, time.perf_counter()
     batches = eval_batches(dataset, num_workers=num_workers, rank=rank, world_size=world_size)
-    for batch, logits in _predicted(model, batches, options):
+    own_part = len(range(rank, len(dataset), world_size))
+    bar = None if rank == 0 else False
+    for batch, logits in watched(
+        _predicted(model, batches, options), own_part, "images", steps=lambda pair: len(pair[0]["meta"]), bar=bar
+    ):
         for i, (label, meta) in enumerate(zip(labels_of(batch), batch["meta"])):
             own = logits[i : i + 1]
             if meta["trans_info"] or crf is not None:

@@ -4,7 +4,7 @@ May import: errors.
 What a second paper needs moves here from the file of the first.
 """
 
-from .conv import ConvBNAct, conv_bn, conv_bn_relu
+from .conv import ConvBNAct, conv_bn_relu
 from .fcn_head import FCNHead, make_dropout
 from .functional import add, concat, interpolate, max_pool_2x2, max_unpool_2x2, relu, spatial_mean
 from .init import kaiming_fan_out
@@ -30,7 +30,6 @@ __all__ = [
     "apply_freeze_bn",
     "bilinear_kernel",
     "concat",
-    "conv_bn",
     "conv_bn_relu",
     "fit_to",
     "freeze_bn",

@@ -70,8 +70,3 @@ class ConvBNAct(nn.Layer):
 def conv_bn_relu(in_channels: int, out_channels: int, kernel_size: int = 3, **kwargs: Any) -> ConvBNAct:
     """:class:`ConvBNAct` with ReLU."""
     return ConvBNAct(in_channels, out_channels, kernel_size, **kwargs)
-
-
-def conv_bn(in_channels: int, out_channels: int, kernel_size: int = 3, **kwargs: Any) -> ConvBNAct:
-    """:class:`ConvBNAct` without activation."""
-    return ConvBNAct(in_channels, out_channels, kernel_size, act=None, **kwargs)

@@ -102,7 +102,7 @@ def write_evaluation_report(
         **scores.as_dict(names),
     }
     header, rows = _class_table(names, scores, boundary.per_class)
-    confusion = confusion_picture(evaluation.matrix.matrix, names)
+    confusion = confusion_picture(evaluation.matrix, names)
     key = legend(names, dataset.palette, columns=1 + len(names) // 30)
     sheet = [worst_panel(dataset, i, predict_index(i)) for i in worst]
     facts = [

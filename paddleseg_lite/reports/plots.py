@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..metrics.confusion import ConfusionMatrix
+
 
 def pyplot():
     """``matplotlib.pyplot`` on the Agg canvas."""
@@ -26,20 +28,19 @@ def to_png(figure, *, dpi: int = 110) -> bytes:
     return buffer.getvalue()
 
 
-def confusion_picture(matrix: np.ndarray, class_names: Sequence[str]) -> bytes:
+def confusion_picture(matrix: ConfusionMatrix, class_names: Sequence[str]) -> bytes:
     """A confusion matrix, each row divided by its sum; readable at 2 classes and at 150.
 
     Up to 25 classes every cell from 0.5 % on shows its per cent; with more, the
     cells shrink and the names too.
 
     Args:
-        matrix: ``[K, K]`` counts, rows truth, columns prediction.
+        matrix: rows truth, columns prediction.
         class_names: K.
     """
     plt = pyplot()
     k = len(class_names)
-    totals = matrix.sum(axis=1, keepdims=True)
-    share = np.divide(matrix, totals, out=np.full(matrix.shape, np.nan), where=totals > 0)
+    share = matrix.normalized()
     cell, font = (0.5, 8) if k <= 25 else ((0.26, 6.5) if k <= 70 else (0.17, 4.6))
     figure, axes = plt.subplots(figsize=(2.2 + cell * k, 1.8 + cell * k))
     colors = plt.get_cmap("Blues").with_extremes(bad="#e5e7eb")  # bad: a class that does not occur in the truth

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import time
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import numpy as np
 from ..errors import ConfigError
 from ..files import write_text
 from ..outputs import Growing
+from ..progress import Progress
 from ..reports.board import Board
 from .samples import sample_panels
 
@@ -54,20 +56,20 @@ class Callback:
 
 
 class TrainLog(Callback):
-    """The log line, and a progress bar on a terminal."""
+    """The log line, and a progress bar where ``progress`` asks for one."""
 
     def __init__(self, progress: bool):
-        self.progress, self.bar = progress, None
+        self.use_bar, self.note = progress, ""
+        self.progress: Progress | None = None
 
     def on_start(self, trainer):
-        if self.progress:
-            from tqdm import tqdm
-
-            self.bar = tqdm(total=trainer.total_iters, initial=trainer.state.iteration, unit="it", dynamic_ncols=True)
+        self.progress = Progress(
+            trainer.total_iters, "it", interval=math.inf, bar=self.use_bar, done=trainer.state.iteration
+        )
+        self.progress.__enter__()
 
     def on_step(self, trainer):
-        if self.bar is not None:
-            self.bar.update(1)
+        self.progress.step(self.note)
 
     def on_log(self, trainer, info):
         line = (
@@ -78,11 +80,8 @@ class TrainLog(Callback):
         parts = info["loss_parts"]
         if len(parts) > 1:
             line += " (" + ", ".join(f"{k} {v:.4f}" for k, v in parts.items()) + ")"
-        if self.bar is not None:
-            self.bar.set_postfix_str(f"loss {info['loss']:.4f}, lr {info['lr']:.2e}, {info['images_per_s']:.1f} img/s")
-            self.bar.write(line)
-        else:
-            logger.info(line)
+        self.note = f"loss {info['loss']:.4f}, lr {info['lr']:.2e}, {info['images_per_s']:.1f} img/s"
+        logger.info(line)
 
     def on_eval(self, trainer, evaluation, is_best):
         s = evaluation.scores
@@ -102,8 +101,8 @@ class TrainLog(Callback):
         logger.info("[EVAL] best mIoU %.4f at iter %s%s", best.best_miou, best.best_iter, " (new)" if is_best else "")
 
     def on_end(self, trainer, result):
-        if self.bar is not None:
-            self.bar.close()
+        if self.progress is not None:
+            self.progress.__exit__(None, None, None)
 
 
 def _clock(seconds: float) -> str:

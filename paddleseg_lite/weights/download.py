@@ -127,7 +127,7 @@ def _own_part(target: Path) -> Iterator[Path]:
     try:
         handle = os.open(lock, os.O_CREAT | os.O_RDWR)
     except OSError as e:
-        raise _unwritable(target, e) from e
+        raise unwritable(target, e) from e
     try:
         if not _locked(handle):
             part = target.with_name(f".{uuid.uuid4().hex}.part")
@@ -139,7 +139,7 @@ def _own_part(target: Path) -> Iterator[Path]:
                 _tag(part).unlink(missing_ok=True)
             raise
         except OSError as e:
-            raise _unwritable(target, e) from e
+            raise unwritable(target, e) from e
     finally:
         if part.name.startswith("."):
             part.unlink(missing_ok=True)
@@ -160,7 +160,8 @@ def _locked(handle: int) -> bool:
     return True
 
 
-def _unwritable(target: Path, error: OSError) -> EnvironmentProblem:
+def unwritable(target: Path, error: OSError) -> EnvironmentProblem:
+    """The error for a cache that the system refuses."""
     return EnvironmentProblem(
         f"cannot write to {target.parent}: {error.strerror or error}. Free some space, or let PADDLESEG_LITE_CACHE "
         "name another folder."

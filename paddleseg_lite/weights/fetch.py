@@ -20,14 +20,13 @@ import tarfile
 import urllib.error
 import urllib.parse
 import urllib.request
-import uuid
 import zipfile
 import zlib
 from pathlib import Path
 
-from ..errors import CheckpointError, EnvironmentProblem
-from ..files import cache_folder, file_hash, write_text
-from .download import download
+from ..errors import CheckpointError
+from ..files import cache_folder, file_hash, whole_file, write_text
+from .download import download, unwritable
 
 logger = logging.getLogger("paddleseg_lite")
 TIMEOUT = 30.0  # seconds without a byte
@@ -72,12 +71,13 @@ def fetch(
         checksum = ("sha256", record.read_text(encoding="ascii").strip())
     if not (kept.is_file() and _agrees(kept, checksum)):
         weights.unlink(missing_ok=True)
-        with _own_disk(kept):
+        try:
             _bring(url, kept, checksum, record, timeout, max_bytes, remedy or _instead(kept))
+        except OSError as e:
+            raise unwritable(kept, e) from e
     if not weights.is_file():
-        with _own_disk(weights), _partial(weights) as temporary:
+        with whole_file(weights) as temporary:
             _unpack(kept, temporary, address, max_bytes)
-            os.replace(temporary, weights)
     return str(weights)
 
 
@@ -114,33 +114,7 @@ def _split(address: str) -> tuple[str, tuple[str, str] | None]:
 def _agrees(path: Path, checksum: tuple[str, str] | None) -> bool:
     if checksum is None:
         return True
-    digest = hashlib.new(checksum[0])
-    with open(path, "rb") as f:
-        for chunk in iter(lambda: f.read(_CHUNK), b""):
-            digest.update(chunk)
-    return digest.hexdigest().startswith(checksum[1])
-
-
-@contextlib.contextmanager
-def _own_disk(target: Path):
-    """A disk that cannot be written is said in one line."""
-    try:
-        yield
-    except OSError as e:
-        raise EnvironmentProblem(
-            f"cannot write to {target.parent}: {e.strerror or e}. Free some space, or let PADDLESEG_LITE_CACHE "
-            "name another folder."
-        ) from e
-
-
-@contextlib.contextmanager
-def _partial(target: Path):
-    """A neighbour of ``target`` to write to, gone afterwards unless it was renamed."""
-    temporary = target.with_name(f".{uuid.uuid4().hex}.part")
-    try:
-        yield temporary
-    finally:
-        temporary.unlink(missing_ok=True)
+    return file_hash(path, checksum[0]).startswith(checksum[1])
 
 
 def _instead(kept: Path) -> str:

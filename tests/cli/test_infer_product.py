@@ -14,7 +14,6 @@ from paddleseg_lite.config import load_config, parse_config
 from paddleseg_lite.data import read_image, read_label, voc_palette, write_png
 from paddleseg_lite.errors import DataError
 from paddleseg_lite.inference.predictor import load
-from paddleseg_lite.progress import Progress
 from paddleseg_lite.training.trainer import Trainer
 from paddleseg_lite.visualize import overlays as pictures
 from paddleseg_lite.visualize.lettering import font_for
@@ -296,18 +295,6 @@ def test_legends_take_names_in_any_script(unet, tool, picture, tmp_path):
 
 
 # -- many files -----------------------------------------------------------------------------------------------
-
-
-def test_progress_is_shown_in_lines_and_as_a_bar(caplog, capsys):
-    with caplog.at_level("INFO", logger="paddleseg_lite"), Progress(4, "images", interval=0, bar=False) as progress:
-        for _ in range(4):
-            progress.step(note="1 broken")
-    lines = [r.getMessage() for r in caplog.records]
-    assert len(lines) == 3 and lines[0].startswith("1 of 4 images (") and lines[0].endswith("s left), 1 broken")
-    with Progress(3, "images", bar=True) as progress:
-        for _ in range(3):
-            progress.step()
-    assert "3/3" in capsys.readouterr().err
 
 
 def test_broken_files_among_many(unet, tool, tmp_path):
