@@ -8,6 +8,7 @@ traceback.
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable
 
 
@@ -29,6 +30,13 @@ class CheckpointError(UserError, RuntimeError):
 
 class EnvironmentProblem(UserError, RuntimeError):
     """The machine lacks something that was asked for (device, disk, package)."""
+
+
+def cannot_write(path: str | os.PathLike, error: OSError) -> EnvironmentProblem:
+    """The error for an output that the system refuses."""
+    return EnvironmentProblem(
+        f"cannot write {path}: {error.strerror or error}. Choose a folder you may write to, or free some space."
+    )
 
 
 def nearest(name: str, candidates: Iterable[str]) -> str:

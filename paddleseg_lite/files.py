@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from .errors import EnvironmentProblem
+from .errors import EnvironmentProblem, cannot_write
 
 logger = logging.getLogger("paddleseg_lite")
 
@@ -76,13 +76,6 @@ def whole_file(path: str | os.PathLike, *, suffix: str = "") -> Iterator[Path]:
                 temporary.unlink(missing_ok=True)
     except OSError as e:
         raise cannot_write(path, e) from e
-
-
-def cannot_write(path: str | os.PathLike, error: OSError) -> EnvironmentProblem:
-    """The error for an output that the system refuses."""
-    return EnvironmentProblem(
-        f"cannot write {path}: {error.strerror or error}. Choose a folder you may write to, or free some space."
-    )
 
 
 @contextlib.contextmanager

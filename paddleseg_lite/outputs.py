@@ -10,8 +10,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from .errors import ConfigError, EnvironmentProblem
-from .files import cannot_write
+from .errors import ConfigError, EnvironmentProblem, cannot_write
 
 
 @contextlib.contextmanager
