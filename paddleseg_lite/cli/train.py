@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..config.recipes import QUICK_START
+from ..errors import ConfigError
 from ..training.run_lock import refuse_busy
 from . import common as cli
 
@@ -21,6 +22,10 @@ def build_parser():
     cli.add_config_flags(
         p, description="name of a recipe, or a YAML file; default: that of the run to resume, else the quick start's"
     )
+    p.add_argument(
+        "--data", metavar="FOLDER", help="own data, its layout recognised: makes the recipe and trains on it"
+    )
+    p.add_argument("--minutes", type=float, help="how long to train on --data; default: 10, on a GPU 60")
     for name, kind in KEYS.items():
         p.add_argument(f"--{name}", type=kind, help=f"sets {name}")
     p.add_argument("--learning_rate", type=float, help="sets lr_scheduler.learning_rate")
@@ -37,20 +42,40 @@ def build_parser():
     return p
 
 
+def check_data_flags(args) -> None:
+    """``--data`` brings its own recipe.
+
+    Raises:
+        ConfigError: another one is named, or a time without data.
+    """
+    if args.minutes is not None and (not args.data or args.iters is not None or args.epochs is not None):
+        raise ConfigError("--minutes goes with --data, and without --iters and --epochs: both say how long.")
+    if args.data and (args.config or args.resume_model):
+        other = "--config" if args.config else "--resume_model"
+        raise ConfigError(f"--data makes a recipe of its own, so not with {other}: leave one of them out.")
+
+
 def choose_recipe(args):
     """Recipe and run folder: as told, else those of the run to resume, else the quick start's."""
     if not args.resume_model:
         return args.config or QUICK_START, args.save_dir
     if args.resume_model is True:
-        run = Path(args.save_dir or Path("output") / Path(args.config or QUICK_START).stem)
+        run = Path(args.save_dir or Path("output") / run_name(args.config or QUICK_START))
     else:
         run = Path(args.resume_model).parent
     kept = run / "config.yml"
     return args.config or str(kept if kept.is_file() else QUICK_START), args.save_dir or str(run)
 
 
+def run_name(recipe: str | Path) -> str:
+    """What the run of a recipe is called: as the file, or as its folder where that is ``recipe.yml``."""
+    path = Path(recipe)
+    return path.absolute().parent.name if path.stem == "recipe" else path.stem
+
+
 def main(argv=None):
     args = build_parser().parse_args(argv)
+    check_data_flags(args)
     args.config, args.save_dir = choose_recipe(args)
     overrides = {name: getattr(args, name) for name in (*KEYS, "use_ema", "do_eval")}
     overrides["lr_scheduler.learning_rate"] = args.learning_rate
@@ -59,6 +84,18 @@ def main(argv=None):
     if args.save_dir is not None:
         refuse_busy(args.save_dir)
     settled = cli.start(args)
+    if args.data:
+        from .jobs.own_data import own_recipe
+
+        recipe, folder = own_recipe(
+            args.data,
+            save_dir=args.save_dir,
+            overwrite=args.overwrite,
+            minutes=args.minutes,
+            iters=args.iters,
+            gpu=settled.device.startswith("gpu"),
+        )
+        args.config, args.save_dir = str(recipe), str(folder)
     config = cli.read_config(args, overrides)
 
     from .jobs.train import run_training
@@ -66,7 +103,7 @@ def main(argv=None):
     return run_training(
         config,
         save_dir=args.save_dir,
-        name=Path(args.config).stem,
+        name=run_name(args.config),
         resume=args.resume_model,
         overwrite=args.overwrite,
         use_vdl=not args.no_vdl,

@@ -19,6 +19,7 @@ TWO_LANGUAGES = [(p, p.parents[1] / "zh" / p.name) for p in PAGES if p.parent.na
     (ROOT / "README.md", ROOT / "README_zh.md"),
     (ROOT / "docs" / "migration.md", ROOT / "docs" / "migration_zh.md"),
     (ROOT / "docs" / "weights.md", ROOT / "docs" / "weights_zh.md"),
+    (ROOT / "docs" / "own_data.md", ROOT / "docs" / "own_data_zh.md"),
 ]
 
 

@@ -53,37 +53,68 @@ def divide(job: Job, outcome: Outcome, *, ratio: Sequence[float], seed: int) -> 
     return Pairs({**parts, **({"test": kept} if kept else {})}, notes)
 
 
-def dataset_files(
-    job: Job, outcome: Outcome, root: Path, *, ratio: Sequence[float] = (0.8, 0.2), seed: int = 0, gpu: bool = False
-) -> tuple[dict[str, str], list[str]]:
-    """``train.txt``, ``val.txt`` (``test.txt``) and ``recipe.yml`` of a prepared folder, and notes.
+@dataclass
+class Plan:
+    """A recipe in the making: lists by file name, what it depends on, what was chosen, its datasets, and notes."""
+
+    lists: dict[str, str]
+    facts: Facts
+    choice: Choice
+    specs: dict[str, dict[str, Any]]
+    notes: list[str]
+
+    def text(self) -> str:
+        """The recipe as YAML, without remarks."""
+        return recipe_text(self.choice, self.specs)
+
+
+def plan(
+    job: Job,
+    outcome: Outcome,
+    root: Path,
+    *,
+    ratio: Sequence[float] = (0.8, 0.2),
+    seed: int = 0,
+    gpu: bool = False,
+    dataset: dict[str, Any] | None = None,
+) -> Plan:
+    """Lists and recipe for the labels of a job; the recipe has no length yet.
 
     Args:
-        root: folder that the paths in the lists start from.
+        root: folder that the paths in the lists start from, and where the lists will be.
         ratio, seed: of the deal.
         gpu: whether the recipe is for one.
+        dataset: type and arguments of its datasets; ``Dataset`` by default.
     """
     pairs = divide(job, outcome, ratio=ratio, seed=seed)
-    files = {f"{part}.txt": listed(own) for part, own in pairs.parts.items()}
+    lists = {f"{part}.txt": listed(own) for part, own in pairs.parts.items()}
     notes = pairs.notes + [f"{part}.txt: {len(own)} pairs" for part, own in pairs.parts.items()]
     names, pixels, label_map = classes_of(job.class_names, outcome.pixels)
     if label_map:
         notes.append("labels hold 0 and 255 only: 255 is taken as the object (label_map in the recipe)")
     facts = facts_of(pairs, names, pixels, gpu=gpu)
-    choice = choose(facts)
-    set_length(choice.recipe, usual_length(facts))
     folder = root.absolute().as_posix()
-    more = {"label_map": label_map} if label_map else {}
+    own = dict(dataset or {"type": "Dataset"})
+    own.update({"num_classes": len(names)} if own["type"] == "Dataset" else {}, dataset_root=folder)
+    own.update({"label_map": label_map} if label_map else {})
     specs = {
-        part: {"type": "Dataset", "dataset_root": folder, f"{part}_path": f"{folder}/{part}.txt", "mode": part, **more}
+        part: {**own, f"{part}_path": f"{folder}/{part}.txt", "mode": part}
         for part in ("train", "val")
         if pairs.parts.get(part)
     }
-    body = recipe_text(choice, specs, len(names))
     if "val" not in specs:
         notes.append("no picture is left for validation: the recipe trains without it")
-    files[RECIPE] = f"{head(choice, files, body)}{body}"
-    return files, notes
+    return Plan(lists, facts, choose(facts), specs, notes)
+
+
+def dataset_files(
+    job: Job, outcome: Outcome, root: Path, *, ratio: Sequence[float] = (0.8, 0.2), seed: int = 0, gpu: bool = False
+) -> tuple[dict[str, str], list[str]]:
+    """``train.txt``, ``val.txt`` (``test.txt``) and ``recipe.yml`` of a prepared folder, and notes; as :func:`plan`."""
+    made = plan(job, outcome, root, ratio=ratio, seed=seed, gpu=gpu)
+    set_length(made.choice.recipe, usual_length(made.facts))
+    body = made.text()
+    return {**made.lists, RECIPE: f"{head(made.choice, seal(made.lists, body))}{body}"}, made.notes
 
 
 def classes_of(names: Sequence[str], pixels: np.ndarray) -> tuple[list[str], np.ndarray, dict[int, int]]:
@@ -117,23 +148,21 @@ def facts_of(pairs: Pairs, names: Sequence[str], pixels: np.ndarray, *, gpu: boo
     return Facts(len(items), len(pairs.parts.get("val", ())), list(names), shares, height, width, gpu)
 
 
-def recipe_text(choice: Choice, specs: dict[str, dict[str, Any]], num_classes: int, **more: Any) -> str:
+def recipe_text(choice: Choice, specs: dict[str, dict[str, Any]]) -> str:
     """The recipe as YAML."""
     transforms = {"train": choice.train_transforms, "val": choice.val_transforms}
     tree: dict[str, Any] = {"model": choice.recipe["model"]}
-    for part, spec in specs.items():
-        own = {"num_classes": num_classes} if spec["type"] == "Dataset" else {}
-        tree[f"{part}_dataset"] = {**spec, **own, "transforms": transforms[part]}
-    tree.update({k: v for k, v in choice.recipe.items() if k != "model"}, **more)
+    tree.update({f"{part}_dataset": {**spec, "transforms": transforms[part]} for part, spec in specs.items()})
+    tree.update({k: v for k, v in choice.recipe.items() if k != "model"})
     if "val" not in specs:
         tree["do_eval"] = False
     return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)
 
 
-def head(choice: Choice, lists: dict[str, str], body: str) -> str:
+def head(choice: Choice, sealed: str | None = None) -> str:
     """The remarks above a recipe: the reasons for its choices, and the seal."""
     lines = ["# A recipe for these pictures; change what you like.", *(f"# * {reason}" for reason in choice.reasons)]
-    return "\n".join([*lines, f"# seal of recipe and lists: {seal(lists, body)}"]) + "\n"
+    return "\n".join([*lines, *([f"# seal of recipe and lists: {sealed}"] if sealed else [])]) + "\n"
 
 
 def seal(lists: dict[str, str], body: str) -> str:
