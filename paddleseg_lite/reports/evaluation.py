@@ -14,7 +14,7 @@ from ..data import colorize, write_png
 from ..files import write_bytes, write_csv, write_json, write_text
 from ..metrics import BoundaryF1, Calibration, ConfusionMatrix, miou_interval
 from ..outputs import whole_files
-from ..visualize.overlays import IGNORED, legend, panel
+from ..visualize.overlays import IGNORED, legend, panel, rgb
 from .html import figure, page, table
 from .plots import confusion_picture, reliability_picture
 
@@ -156,8 +156,7 @@ def write_evaluation_report(
 def worst_panel(dataset, index: int, prediction: np.ndarray) -> np.ndarray:
     """Input, truth, prediction and error map of one image, side by side."""
     raw = dataset.load(index)
-    image, label = raw["image"], raw["label"]
-    image = np.repeat(image[..., :1], 3, axis=2) if image.shape[2] < 3 else image[..., :3]
+    image, label = rgb(raw["image"]), raw["label"]
     error = (image // 3).astype(np.uint8)
     error[(prediction != label) & (label != dataset.ignore_index)] = (220, 38, 38)
     colors = [

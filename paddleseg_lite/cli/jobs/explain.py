@@ -17,6 +17,7 @@ from ...inference.logits import make_plan
 from ...inference.options import InferenceOptions
 from ...inference.predictor import Loaded
 from ...visualize.node_maps import render
+from ...visualize.overlays import rgb
 
 logger = logging.getLogger("paddleseg_lite")
 
@@ -53,8 +54,7 @@ class Explainer:
             **found,
             "adjacency": np.round(matrix.astype(float), 6).tolist(),
         }
-        shown = np.repeat(image[..., :1], 3, axis=2) if image.shape[2] < 3 else image[..., :3]
-        for name, picture in render(explanation, fit(shown, REDUCED_SIDE)).items():
+        for name, picture in render(explanation, fit(rgb(image), REDUCED_SIDE)).items():
             write_png(folder / f"{name}.png", picture)
         write_json(folder / "explain.json", content)
         self.images += 1
