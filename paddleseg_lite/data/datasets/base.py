@@ -244,6 +244,11 @@ def expand(path: str | os.PathLike) -> Path:
     return Path(path).expanduser()
 
 
+def listed(text: str) -> tuple[str, ...]:
+    """The names that a text lists, separated by commas."""
+    return tuple(" ".join(name.split()) for name in text.split(","))
+
+
 def _names(names: Iterable[str] | None, num_classes: int) -> list[str]:
     if names is None:
         return [f"class_{i}" for i in range(num_classes)]

@@ -12,69 +12,16 @@ from typing import Any
 from ...errors import ConfigError
 from ...registry import DATASETS
 from ..palette import stuff_palette, voc_palette
-from .base import expand
+from .base import expand, listed
 from .files import FileDataset, need_folder, read_lines
 
-PASCAL_CONTEXT_CLASSES = (
-    "aeroplane",
-    "bag",
-    "bed",
-    "bedclothes",
-    "bench",
-    "bicycle",
-    "bird",
-    "boat",
-    "book",
-    "bottle",
-    "building",
-    "bus",
-    "cabinet",
-    "car",
-    "cat",
-    "ceiling",
-    "chair",
-    "cloth",
-    "computer",
-    "cow",
-    "cup",
-    "curtain",
-    "dog",
-    "door",
-    "fence",
-    "floor",
-    "flower",
-    "food",
-    "grass",
-    "ground",
-    "horse",
-    "keyboard",
-    "light",
-    "motorbike",
-    "mountain",
-    "mouse",
-    "person",
-    "plate",
-    "platform",
-    "pottedplant",
-    "road",
-    "rock",
-    "sheep",
-    "shelves",
-    "sidewalk",
-    "sign",
-    "sky",
-    "snow",
-    "sofa",
-    "table",
-    "track",
-    "train",
-    "tree",
-    "truck",
-    "tvmonitor",
-    "wall",
-    "water",
-    "window",
-    "wood",
+PASCAL_CONTEXT_CLASSES = listed(
+    """
+    aeroplane, bag, bed, bedclothes, bench, bicycle, bird, boat, book, bottle, building, bus, cabinet, car, cat,
+    ceiling, chair, cloth, computer, cow, cup, curtain, dog, door, fence, floor, flower, food, grass, ground, horse,
+    keyboard, light, motorbike, mountain, mouse, person, plate, platform, pottedplant, road, rock, sheep, shelves,
+    sidewalk, sign, sky, snow, sofa, table, track, train, tree, truck, tvmonitor, wall, water, window, wood
+    """
 )
 
 

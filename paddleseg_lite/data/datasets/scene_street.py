@@ -7,11 +7,10 @@ painted later.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from .scene_canvas import Canvas, Colour
+from .scene_canvas import Canvas
+from .scene_chance import Chance
 
 # name, colour; with fewer classes the last ones are left out of the scenes
 SCENES_CLASSES = (
@@ -29,34 +28,18 @@ SCENES_CLASSES = (
 SKY, ROAD, BUILDING, TREE, CAR, POLE, GRASS, PERSON, WIRE, SIGN = range(10)
 
 
-class Street:
+class Street(Chance):
     """One scene in the making; draws everything from ``rng``."""
 
     def __init__(self, rng: np.random.Generator, size: tuple[int, int], num_classes: int, difficulty: float) -> None:
-        self.rng, self.k, self.hard = rng, num_classes, difficulty
+        super().__init__(rng, difficulty)
+        self.k = num_classes
         self.height, self.width = size
         self.canvas = Canvas(*size, rng)
         self.unit = self.canvas.unit
         self.horizon = int(self.height * self.between(0.40, 0.52))
         self.vanish = self.width * self.between(0.3, 0.7)
         self.ground = GRASS if num_classes > GRASS else ROAD
-
-    def between(self, low: float, high: float) -> float:
-        return low + (high - low) * self.rng.random()
-
-    def count(self, low: int, high: int) -> int:
-        return int(self.rng.integers(low, high + 1))
-
-    def chance(self, probability: float) -> bool:
-        return self.rng.random() < probability
-
-    def tint(self, colour: Colour, spread: float) -> np.ndarray:
-        """A colour near ``colour``; the spread grows with difficulty."""
-        reach = max(1, round(spread * (0.4 + 1.2 * self.hard)))
-        return np.asarray(colour, np.int32) + self.rng.integers(-reach, reach + 1, 3) + self.count(-reach, reach)
-
-    def pick(self, colours: Sequence[Colour], spread: float = 10) -> np.ndarray:
-        return self.tint(colours[int(self.rng.integers(len(colours)))], spread)
 
     def pixels(self, units: float, least: int = 1) -> int:
         return max(least, round(units * self.unit))

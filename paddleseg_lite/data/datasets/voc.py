@@ -12,31 +12,14 @@ from typing import Any
 from ...errors import ConfigError, DataError
 from ...registry import DATASETS
 from ..palette import voc_palette
-from .base import expand
+from .base import expand, listed
 from .files import FileDataset, need_folder, read_lines
 
-VOC_CLASSES = (
-    "background",
-    "aeroplane",
-    "bicycle",
-    "bird",
-    "boat",
-    "bottle",
-    "bus",
-    "car",
-    "cat",
-    "chair",
-    "cow",
-    "diningtable",
-    "dog",
-    "horse",
-    "motorbike",
-    "person",
-    "pottedplant",
-    "sheep",
-    "sofa",
-    "train",
-    "tvmonitor",
+VOC_CLASSES = listed(
+    """
+    background, aeroplane, bicycle, bird, boat, bottle, bus, car, cat, chair, cow, diningtable, dog, horse, motorbike,
+    person, pottedplant, sheep, sofa, train, tvmonitor
+    """
 )
 
 
