@@ -54,7 +54,7 @@ def array_from_bytes(raw: Any, dtype: np.dtype, shape: Any, order: str = "C") ->
     """An array over ``raw``; the byte count must be exactly what shape and dtype need."""
     if isinstance(raw, str):  # written by Python 2
         raw = raw.encode("latin1")
-    if not isinstance(raw, (bytes, bytearray)):
+    if not isinstance(raw, (bytes, bytearray, memoryview)):
         raise Refused("an array of objects")
     need = element_count(shape) * dtype.itemsize
     if need != len(raw):

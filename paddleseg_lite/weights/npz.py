@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
 import zipfile
 
 import numpy as np
 
-from .arrays import element_count
+from .arrays import array_from_bytes
 from .reading import Damaged, Refused, reading
 
 _MAX_RATIO = 100  # of declared content to file: weights compress by far less, a zip bomb by more
@@ -21,8 +22,7 @@ def read_npz(path: str) -> dict[str, np.ndarray]:
     """
     arrays: dict[str, np.ndarray] = {}
     with reading(path), zipfile.ZipFile(path) as archive:
-        with open(path, "rb") as f:
-            limit = _MAX_RATIO * f.seek(0, io.SEEK_END) + (1 << 20)
+        limit = _MAX_RATIO * os.path.getsize(path) + (1 << 20)
         members = archive.infolist()
         if sum(info.file_size for info in members) > limit:
             raise Damaged("it declares far more content than it can hold")
@@ -48,10 +48,4 @@ def _array(raw: bytes) -> np.ndarray:
         raise Refused("a pickled object array")
     if dtype.kind not in "biufc" or dtype.shape:
         raise Refused(f"an array of {str(dtype)[:40]} (arrays of numbers only)")
-    data = memoryview(raw)[stream.tell() :]
-    if element_count(shape) * dtype.itemsize != len(data):
-        raise Damaged(f"an array of shape {list(shape)[:8]} in {len(data)} bytes")
-    if not len(data):
-        return np.zeros(shape, dtype)
-    array = np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
-    return array if array.dtype.isnative else array.astype(dtype.newbyteorder("="))
+    return array_from_bytes(memoryview(raw)[stream.tell() :], dtype, shape, "F" if fortran else "C")

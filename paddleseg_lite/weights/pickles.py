@@ -81,17 +81,9 @@ class PickleReader:
         elif name == "DUP":
             stack.append(stack[-1])
         elif name in ("TUPLE1", "TUPLE2", "TUPLE3"):
-            count = int(name[-1])
-            items = tuple(stack[-count:])
-            if len(items) != count:
-                raise Damaged("a tuple")
-            stack[-count:] = [items]
-        elif name in ("TUPLE", "LIST", "FROZENSET"):
-            items = _to_mark(stack)
-            stack.append({"TUPLE": tuple, "LIST": list, "FROZENSET": _atoms}[name](items))
-        elif name == "DICT":
-            items = _to_mark(stack)
-            stack.append(_fill({}, items))
+            stack.append(tuple([stack.pop() for _ in range(int(name[-1]))][::-1]))
+        elif name in _FROM_MARK:
+            stack.append(_FROM_MARK[name](_to_mark(stack)))
         elif name in ("APPEND", "APPENDS", "ADDITEMS"):
             items = _to_mark(stack) if name != "APPEND" else [stack.pop()]
             if type(stack[-1]) is set:
@@ -143,38 +135,14 @@ class PickleReader:
 
 
 _CONSTANTS: dict[str, Callable] = {
-    "NONE": lambda: None,
-    "NEWTRUE": lambda: True,
-    "NEWFALSE": lambda: False,
-    "EMPTY_LIST": list,
-    "EMPTY_TUPLE": tuple,
-    "EMPTY_DICT": dict,
-    "EMPTY_SET": set,
+    **{"NONE": lambda: None, "NEWTRUE": lambda: True, "NEWFALSE": lambda: False},
+    **{"EMPTY_LIST": list, "EMPTY_TUPLE": tuple, "EMPTY_DICT": dict, "EMPTY_SET": set},
 }
-_LITERALS = frozenset(
-    (
-        "INT",
-        "BININT",
-        "BININT1",
-        "BININT2",
-        "LONG",
-        "LONG1",
-        "LONG4",
-        "FLOAT",
-        "BINFLOAT",
-        "STRING",
-        "BINSTRING",
-        "SHORT_BINSTRING",
-        "UNICODE",
-        "SHORT_BINUNICODE",
-        "BINUNICODE",
-        "BINUNICODE8",
-        "SHORT_BINBYTES",
-        "BINBYTES",
-        "BINBYTES8",
-        "BYTEARRAY8",
-    )
-)
+_LITERAL_NAMES = """
+    INT BININT BININT1 BININT2 LONG LONG1 LONG4 FLOAT BINFLOAT STRING BINSTRING SHORT_BINSTRING UNICODE
+    SHORT_BINUNICODE BINUNICODE BINUNICODE8 SHORT_BINBYTES BINBYTES BINBYTES8 BYTEARRAY8
+"""
+_LITERALS = frozenset(_LITERAL_NAMES.split())
 
 
 def _to_mark(stack: list) -> list:
@@ -205,6 +173,14 @@ def _set_state(target: Any, state: Any) -> None:
         target.set_state(state)
     elif not (type(target) is dict and isinstance(state, dict)):  # OrderedDict attributes (torch: _metadata): dropped
         raise Damaged("a state for something that has none")
+
+
+_FROM_MARK: dict[str, Callable] = {
+    "TUPLE": tuple,
+    "LIST": list,
+    "FROZENSET": _atoms,
+    "DICT": lambda items: _fill({}, items),
+}
 
 
 def finished(value: Any, resolve: Callable[[Any], Any] | None = None, *, limit: int = 5_000_000) -> Any:
@@ -245,11 +221,5 @@ def read_pickle(path: str) -> Any:
         CheckpointError: refused or damaged; the message names the file and what was refused.
     """
     with open(path, "rb") as f, reading(path):
-        return finished(PickleReader().read(_Whole(f)))
-
-
-class _Whole(io.BytesIO):
-    """The file in memory: no length in it can make a read larger than the file is."""
-
-    def __init__(self, f: BinaryIO):
-        super().__init__(f.read())
+        whole = io.BytesIO(f.read())  # in memory no length in it can make a read larger than the file is
+        return finished(PickleReader().read(whole))

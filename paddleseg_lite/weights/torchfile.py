@@ -9,6 +9,7 @@ rebuilt here in NumPy. bfloat16 has no NumPy type and becomes float32, exactly.
 from __future__ import annotations
 
 import io
+import os
 import zipfile
 from typing import Any
 
@@ -21,39 +22,13 @@ from .reading import Damaged, Refused, reading
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _STORAGES = {
-    "Double": "f8",
-    "Float": "f4",
-    "Half": "f2",
-    "BFloat16": "bf16",
-    "Long": "i8",
-    "Int": "i4",
-    "Short": "i2",
-    "Char": "i1",
-    "Byte": "u1",
-    "Bool": "?",
-    "ComplexFloat": "c8",
-    "ComplexDouble": "c16",
+    **{"Double": "f8", "Float": "f4", "Half": "f2", "BFloat16": "bf16", "ComplexFloat": "c8", "ComplexDouble": "c16"},
+    **{"Long": "i8", "Int": "i4", "Short": "i2", "Char": "i1", "Byte": "u1", "Bool": "?"},
 }
-_DTYPES = (
-    "float64",
-    "double",
-    "float32",
-    "float",
-    "float16",
-    "half",
-    "bfloat16",
-    "int64",
-    "long",
-    "int32",
-    "int",
-    "int16",
-    "short",
-    "int8",
-    "uint8",
-    "bool",
-    "complex64",
-    "complex128",
-)
+_DTYPES = """
+    float64 double float32 float float16 half bfloat16 int64 long int32 int int16 short int8 uint8 bool
+    complex64 complex128
+"""
 
 
 class Storage:
@@ -127,7 +102,7 @@ _TABLE: dict[str, Any] = {
     "torch.Size": _plain,
     "torch.device": _plain,
     **{f"torch.{name}Storage": _uncallable for name in _STORAGES},
-    **{f"torch.{name}": _uncallable for name in _DTYPES},
+    **{f"torch.{name}": _uncallable for name in _DTYPES.split()},
 }
 
 
@@ -185,7 +160,7 @@ def read_torch_zip(path: str) -> Any:
         folder = pickles[0][: -len("data.pkl")]
         if any(name.startswith(folder + "code/") for name in members):
             raise Refused("TorchScript code (a program, not a state_dict)")
-        size = _file_size(path)
+        size = os.path.getsize(path)
 
         def member(name: str, expected: int | None = None) -> bytes:
             info = members.get(folder + name)
@@ -243,8 +218,3 @@ def _legacy_rows(stream: io.BytesIO, storages: dict[str, Storage], order: str) -
             raise Damaged("a storage that no tensor uses")
         rows[key] = _row(stream.read(storage.total * storage.itemsize), storage, order)
     return rows
-
-
-def _file_size(path: str) -> int:
-    with open(path, "rb") as f:
-        return f.seek(0, io.SEEK_END)
