@@ -79,7 +79,8 @@ def _by_kernels(own: _Function) -> _Function:
         result = None if kernels is None else getattr(kernels, own.__name__)(*args, **kwargs)
         return own(*args, **kwargs) if result is None else result
 
-    return cast(_Function, function)
+    # Paddle's translation to a static graph loses keyword-only arguments; the functions here need none of it.
+    return cast(_Function, paddle.jit.not_to_static(function))
 
 
 @_by_kernels
