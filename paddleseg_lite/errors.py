@@ -45,3 +45,8 @@ def nearest(name: str, candidates: Iterable[str]) -> str:
     lowered = {c.lower(): c for c in options}
     match = difflib.get_close_matches(str(name).lower(), list(lowered), n=1, cutoff=0.5)
     return f" Did you mean '{lowered[match[0]]}'?" if match else ""
+
+
+def instead(asked: str, why: str, used: str) -> str:
+    """The line for everything that was asked for, is not there, and is replaced."""
+    return f"{asked} is not to be had here ({why.rstrip('.')}): {used} is used instead."

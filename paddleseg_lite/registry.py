@@ -18,6 +18,18 @@ from .errors import ConfigError, UserError, nearest
 Spec = Union[Mapping[str, Any], str]  # how a part is written: ``{"type": NAME, **arguments}``, or its name
 
 
+class BadArgument(ConfigError):
+    """An argument that an entry does not have.
+
+    Attributes:
+        argument: its name.
+    """
+
+    def __init__(self, message: str, *, argument: str = ""):
+        super().__init__(message)
+        self.argument = argument
+
+
 class Registry:
     """A table of classes (or factory functions) of one kind.
 
@@ -25,11 +37,13 @@ class Registry:
         kind: what the entries are, as it reads in an error ("model", "loss").
         filled_by: the room whose import registers the shipped entries. It is imported at
             the first look-up, so that whoever holds a registry need not know that room.
+        advice: arguments that people expect and no entry has -> what there is instead.
     """
 
-    def __init__(self, kind: str, *, filled_by: str | None = None):
+    def __init__(self, kind: str, *, filled_by: str | None = None, advice: Mapping[str, str] | None = None):
         self.kind, self._filled_by = kind, filled_by
         self._own: dict[str, Callable[..., Any]] = {}
+        self.advice = dict(advice or {})
         self._filling, self._lock = False, threading.RLock()
 
     @property
@@ -70,7 +84,8 @@ class Registry:
         """
         if name not in self._entries:
             raise ConfigError(
-                f"unknown {self.kind} type '{name}'.{nearest(name, self._entries)} Known: {', '.join(self.names())}."
+                f"unknown {self.kind} type '{name}'.{nearest(name, self._entries)} Known: {', '.join(self.names())}. "
+                "One of your own is loaded by --import FILE.py."
             )
         return self._entries[name]
 
@@ -97,10 +112,17 @@ class Registry:
             return entry(**arguments)
         except UserError:
             raise
-        except (TypeError, ValueError, ArithmeticError) as e:  # a text for a number, a width of zero, ...
+        except Exception as e:  # a text for a number, a width of zero or below, a list too short, ...
+            if not (isinstance(e, (TypeError, ValueError, ArithmeticError)) or self._is_ours(entry)):
+                raise  # a slip in a user's own file
             raise ConfigError(
                 f"{self.kind} {self._shown(spec)} cannot be built: {_first_line(e)}. Check its values."
             ) from e
+
+    @staticmethod
+    def _is_ours(entry: Callable[..., Any]) -> bool:
+        """Whether it is known to work with sensible values."""
+        return entry.__module__.partition(".")[0] == __package__
 
     def _shown(self, spec) -> str:
         """A spec as it reads in an error: its name and its plain values."""
@@ -142,9 +164,12 @@ class Registry:
                 arguments[key] = value
         for key in arguments:
             if key not in parameters and not open_ended:
-                raise ConfigError(
-                    f"{self.kind} {name} has no argument '{key}'.{nearest(key, parameters)}"
-                    f" It takes: {', '.join(parameters) or 'none'}."
+                advice = self.advice.get(key)
+                raise BadArgument(
+                    f"{self.kind} {name} has no argument '{key}'."
+                    f"{f' {advice}' if advice else nearest(key, parameters)}"
+                    f" It takes: {', '.join(parameters) or 'none'}.",
+                    argument=key,
                 )
         missing = [
             p.name for p in parameters.values() if p.default is inspect.Parameter.empty and p.name not in arguments
@@ -161,13 +186,21 @@ def _first_line(error: Exception) -> str:
     return (telling or [type(error).__name__])[0].rstrip(".")[:200]
 
 
-MODELS = Registry("model", filled_by="paddleseg_lite.models")
-BACKBONES = Registry("backbone", filled_by="paddleseg_lite.backbones")
+_FREEZE = "To keep the backbone as it is write freeze: backbone at the top of the recipe."
+_RATES = (
+    "head_lr_mult: 10 trains all but the backbone at ten times the rate; "
+    "custom_cfg: [{name: backbone., lr_mult: 0.1}] the backbone at a tenth."
+)
+_FROZEN = dict.fromkeys(("freeze", "freeze_backbone", "freeze_encoder", "frozen_stages", "freeze_at"), _FREEZE)
+_RATED = dict.fromkeys(("backbone_lr_mult", "backbone_lr", "encoder_lr_mult", "lr_mult", "paramwise_cfg"), _RATES)
+
+MODELS = Registry("model", filled_by="paddleseg_lite.models", advice=_FROZEN)
+BACKBONES = Registry("backbone", filled_by="paddleseg_lite.backbones", advice=_FROZEN)
 CONTEXTS = Registry("context unit", filled_by="paddleseg_lite.graph")
 LOSSES = Registry("loss", filled_by="paddleseg_lite.losses")
 DATASETS = Registry("dataset", filled_by="paddleseg_lite.data")
 TRANSFORMS = Registry("transform", filled_by="paddleseg_lite.data")
-OPTIMIZERS = Registry("optimizer", filled_by="paddleseg_lite.optim")
+OPTIMIZERS = Registry("optimizer", filled_by="paddleseg_lite.optim", advice={**_RATED, **_FROZEN})
 SCHEDULERS = Registry("lr_scheduler", filled_by="paddleseg_lite.optim")
 REFINERS = Registry("refiner", filled_by="paddleseg_lite.postprocess")  # of predictions: f(spec) -> refiner or None
 TRANSLATORS = Registry("recipe translator", filled_by="paddleseg_lite.interop.paddleseg_config")

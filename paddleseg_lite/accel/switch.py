@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import paddle
 from paddle import nn
 
-from ..errors import EnvironmentProblem, nearest
+from ..errors import EnvironmentProblem, instead, nearest
 from ..layers import ConvBNAct
 from ..layers.functional import running_kernels
 from . import blocks, layers, loading
@@ -90,10 +90,11 @@ def enable(model: nn.Layer, mode: str = "auto", *, eval_mode: str | None = None)
         return Report("off", "not asked for")
     usable, reason = _usable(model)
     if not usable:
-        logger.warning("cpu_accel %s is not used: %s. Paddle's own kernels run instead.", mode, reason)
+        logger.warning("%s", instead(f"cpu_accel {mode}", reason, "Paddle's own arithmetic"))
         return Report("off", reason)
     if "bf16" in (mode, eval_mode) and not loading.has_bf16():
-        logger.warning("cpu_accel bf16: this processor has neither AVX512-BF16 nor AMX; fp32 is used instead.")
+        why = "this processor has neither AVX512-BF16 nor AMX"
+        logger.warning("%s", instead("cpu_accel bf16", why, "fp32"))
         mode, eval_mode = ("fp32" if m == "bf16" else m for m in (mode, eval_mode))
     policy = Policy(mode, eval_mode or ("fp32" if mode == "bf16" else mode))
     counts: Counter = Counter()

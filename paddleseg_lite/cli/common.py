@@ -87,9 +87,9 @@ def test_overrides(args: argparse.Namespace) -> dict[str, Any]:
     return {**{f"test_config.{name}": getattr(args, name) for name in TEST_FLAGS}, **own}
 
 
-def read_test_config(args: argparse.Namespace, overrides: dict[str, Any] | None = None):
+def read_test_config(args: argparse.Namespace, overrides: dict[str, Any] | None = None, *, prediction: bool = False):
     """:func:`read_config` with the flags of :func:`add_test_flags`."""
-    config = read_config(args, {**test_overrides(args), **(overrides or {})})
+    config = read_config(args, {**test_overrides(args), **(overrides or {})}, prediction=prediction)
     if args.crf == "none":
         config.test_config.crf = None
     elif args.crf == "default":
@@ -107,8 +107,8 @@ def start(args: argparse.Namespace, *, seed: int | None = None) -> runtime.Runti
     return settled
 
 
-def read_config(args: argparse.Namespace, overrides: dict[str, Any] | None = None):
-    """The recipe that the flags of :func:`add_config_flags` describe."""
+def read_config(args: argparse.Namespace, overrides: dict[str, Any] | None = None, *, prediction: bool = False):
+    """The recipe that the flags of :func:`add_config_flags` describe; ``prediction``: checked for prediction alone."""
     from ..config import load_config
 
     overrides = dict(overrides or {})
@@ -116,7 +116,7 @@ def read_config(args: argparse.Namespace, overrides: dict[str, Any] | None = Non
     for name in ("train_dataset", "val_dataset"):
         if args.dataset_root is not None and getattr(config, name) is not None:
             overrides[f"{name}.dataset_root"] = args.dataset_root
-    return load_config(args.config, opts=args.opts, overrides=overrides)
+    return load_config(args.config, opts=args.opts, overrides=overrides, prediction=prediction)
 
 
 def files_read(args: argparse.Namespace) -> list[Path]:

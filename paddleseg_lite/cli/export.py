@@ -32,7 +32,7 @@ def main(argv=None):
     from .jobs.export import run_export
 
     args.config = args.config or str(find_config(args.model_path))
-    loaded = load(args.model_path, config=cli.read_config(args))
+    loaded = load(args.model_path, config=cli.read_config(args, prediction=True))
     run_export(
         loaded,
         args.save_dir,

@@ -33,7 +33,7 @@ def main(argv=None):
     from .jobs.painter import Painter
 
     args.config = args.config or find_config(args.model_path)
-    loaded = load(args.model_path, config=cli.read_test_config(args))
+    loaded = load(args.model_path, config=cli.read_test_config(args, prediction=True))
     painter = Painter(
         loaded,
         opacity=args.opacity,

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Union
 
 from ..errors import ConfigError, nearest
+from .schema import ADVICE
 
 
 class Where:
@@ -32,7 +33,8 @@ def fill(cls, tree: Mapping[str, Any], prefix: str, where: Where):
     for key, value in tree.items():
         dotted = f"{prefix}{key}"
         if key not in fields:
-            raise ConfigError(f"{where(dotted)}: unknown key '{dotted}'.{nearest(key, fields)}")
+            advice = f" {ADVICE[key]}" if not prefix and key in ADVICE else nearest(key, fields)
+            raise ConfigError(f"{where(dotted)}: unknown key '{dotted}'.{advice}")
         values[key] = _coerce(value, hints[key], dotted, where)
     return cls(**values)
 

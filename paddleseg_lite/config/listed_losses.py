@@ -2,39 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..errors import ConfigError
 from .schema import Spec
 
 
-def translate_loss(loss: Any, where: str = "loss") -> dict[str, Spec]:
+def translate_loss(loss: Any, where: Callable[[str], str] = str) -> dict[str, Spec]:
     """PaddleSeg's ``{types: [...], coef: [...]}`` -> ``{out: {type, coef}, aux: {...}}``; named losses pass through.
 
     PaddleSeg pairs losses with a model's outputs by position: the main output
     first, then auxiliary ones; a single type is repeated for every coefficient.
     """
     if not isinstance(loss, Mapping):
-        raise ConfigError(f"{where}: loss must be a mapping of output names, e.g. {{out: {{type: CrossEntropyLoss}}}}.")
+        raise ConfigError(
+            f"{where('loss')}: loss must be a mapping of output names, e.g. {{out: {{type: CrossEntropyLoss}}}}."
+        )
     if "types" not in loss and "coef" not in loss:
         named = {}
         for name, spec in loss.items():
             spec = {"type": spec} if isinstance(spec, str) else spec
             if not isinstance(spec, Mapping) or "type" not in spec:
-                raise ConfigError(f"{where}: loss '{name}' must be a name or {{type: NAME, ...}}, got {spec!r}.")
+                raise ConfigError(
+                    f"{where(f'loss.{name}')}: loss '{name}' must be a name or {{type: NAME, ...}}, got {spec!r}."
+                )
             named[name] = dict(spec)
         return named
-    unknown = set(loss) - {"types", "coef"}
+    unknown = [key for key in loss if key not in ("types", "coef")]
     if unknown:
-        raise ConfigError(f"{where}: a loss with types/coef has no key '{sorted(unknown)[0]}'.")
+        raise ConfigError(f"{where(f'loss.{unknown[0]}')}: a loss with types/coef has no key '{unknown[0]}'.")
     if "types" not in loss or "coef" not in loss:
-        raise ConfigError(f"{where}: a loss list needs both 'types' and 'coef'.")
-    specs, coefs = list(loss["types"]), list(loss["coef"])
+        there = "types" if "types" in loss else "coef"
+        raise ConfigError(f"{where(f'loss.{there}')}: a loss list needs both 'types' and 'coef'.")
+    specs, coefs = loss["types"], loss["coef"]
+    if not isinstance(specs, list) or not all(isinstance(s, (str, Mapping)) for s in specs) or not specs:
+        raise ConfigError(f"{where('loss.types')}: loss.types is a list of {{type: NAME, ...}}, got {specs!r}.")
+    if not isinstance(coefs, list) or not all(isinstance(c, (int, float)) for c in coefs):
+        raise ConfigError(f"{where('loss.coef')}: loss.coef is a list of numbers, got {coefs!r}.")
     if len(specs) == 1:
         specs = specs * len(coefs)
     if len(specs) != len(coefs):
-        raise ConfigError(f"{where}: {len(specs)} loss types but {len(coefs)} coefficients; one coefficient for each.")
+        raise ConfigError(
+            f"{where('loss.coef')}: {len(specs)} loss types but {len(coefs)} coefficients; one coefficient for each."
+        )
     names = ["out", "aux", *(f"aux{i}" for i in range(2, len(specs)))][: len(specs)]
     return {n: _with_coef({"type": s} if isinstance(s, str) else dict(s), c) for n, s, c in zip(names, specs, coefs)}
 

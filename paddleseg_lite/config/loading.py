@@ -21,10 +21,16 @@ from .parsing import parse_config
 from .reading import read_tree, set_key, set_option
 from .recipes import find_recipe
 from .schema import Config
+from .switching import drop_arguments_of_others, types_of
 
 
 def load_config(
-    path: str | Path, *, opts: Sequence[str] = (), overrides: Mapping[str, Any] | None = None, check: bool = True
+    path: str | Path,
+    *,
+    opts: Sequence[str] = (),
+    overrides: Mapping[str, Any] | None = None,
+    check: bool = True,
+    prediction: bool = False,
 ) -> Config:
     """Read, merge and check a recipe.
 
@@ -35,14 +41,18 @@ def load_config(
         overrides: dotted key -> value from flags; ``None`` values are skipped.
         check: also check model, data, loss and schedule against the registries
             (imports Paddle).
+        prediction: check only what prediction uses; see :func:`~.checking.check_components`.
 
     Raises:
         ConfigError: names the file, the key and the nearest valid one.
     """
     tree, origins = read_tree(find_recipe(path))
     translator = foreign_schema(tree)
+    before = types_of(tree)
     for text in opts:
         set_option(tree, text, origins)
+    if translator is None and types_of(tree) != before:
+        drop_arguments_of_others(tree, before, origins, tell=check)
     if translator is not None:
         tree = translator.translate(tree, origins=origins, source=str(path))
     for key, value in (overrides or {}).items():
@@ -50,7 +60,7 @@ def load_config(
             set_key(tree, key, value, origins, source=f"--{key.rsplit('.', 1)[-1]}")
     config = parse_config(tree, origins=origins, source=str(path))
     if check:
-        check_components(config, origins=origins, source=str(path))
+        check_components(config, origins=origins, source=str(path), prediction=prediction)
     return config
 
 

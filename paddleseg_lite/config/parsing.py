@@ -21,7 +21,7 @@ def parse_config(
     if "model" not in tree:
         raise ConfigError(f"{source}: there is no 'model'. Write at least model: {{type: UNet}}.")
     if "loss" in tree:  # the main output is always trained: a loss for another one comes on top
-        tree["loss"] = {**Config(model={}).loss, **translate_loss(tree["loss"], where("loss"))}
+        tree["loss"] = {**Config(model={}).loss, **translate_loss(tree["loss"], where)}
     for key in ("optimizer", "lr_scheduler"):  # `--opts optimizer.momentum=0.8` alone keeps the default type
         if isinstance(tree.get(key), dict) and "type" not in tree[key]:
             tree[key] = {**getattr(Config(model={}), key), **tree[key]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import yaml
 
 from ..errors import ConfigError, nearest
-from .recipes import shipped_recipes
+from .recipes import find_recipe, shipped_recipes
 
 RIVALS = {"iters": "epochs", "epochs": "iters"}  # a later layer's choice replaces an earlier one's
 MAX_NODES = 200_000  # values in a file once its anchors are written out
@@ -53,10 +54,11 @@ def read_tree(path: Path, seen: tuple[Path, ...] = ()) -> tuple[dict, dict[str, 
 def recipe_files(path: str | Path) -> list[Path]:
     """A recipe's own file and those of its bases, as far as they set a key; none where it cannot be read."""
     try:
-        _, origins = read_tree(Path(path))
+        path = find_recipe(path)
+        _, origins = read_tree(path)
     except ConfigError:
         return [Path(path)]
-    return [Path(path), *(Path(name) for name in dict.fromkeys(origins.values()))]
+    return [path, *(Path(name) for name in dict.fromkeys(origins.values()))]
 
 
 def parse_yaml(text: str, where: str) -> Any:
@@ -138,9 +140,10 @@ def set_key(tree: dict, dotted: str, value: Any, origins: dict[str, str], source
     for depth, part in enumerate(parts):
         last, so_far = depth == len(parts) - 1, ".".join(parts[:depth])
         if isinstance(node, list):
-            if not part.lstrip("-").isdigit() or not -len(node) <= int(part) < len(node):
+            if not re.fullmatch("-?[0-9]{1,9}", part) or not -len(node) <= int(part) < len(node):
                 raise ConfigError(f"{source}: '{so_far}' is a list of {len(node)}; '{part}' is no index of it.")
-            part = int(part)
+            part = int(part) % len(node)
+            parts[depth] = str(part)
         elif not isinstance(node, dict):
             raise ConfigError(f"{source}: '{so_far}' is the value {node!r}; it has no '{part}'.")
         if last:
@@ -149,8 +152,8 @@ def set_key(tree: dict, dotted: str, value: Any, origins: dict[str, str], source
             if isinstance(node, dict) and not isinstance(node.get(part), (dict, list)):
                 node[part] = {} if node.get(part) is None else node[part]
             node = node[part]
-    _note_origins(value, dotted, source, origins)
-    origins[dotted] = source
+    _note_origins(value, ".".join(parts), source, origins)
+    origins[".".join(parts)] = source
 
 
 def _drop_rivals(tree: dict, own: Mapping[str, Any]) -> None:

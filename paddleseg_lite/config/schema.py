@@ -55,6 +55,7 @@ class Config:
     use_ema: bool = False
     ema_decay: float = 0.999
     freeze_bn: Union[bool, str] = False  # or statistics | backbone | backbone_statistics: layers.apply_freeze_bn
+    freeze: Union[str, list, None] = None  # backbone, or parts by name, with their running statistics: layers.freeze
     init_context: bool = False  # k-means initialisation of graph nodes from features
     do_eval: bool = True
     save_interval: Optional[int] = None  # iterations; default: an epoch's worth, but 10 to 50 times a run
@@ -83,6 +84,24 @@ CHOICES = {
     "nan_policy": ("stop", "skip"),
     "miou_convention": ("nan", "gt_only", "one", "zero"),
     "cache": (None, "memory", "disk"),
+}
+ADVICE = {  # keys that people expect -> what there is; said instead of the nearest name
+    **dict.fromkeys(
+        ("freeze_backbone", "freeze_encoder", "frozen_stages", "frozen"),
+        "To keep the backbone as it is write freeze: backbone.",
+    ),
+    **dict.fromkeys(
+        ("backbone_lr_mult", "backbone_lr", "encoder_lr_mult", "encoder_lr", "lr_mult", "head_lr_mult"),
+        "Rates of parts are set under optimizer: {head_lr_mult: 10} trains all but the backbone at ten times the rate, "
+        "{custom_cfg: [{name: backbone., lr_mult: 0.1}]} the backbone at a tenth.",
+    ),
+    **dict.fromkeys(
+        ("lr", "learning_rate", "base_lr"), "The rate is lr_scheduler: {learning_rate: 0.01} (--learning_rate)."
+    ),
+    **dict.fromkeys(("num_classes", "classes"), "num_classes belongs to train_dataset and val_dataset."),
+    **dict.fromkeys(("crop_size", "transforms"), "Sizes are set by train_dataset.transforms."),
+    "weight_decay": "Weight decay is optimizer: {weight_decay: 1e-4}.",
+    "momentum": "Momentum is optimizer: {momentum: 0.9}.",
 }
 POSITIVE = (
     "batch_size",

@@ -110,12 +110,14 @@ def describe_classes(spec: dict[str, Any] | None, num_classes: int | None = None
     """
     names = palette = None
     if spec is not None:
+        entry = DATASETS.get(spec["type"]) if spec.get("type") in DATASETS else None
         try:
+            if entry is None:  # of a user's own, and not needed to predict
+                raise DataError(f"there is no dataset type {spec.get('type')!r} here")
             found = build_dataset(spec, mode="val")
             return {key: getattr(found, key) for key in ("class_names", "palette", "num_classes", "ignore_index")}
         except DataError as e:
             logger.info("the dataset is not here, its classes are taken from the recipe (%s)", e)
-        entry = DATASETS.get(spec["type"])
         names, palette = getattr(entry, "fixed_names", None), getattr(entry, "fixed_palette", None)
         names = spec["class_names"] if isinstance(spec.get("class_names"), list) else names
         palette = spec.get("palette", palette)

@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 
 import cv2
 
-from ..errors import EnvironmentProblem
+from ..errors import EnvironmentProblem, instead
 from ..processes import end_with
 from .collate import Collate, Failure, Single, checked, join, to_tensors
 from .datasets.base import SegDataset
@@ -134,7 +134,7 @@ def _run(
     dataset.open_cache()
     samples: Any = _Samples(dataset, seed)
     if num_workers > 0 and platform.system() != "Linux":
-        logger.info("loader workers need Linux: reading in the main process instead of %d workers.", num_workers)
+        logger.info("%s", instead(f"a loader of {num_workers} processes", "it needs Linux", "the main process"))
         num_workers = 0
     if num_workers == 0:
         for keys in plan:

@@ -13,13 +13,16 @@ from .machine import examine_machine
 from .rehearsal import rehearse
 
 
-def diagnose(config: Config, *, dry_run: bool = True, speed: bool = True, use_cache: bool = True) -> Diagnosis:
+def diagnose(
+    config: Config, *, dry_run: bool = True, speed: bool = True, use_cache: bool = True, notes: bool = True
+) -> Diagnosis:
     """Examine a recipe.
 
     Args:
         config: the resolved recipe.
         dry_run: one forward, loss and backward at the real batch and crop.
         speed: time the loader against the model.
+        notes: tell what a run will do differently from the recipe (the run itself tells it, too).
         use_cache: reuse what is known of files that have not changed since.
     """
     started = time.perf_counter()
@@ -32,7 +35,7 @@ def diagnose(config: Config, *, dry_run: bool = True, speed: bool = True, use_ca
     if train is not None:
         examine_datasets(diagnosis, config, train, val, use_cache=use_cache)
         if dry_run and diagnosis.ok:
-            rehearse(diagnosis, config, train, speed=speed)
+            rehearse(diagnosis, config, train, speed=speed, notes=notes)
         examine_machine(diagnosis, config)
     diagnosis.sort()
     diagnosis.seconds = time.perf_counter() - started

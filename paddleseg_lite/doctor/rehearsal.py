@@ -5,39 +5,45 @@ from __future__ import annotations
 import math
 import os
 import time
+from collections.abc import Callable
 
 import numpy as np
 import paddle
 
-from ..accel import accelerate
 from ..config import Config
 from ..data import BatchSchedule, train_batches
 from ..errors import UserError
+from ..graph.initialise import initialise_contexts
 from ..inference.footprint import free_bytes, peak_of
-from ..training.building import build_loss, build_network
-from ..training.seeds import derive
+from ..training.parts import build_parts
 from .findings import Diagnosis
 
 LOADER_SAMPLES = 8
 
 
-def rehearse(diagnosis: Diagnosis, config: Config, train, *, speed: bool = True) -> None:
-    """Build the network and take one step without keeping it."""
+def rehearse(diagnosis: Diagnosis, config: Config, train, *, speed: bool = True, notes: bool = True) -> None:
+    """Build everything that the run will build and take one step without keeping it.
+
+    Args:
+        speed: time the loader against the model.
+        notes: also tell what the run will do differently from the recipe.
+    """
     try:
-        paddle.seed(derive(config.seed, 0))
-        model = build_network(config, train.num_classes)
-        accelerate(model, config.precision, config.cpu_accel)
-        criterion = build_loss(config, train)
-        schedule = BatchSchedule(len(train), config.batch_size, seed=config.seed)
-        batch = next(iter(train_batches(train, schedule, seed=config.seed, num_workers=0, stop_iter=1)))
-        diagnosis.facts.update(crop=list(batch["image"].shape[2:]))
+        parts = build_parts(config, train, note=_noting(diagnosis) if notes else _silent)
+        model, criterion = parts.model, parts.criterion
         model.train()
-        if not _fits(diagnosis, model, criterion, batch, config):
+        few = _batch(config, train, min(2, config.batch_size))  # a single sample may be too few for a batch norm
+        diagnosis.facts.update(crop=list(few["image"].shape[2:]))
+        if not _fits(diagnosis, model, criterion, few, config):
             return
+        batch = _batch(config, train, config.batch_size)
+        if config.init_context:
+            initialise_contexts(model, [batch["image"]], seed=config.seed)
         seconds, loss = math.inf, float("nan")
         for _ in range(2 if speed else 1):  # the first pass also warms up
             started = time.perf_counter()
-            total, _ = criterion(model(batch["image"]), batch)
+            with parts.precision.autocast():
+                total, _ = criterion(model(batch["image"]), batch)
             total.backward()
             loss = float(total)
             seconds = min(seconds, time.perf_counter() - started)
@@ -80,18 +86,31 @@ def _gradient_norm(model) -> float:
     return math.sqrt(sum(squares))
 
 
-def _fits(diagnosis: Diagnosis, model, criterion, batch: dict, config: Config) -> bool:
-    """Estimate the memory of a step from one with two samples, before the whole batch is tried."""
-    batch_size = config.batch_size
-    probe = min(2, batch_size)  # a single sample may be too few for a batch norm
-    small = {k: v[:probe] for k, v in batch.items()}
+def _noting(diagnosis: Diagnosis) -> Callable[[str], None]:
+    return lambda text: diagnosis.add("info", "config", text)
+
+
+def _silent(text: str) -> None:
+    pass
+
+
+def _batch(config: Config, train, size: int) -> dict:
+    """The first batch of the run, or its beginning."""
+    schedule = BatchSchedule(len(train), size, seed=config.seed)
+    return next(iter(train_batches(train, schedule, seed=config.seed, num_workers=0, stop_iter=1)))
+
+
+def _fits(diagnosis: Diagnosis, model, criterion, small: dict, config: Config) -> bool:
+    """Estimate the memory of a step from one with a small batch, before the whole one is even read."""
+    batch_size, probe = config.batch_size, small["image"].shape[0]
     peak = peak_of(lambda: criterion(model(small["image"]), small)[0].backward())
     model.clear_gradients()
     free = free_for_step()
     if peak is None or free is None:
         return True
     parameters = sum(4 * int(p.size) for p in model.parameters())
-    need = peak * batch_size // probe + 3 * parameters  # gradients and the optimizer's two averages
+    pixels = small["image"].size * 4 // probe
+    need = (peak // probe + pixels) * batch_size + 3 * parameters  # gradients and the optimizer's two averages
     diagnosis.facts.update(step_memory_mb=need >> 20, available_mb=free >> 20)
     what = f"a step of {batch_size} takes about {max(1, need >> 20)} MiB, and {free >> 20} MiB are free"
     fix = "lower batch_size or the crop; --accumulate keeps the effective batch"

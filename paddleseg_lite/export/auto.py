@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import paddle
 
-from ..errors import EnvironmentProblem, UserError
+from ..errors import EnvironmentProblem, UserError, instead
 from ..files import read_json, write_json
 from ..runtime import available_cores, threads_in_force
 from .agreement import compare
@@ -65,12 +65,9 @@ class BackedEngine:
             raise
         except Exception as e:  # an engine of any make may fail in any way
             if not self._stood_in:
-                logger.warning(
-                    "engine %s fails on an input of %s, dygraph computes it: %s",
-                    self._engine.name,
-                    "x".join(str(s) for s in image.shape),
-                    _line(e),
-                )
+                size = "x".join(str(s) for s in image.shape)
+                why = f"it fails on an input of {size}: {_line(e)}"
+                logger.warning("%s", instead(f"engine {self._engine.name}", why, self._plain.name))
             self._stood_in += 1
             return self._plain(image)
 

@@ -56,6 +56,10 @@ class ContextUnit(nn.Layer):
     starts_as_identity = False
     sees_whole_map = True
 
+    def side_losses(self) -> dict[str, dict[str, Any]]:
+        """The usual loss of each of ``extras`` that is trained, for recipes that name none."""
+        return {}
+
     def __init__(self, in_channels: int, out_channels: int | None = None) -> None:
         super().__init__()
         self.in_channels = in_channels

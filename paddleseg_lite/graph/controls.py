@@ -10,6 +10,8 @@ Each takes ``match``, the unit it is the control of, as written in YAML.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import paddle
 from paddle import Tensor, nn
@@ -98,6 +100,9 @@ class _NodeControl(NodeUnit):
 
     def reason(self, x: Tensor, assignment: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         return self.unit.reason(x, assignment)
+
+    def side_losses(self) -> dict[str, dict[str, Any]]:
+        return self.unit.side_losses()
 
     def explain_with(self, x: Tensor, assignment: Tensor) -> Explanation:
         return self.unit.explain_with(x, assignment)

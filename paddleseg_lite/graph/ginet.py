@@ -132,6 +132,9 @@ class GINet(NodeUnit):
         y = add(x, self.norm(self.conv_extend(spread)))
         return y, {} if self.presence is None else {"presence": self.presence(s).squeeze(-1)}
 
+    def side_losses(self) -> dict[str, dict[str, Any]]:
+        return {} if self.presence is None else {"presence": {"type": "PresenceLoss", "coef": 0.2}}
+
     def explain_with(self, x: Tensor, assignment: Tensor) -> Explanation:
         nodes = self.gather(x, assignment)
         adjacency = self.visual_gcn.adjacency()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from paddle import Tensor, nn
 
 from ..errors import ConfigError
@@ -42,6 +44,9 @@ class Stack(ContextUnit):
         for unit in self.units:
             x, extras = unit(x)
         return x, extras
+
+    def side_losses(self) -> dict[str, dict[str, Any]]:
+        return self.units[-1].side_losses()
 
     def macs(self, height: int, width: int) -> int:
         return sum(unit.macs(height, width) for unit in self.units)

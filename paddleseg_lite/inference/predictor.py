@@ -174,7 +174,7 @@ def load(path: str | Path, *, config: str | Path | Config | None = None) -> Load
     if config is None:
         raise ConfigError(f"{path} is a bare weight file: say which network it belongs to with --config.")
     if not isinstance(config, Config):
-        config = load_config(config)
+        config = load_config(config, prediction=True)
     dataset_spec = config.val_dataset or config.train_dataset
     if not meta:
         meta = describe_classes(dataset_spec, config.model.get("num_classes"))

@@ -6,6 +6,7 @@ What a second paper needs moves here from the file of the first.
 
 from .conv import ConvBNAct, conv_bn_relu
 from .fcn_head import FCNHead, make_dropout
+from .freeze import freeze
 from .functional import add, concat, interpolate, max_pool_2x2, max_unpool_2x2, relu, spatial_mean
 from .init import kaiming_fan_out
 from .jpu import JPU
@@ -32,6 +33,7 @@ __all__ = [
     "concat",
     "conv_bn_relu",
     "fit_to",
+    "freeze",
     "freeze_bn",
     "interpolate",
     "kaiming_fan_out",

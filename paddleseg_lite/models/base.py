@@ -108,6 +108,10 @@ class Segmentor(nn.Layer):
 
     # -- training recipes ----------------------------------------------------------------------
 
+    def side_losses(self) -> dict[str, dict[str, Any]]:
+        """The usual loss of outputs that recipes may forget, by name: what a context unit gives besides its map."""
+        return self.context.side_losses()
+
     def pretrained_part(self) -> nn.Layer:
         """The layer that ImageNet weights fill."""
         return self.backbone

@@ -94,3 +94,8 @@ class ContextSlot(nn.Layer):
         """Side outputs of the unit in the pass just made, named after the slot (``context_presence``)."""
         extras, self.last = self.last, {}
         return {f"context_{name}": value for name, value in extras.items()}
+
+    def side_losses(self) -> dict[str, dict[str, Any]]:
+        """The usual losses of those outputs."""
+        own = getattr(self.unit, "side_losses", dict)()  # a unit of a user's own need have none
+        return {f"context_{name}": loss for name, loss in own.items()}

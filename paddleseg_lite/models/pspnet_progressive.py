@@ -82,6 +82,10 @@ class PSPNetProgressive(Segmentor):
                 nn.Linear(stage3, presence_channels), nn.ReLU(), nn.Linear(presence_channels, num_classes)
             )
 
+    def side_losses(self) -> dict[str, dict[str, Any]]:
+        own = {} if self.presence is None else {"presence": {"type": "PresenceLoss"}}
+        return {**super().side_losses(), **own}
+
     def decode(self, features: Sequence[Any], x: Tensor) -> dict[str, Tensor]:
         y = self.dropout(relu(self.bottleneck(self.pyramid(features[-1]))))
         for up in self.ups:

@@ -55,6 +55,9 @@ class UnitNetwork(Segmentor):
         """The map that the reduction receives."""
         return features[-1]
 
+    def side_losses(self) -> dict[str, dict[str, Any]]:
+        return {**super().side_losses(), **self.unit.side_losses()}
+
     def decode(self, features: Sequence[Any], x: Tensor) -> dict[str, Tensor]:
         y, extras = self.unit(self.reduce(self.deep_map(features)))
         outputs = {"out": self.classifier(self.dropout(y))}

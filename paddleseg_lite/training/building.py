@@ -1,8 +1,10 @@
-"""Network and loss of a training from a :class:`~paddleseg_lite.config.Config`."""
+"""Network, loss and learning rates of a training from a :class:`~paddleseg_lite.config.Config`."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -26,23 +28,46 @@ def build_network(config: Config, num_classes: int) -> Segmentor:
     return build_model(config.model, num_classes=num_classes)
 
 
-def build_loss(config: Config, train_dataset, *, label_fit: str = "resize") -> Criterion:
-    """The recipe's criterion, with class weights counted on the training labels where it asks for them."""
+def build_loss(
+    config: Config, train_dataset: Any, model: Segmentor, *, note: Callable[[str], None] = logger.info
+) -> Criterion:
+    """The recipe's criterion, with class weights counted on the training labels where it asks for them.
+
+    What the network gives in training besides its maps (presence of classes, soft regions) gets its usual loss where
+    the recipe names none.
+    """
+    spec = dict(config.loss)
+    for name, loss in getattr(model, "side_losses", dict)().items():  # a network of a user's own need have none
+        if name not in spec:
+            spec[name] = loss
+            note(f"loss: the network also gives '{name}', which gets {loss} (coef: 0 leaves it out)")
     weights = config.class_weights
     if isinstance(weights, str):
         if weights not in ("enet", "median_frequency"):
             raise ConfigError(f"class_weights is '{weights}'; use enet, median_frequency or a list of numbers.")
         weights = take_census(train_dataset).weights(weights)
-        logger.info("class weights (%s): %s", config.class_weights, np.round(weights, 3).tolist())
+        note(f"class weights ({config.class_weights}): {np.round(weights, 3).tolist()}")
     if weights is not None and len(weights) != train_dataset.num_classes:
         raise ConfigError(
             f"class_weights has {len(weights)} numbers for {train_dataset.num_classes} classes: "
             "give one for each class."
         )
     return build_criterion(
-        config.loss,
+        spec,
         num_classes=train_dataset.num_classes,
         ignore_index=train_dataset.ignore_index,
         class_weights=None if weights is None else [float(w) for w in weights],
-        label_fit=label_fit,
+        label_fit=getattr(model, "label_fit", "resize"),
     )
+
+
+def fitting_schedule(
+    spec: Mapping[str, Any] | str, iters: int, *, note: Callable[[str], None] = logger.info
+) -> Mapping[str, Any] | str:
+    """The recipe's ``lr_scheduler`` for a run of so many iterations: a warm-up that would fill it becomes a tenth."""
+    warmup = spec.get("warmup_iters", 0) if isinstance(spec, Mapping) else 0
+    if not isinstance(warmup, int) or warmup < iters:
+        return spec
+    short = iters // 10
+    note(f"lr_scheduler: the warm-up of {warmup} iterations is shortened to {short}, for the run has {iters}")
+    return {**spec, "warmup_iters": short}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import paddle
 
 from .. import accel
 from ..accel import accelerate
+from ..inference.precision import on_this_device
 
 logger = logging.getLogger("paddleseg_lite")
 
@@ -20,22 +22,27 @@ class Precision:
 
     On a GPU ``fp16`` and ``bf16`` mean ``paddle.amp`` (untested on GPUs). On a
     CPU Paddle's autocast silently computes in fp32, so ``bf16`` selects the
-    oneDNN kernels with bf16 arithmetic instead and ``fp16`` is refused with a
-    warning.
+    oneDNN kernels with bf16 arithmetic instead, and ``fp16`` is fp32 with a line that says so.
+
+    Args:
+        note: hears what becomes of a precision that this machine has not.
     """
 
-    def __init__(self, precision: str, level: str, cpu_accel: str, model, optimizer):
+    def __init__(
+        self,
+        precision: str,
+        level: str,
+        cpu_accel: str,
+        model,
+        optimizer,
+        *,
+        note: Callable[[str], None] = logger.warning,
+    ):
         on_gpu = paddle.get_device().startswith("gpu")
         self.amp_dtype = {"fp16": "float16", "bf16": "bfloat16"}.get(precision) if on_gpu else None
         self.level, self.scaler = level, None
         if not on_gpu:
-            if precision == "fp16":
-                logger.warning("--precision fp16: CPUs have no fp16 training kernels; training in fp32.")
-            elif precision == "bf16":
-                logger.info(
-                    "--precision bf16 on a CPU: oneDNN kernels multiply in bf16; weights stay in fp32, and "
-                    "--amp_level has no meaning here."
-                )
+            precision = on_this_device(precision, note)
             accelerate(model, precision, cpu_accel)
         elif self.amp_dtype:
             if level == "O2":

@@ -8,27 +8,22 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import paddle
-
 from ..config import Config
-from ..data import BatchSchedule, train_batches
+from ..data import train_batches
 from ..data.building import build_datasets
-from ..errors import ConfigError, EnvironmentProblem, UserError
+from ..errors import EnvironmentProblem, UserError
 from ..inference.evaluation import Evaluation, evaluate
-from ..inference.options import inference_options
 from ..inference.precision import engine_name, half_forward
-from ..layers import apply_freeze_bn, keep_statistics, running_statistics
+from ..layers import keep_statistics, running_statistics
 from ..optim.ema import EMA
-from ..optim.optimizers import build_optimizer
 from . import parallel
-from .building import build_loss, build_network
 from .callbacks import Callback
 from .log_window import LogWindow
 from .number_guard import NumbersGuard
-from .precision import Precision
+from .parts import build_parts
 from .run_lock import RunLock
 from .saving import Saver
-from .seeds import derive, reseed
+from .seeds import reseed
 from .signals import stop_signals
 from .state import TrainResult, TrainState
 
@@ -48,35 +43,18 @@ class Trainer:
     def __init__(
         self, config: Config, save_dir: str | Path, *, callbacks: Sequence[Callback] = (), lock: RunLock | None = None
     ):
-        if config.iters is None and config.epochs is None:
-            raise ConfigError(
-                "the config says neither iters nor epochs; training needs one of them (--iters N or --epochs N)."
-            )
         self.config, self.save_dir, self.callbacks = config, Path(save_dir), list(callbacks)
         self.rank, self.world_size = parallel.start()
         self.train_dataset, self.val_dataset = build_datasets(config)
-        paddle.seed(derive(config.seed, 0))
-        self.model = build_network(config, self.train_dataset.num_classes)
-        apply_freeze_bn(self.model, config.freeze_bn)
-        self.model = parallel.convert_sync_bn(self.model, self.world_size)
-        self.criterion = build_loss(config, self.train_dataset, label_fit=getattr(self.model, "label_fit", "resize"))
-        self.schedule = BatchSchedule(
-            len(self.train_dataset), config.batch_size, seed=config.seed, rank=self.rank, world_size=self.world_size
-        )
-        steps_per_epoch = max(1, self.schedule.batches_per_epoch // config.accumulate)
-        self.steps_per_epoch = steps_per_epoch
-        self.total_iters = config.iters or config.epochs * steps_per_epoch
-        self.save_interval = config.save_interval or default_save_interval(self.total_iters, steps_per_epoch)
-        self.optimizer, self.lr = build_optimizer(
-            config.optimizer, self.model, config.lr_scheduler, iters=self.total_iters
-        )
-        self.precision = Precision(config.precision, config.amp_level, config.cpu_accel, self.model, self.optimizer)
-        self.ema = EMA(self.model, config.ema_decay) if config.use_ema else None
+        parts = build_parts(config, self.train_dataset, rank=self.rank, world_size=self.world_size)
+        self.model, self.criterion, self.schedule = parts.model, parts.criterion, parts.schedule
+        self.steps_per_epoch, self.total_iters = parts.steps_per_epoch, parts.total_iters
+        self.save_interval, self.options = parts.save_interval, parts.options
+        self.optimizer, self.lr, self.precision, self.ema = parts.optimizer, parts.lr, parts.precision, parts.ema
         unused = [name for name, entry in self.criterion.entries.items() if entry.loss is None]
         self.network = parallel.wrap(self.model, self.world_size, unused=unused)
         self.guard = NumbersGuard(config.nan_policy, self.save_dir)
         self.state = TrainState()
-        self.options = inference_options(config.test_config)
         self._stop_asked: str | None = None  # of this rank
         self._stop_reason: str | None = None  # of all: ranks that end their loops at different steps wait for ever
         self._put_back: Callable[[], None] | None = _nothing  # undoes the step under way; None: nothing can
@@ -289,12 +267,6 @@ class Trainer:
 
 def _nothing() -> None:
     """Undoes nothing."""
-
-
-def default_save_interval(total_iters: int, steps_per_epoch: int) -> int:
-    """An epoch's worth of iterations, but 10 to 50 intervals a run: data sets of 8 pictures and of a million exist."""
-    most, least = -(-total_iters // 10), -(-total_iters // 50)
-    return min(most, max(least, steps_per_epoch))
 
 
 def train(

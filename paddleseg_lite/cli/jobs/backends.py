@@ -10,6 +10,7 @@ import numpy as np
 from ...errors import ConfigError, DataError
 from ...export import choose_engine
 from ...inference.logits import make_plan
+from ...inference.precision import on_this_device
 from ...inference.predictor import Loaded
 from ...inference.sources import Source
 from ...inference.windows import window_starts
@@ -44,6 +45,8 @@ def use_engine(
         UserError: the engine named is not to be had.
     """
     on_cpu = next(iter(loaded.model.parameters())).place.is_cpu_place()
+    if precision is not None:
+        precision = on_this_device(precision, logger.warning)
     half = precision == "bf16" and on_cpu
     if not on_cpu and kind not in ("dygraph", "auto"):
         raise ConfigError(f"--engine {kind} computes on the CPU and the network is on a GPU: add --device cpu.")

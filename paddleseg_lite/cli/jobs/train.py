@@ -169,7 +169,7 @@ def examine(config: Config, folder: Path) -> None:
     Raises:
         UserError: the findings with their fixes.
     """
-    diagnosis = diagnose(config, speed=False)
+    diagnosis = diagnose(config, speed=False, notes=False)
     write_json(folder / "doctor.json", diagnosis.to_dict())
     if not diagnosis.ok:
         raise UserError(f"the run was not started (--no_doctor starts it anyway):\n{diagnosis.text()}")

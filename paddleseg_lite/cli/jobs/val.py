@@ -15,6 +15,7 @@ from ...inference.predictor import Loaded
 from ...metrics import MeanCrossEntropy
 from ...outputs import refuse_inputs
 from ...reports.evaluation import REPORT_FILES, ReportMeasures, write_evaluation_report
+from ...training.limits import check_workers
 from .backends import probe_of, use_engine
 
 logger = logging.getLogger("paddleseg_lite")
@@ -45,8 +46,7 @@ def validate_loaded(
         protected: inputs besides the dataset's.
     """
     config = loaded.config
-    if num_workers < 0:
-        raise ConfigError(f"--num_workers must be 0 or more, got {num_workers}.")
+    check_workers(num_workers)
     spec, mode = split_spec(config, split)
     dataset = build_scored(spec, mode=mode)
     for flag, paths in (outputs or {}).items():

@@ -70,6 +70,9 @@ class OCR(NodeUnit):
         y = self.dropout(self.fuse(paddle.concat([context, x], axis=1)))
         return y, {"regions": assignment}
 
+    def side_losses(self) -> dict[str, dict[str, Any]]:
+        return {"regions": {"type": "CrossEntropyLoss", "coef": 0.4}}
+
     def explain_with(self, x: Tensor, assignment: Tensor) -> Explanation:
         nodes = self.gather(x, assignment).squeeze(-1).transpose([0, 2, 1])
         no_messages = paddle.eye(self.num_nodes)  # classes do not hear of each other
