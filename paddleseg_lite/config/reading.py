@@ -149,8 +149,9 @@ def set_key(tree: dict, dotted: str, value: Any, origins: dict[str, str], source
         if last:
             node[part] = value
         else:
-            if isinstance(node, dict) and not isinstance(node.get(part), (dict, list)):
-                node[part] = {} if node.get(part) is None else node[part]
+            if isinstance(node, dict) and node.get(part) is None:
+                node[part] = {}
+                origins[".".join(parts[: depth + 1])] = source
             node = node[part]
     _note_origins(value, ".".join(parts), source, origins)
     origins[".".join(parts)] = source

@@ -129,7 +129,8 @@ def test_the_estimate_is_near_the_truth():
     config = scenes(batch_size=8, model={"type": "UNet", "base_channels": 16})
     estimate = diagnose(config, speed=False).facts["step_memory_mb"]
     train, _ = build_datasets(config)
-    model, criterion = build_network(config, train.num_classes), build_loss(config, train)
+    model = build_network(config, train.num_classes)
+    criterion = build_loss(config, train, model)
     batch = next(iter(train_batches(train, BatchSchedule(len(train), 8, seed=0), seed=0, stop_iter=1)))
     model.train()
     peak = rehearsal.peak_of(lambda: criterion(model(batch["image"]), batch)[0].backward())

@@ -8,7 +8,9 @@ import numpy as np
 import paddle
 import pytest
 
+from paddleseg_lite import accel
 from paddleseg_lite.inference.logits import run_logits
+from paddleseg_lite.inference.precision import on_this_device
 from paddleseg_lite.training import parallel, precision
 from paddleseg_lite.training.callbacks import Callback
 from paddleseg_lite.training.precision import Precision
@@ -18,9 +20,22 @@ from paddleseg_lite.training.trainer import Trainer
 def test_a_cpu_says_what_it_does_with_half_precision(tiny, tmp_path, caplog):
     caplog.set_level(logging.INFO, logger="paddleseg_lite")
     Trainer(tiny(precision="fp16", cpu_accel="off"), tmp_path / "a")
-    assert "CPUs have no fp16 training kernels; training in fp32" in caplog.text
-    Trainer(tiny(precision="bf16"), tmp_path / "b")
-    assert "bf16 on a CPU" in caplog.text and "weights stay in fp32" in caplog.text
+    told = "precision fp16 is not to be had here (CPUs have no fp16 arithmetic): fp32 is used instead."
+    assert caplog.messages == [told]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_training_and_prediction_say_the_same_of_bf16(monkeypatch, there):
+    monkeypatch.setattr(accel, "has_bf16", lambda: there)
+    told = []
+    assert on_this_device("bf16", told.append) == ("bf16" if there else "fp32")
+    assert on_this_device("fp32", told.append) == "fp32" and len(told) == 1
+    if there:
+        assert "on a CPU convolutions multiply in bf16" in told[0]
+    else:
+        assert told[0].startswith(
+            "precision bf16 is not to be had here (this processor has neither AVX512-BF16 nor AMX)"
+        )
 
 
 class Scaler:

@@ -13,8 +13,8 @@ from paddleseg_lite.errors import CheckpointError, ConfigError
 from paddleseg_lite.inference.evaluation import evaluate
 from paddleseg_lite.inference.predictor import load
 from paddleseg_lite.training.callbacks import Callback, EarlyStop, MetricsFile, TrainLog
-from paddleseg_lite.training.run_record import Pictures
 from paddleseg_lite.training.parts import default_save_interval
+from paddleseg_lite.training.run_record import Pictures
 from paddleseg_lite.training.trainer import Trainer, train
 
 

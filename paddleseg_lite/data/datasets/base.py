@@ -203,6 +203,12 @@ class SegDataset:
         num_classes = fixed if num_classes is None else num_classes
         if not isinstance(num_classes, int) or isinstance(num_classes, bool) or num_classes < 1:
             raise ConfigError(f"num_classes is a positive integer, but got {num_classes!r}.")
+        if num_classes == 1:
+            raise ConfigError(
+                "num_classes is 1, and with a single class every pixel is of it: count the background as well, "
+                "num_classes: 2, with 0 for background and 1 for the object in the labels (masks of 0 and 255: "
+                "label_map: {255: 1})."
+            )
         return num_classes
 
     def _refuse_random(self, where: str) -> None:
