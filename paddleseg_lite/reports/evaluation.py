@@ -15,7 +15,7 @@ from ..files import write_bytes, write_csv, write_json, write_text
 from ..metrics import BoundaryF1, Calibration, ConfusionMatrix, miou_interval
 from ..outputs import whole_files
 from ..visualize.overlays import IGNORED, legend, panel, rgb
-from .html import figure, page, table
+from .html import bars, cards, figure, gallery, page, table
 from .plots import confusion_picture, reliability_picture
 
 WORST = 20
@@ -105,29 +105,39 @@ def write_evaluation_report(
     confusion = confusion_picture(evaluation.matrix, names)
     key = legend(names, dataset.palette, columns=1 + len(names) // 30)
     sheet = [worst_panel(dataset, i, predict_index(i)) for i in worst]
+    headline = [
+        ("mIoU", f"{scores.mIoU:.4f}", f"95 % over images: {interval.low:.4f} to {interval.high:.4f}"),
+        ("pixel accuracy", f"{scores.aAcc:.4f}", "aAcc"),
+        ("mean class accuracy", f"{scores.mAcc:.4f}", "mAcc"),
+        ("boundary F1", f"{boundary.mean:.4f}", "outlines within a few pixels"),
+        ("calibration error", f"{calibration.ECE:.4f}", "ECE: confidence against accuracy"),
+        ("speed", f"{evaluation.images_per_second:.1f}/s", f"{evaluation.images} images, {evaluation.engine}"),
+    ]
     facts = [
-        ["mIoU", f"{scores.mIoU:.4f}"],
-        ["95 % interval over images", f"{interval.low:.4f} .. {interval.high:.4f}"],
-        ["pixel accuracy (aAcc)", f"{scores.aAcc:.4f}"],
-        ["mean class accuracy (mAcc)", f"{scores.mAcc:.4f}"],
         ["frequency-weighted IoU", f"{scores.fwIoU:.4f}"],
         ["kappa", f"{scores.kappa:.4f}"],
-        ["boundary F1", f"{boundary.mean:.4f}"],
-        ["calibration error (ECE)", f"{calibration.ECE:.4f}"],
         ["cross-entropy", "-" if evaluation.loss is None else f"{evaluation.loss:.4f}"],
-        ["images", evaluation.images],
-        ["images/s", f"{evaluation.images_per_second:.1f}"],
-        ["computed by", evaluation.engine],
         ["absent classes (convention)", convention],
     ]
     captions = [f"{Path(images[i].path).name}: mIoU {images[i].miou:.3f}" for i in worst]
     sections = [
-        table(["measure", "value"], facts),
+        cards(headline),
+        "<h2>IoU of each class</h2>",
+        bars(names, [float(v) for v in scores.IoU], dataset.palette),
         "<h2>Classes</h2>",
         table(header, [[_text(v) for v in row] for row in rows]),
-        figure(key, "class colours"),
+        "<h2>What is taken for what</h2>",
+        "<p class='dim'>the largest shares of a true class that went to another</p>",
+        table(
+            ["truth", "predicted as", "share of the truth", "pixels"],
+            largest_confusions(evaluation.matrix.matrix, names),
+        ),
         "<h2>Confusion</h2>",
-        figure(confusion, "share of each true class (row) predicted as each class (column)"),
+        figure(
+            confusion,
+            "share of each true class (row) predicted as each class (column); white 0, dark blue 1",
+            wide=True,
+        ),
         "<h2>Calibration</h2>",
         figure(
             reliability_picture(
@@ -136,7 +146,10 @@ def write_evaluation_report(
             "accuracy of pixels against the confidence of the prediction",
         ),
         f"<h2>The worst {len(worst)} images</h2><p class='dim'>input, truth, prediction, errors in red</p>",
-        *(figure(picture, caption) for picture, caption in zip(sheet, captions)),
+        figure(key, "class colours"),
+        gallery([figure(picture, caption) for picture, caption in zip(sheet, captions)]),
+        "<h2>Further measures</h2>",
+        table(["measure", "value"], facts),
     ]
     with whole_files(folder, stale=["worst/[0-9][0-9].png"]) as new:
         write_json(new / "scores.json", summary)
@@ -151,6 +164,16 @@ def write_evaluation_report(
             write_png(new / "worst" / f"{rank:02d}.png", picture)
         write_text(new / "index.html", page(title, *sections))
     return folder / "index.html"
+
+
+def largest_confusions(matrix: np.ndarray, names: list[str], count: int = 12) -> list[list[str]]:
+    """Rows of truth, prediction, share and pixels of the largest shares off the diagonal of ``[K, K]`` counts."""
+    totals = matrix.sum(1, keepdims=True)
+    share = np.divide(matrix, totals, out=np.zeros(matrix.shape), where=totals > 0)
+    np.fill_diagonal(share, 0)
+    order = np.argsort(-share, axis=None, kind="stable")[:count]
+    places = [divmod(int(i), len(names)) for i in order if share.flat[i] >= 0.001]
+    return [[names[t], names[p], f"{100 * share[t, p]:.1f} %", f"{int(matrix[t, p]):,}"] for t, p in places]
 
 
 def worst_panel(dataset, index: int, prediction: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 _STYLE = """
 :root { color-scheme: light dark; --line: #8884; --dim: #777; --accent: #2563eb; }
 * { box-sizing: border-box }
-body { font: 15px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 72rem; padding: 1rem 1.2rem 3rem }
+body { font: 15px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 84rem; padding: 1rem 1.2rem 3rem }
 h1 { font-size: 1.6rem; margin: .4rem 0 } h2 { font-size: 1.2rem; margin: 2rem 0 .5rem }
 p.lead { font-size: 1.05rem } .dim { color: var(--dim) }
 .scroll { overflow-x: auto } table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .92rem }
@@ -23,6 +24,16 @@ thead th { border-bottom: 2px solid var(--line) }
 figure { margin: 1rem 0 } figure img { max-width: 100%; height: auto; background: #fff; border-radius: 4px }
 figcaption { color: var(--dim); font-size: .9rem }
 .good { color: #15803d; font-weight: 600 } .bad { color: #b91c1c; font-weight: 600 }
+.wide { overflow-x: auto } .wide img { max-width: none }
+.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: .7rem; margin: 1rem 0 }
+.card { border: 1px solid var(--line); border-radius: 8px; padding: .6rem .8rem }
+.card b { display: block; font-size: 1.5rem; line-height: 1.3; font-variant-numeric: tabular-nums }
+.card span { color: var(--dim); font-size: .85rem } .card small { color: var(--dim); display: block }
+.bars { display: grid; grid-template-columns: minmax(4rem, max-content) 1fr 3.6rem; gap: .15rem .6rem }
+.bars div { background: #8882; border-radius: 3px; height: 1rem; position: relative }
+.bars div i { position: absolute; top: 0; bottom: 0; border-radius: 3px; border: 1px solid #0004 }
+.bars span:nth-child(3n) { text-align: right; font-variant-numeric: tabular-nums }
+.gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 38rem), 1fr)); gap: 0 1.2rem }
 details { margin: .6rem 0 } pre { overflow-x: auto; background: #8881; padding: .8rem; border-radius: 4px }
 """
 
@@ -57,12 +68,59 @@ def table(header: Sequence[str], rows: Sequence[Sequence[Any]], *, classes: Sequ
     return f"<div class='scroll'><table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
 
 
-def figure(picture: bytes | np.ndarray, caption: str = "") -> str:
-    """A picture inside the page: PNG bytes, or RGB uint8 ``[H, W, 3]``."""
+def cards(facts: Sequence[tuple[str, str, str]]) -> str:
+    """Headline figures side by side: ``(what, value, note)`` each."""
+    parts = [
+        f"<div class='card'><span>{html.escape(what)}</span><b>{html.escape(value)}</b>"
+        f"<small>{html.escape(note)}</small></div>"
+        for what, value, note in facts
+    ]
+    return f"<div class='cards'>{''.join(parts)}</div>"
+
+
+def bars(
+    names: Sequence[str],
+    values: Sequence[float],
+    colours: Sequence[Sequence[int]],
+    *,
+    low: float = 0.0,
+    high: float = 1.0,
+) -> str:
+    """A bar for each class in its colour, from zero to its value; a value that is nan has none.
+
+    Args:
+        names: plain text.
+        values: of the bars.
+        colours: RGB of each.
+        low, high: ends of the scale; with a negative ``low`` bars grow from the zero between.
+    """
+    span = high - low
+    zero = 100 * (0 - low) / span
+    parts = []
+    for name, value, colour in zip(names, values, colours):
+        known = not math.isnan(value)
+        end = 100 * (min(max(value, low), high) - low) / span if known else zero
+        left, width = min(zero, end), abs(end - zero)
+        style = f"left:{left:.2f}%;width:{width:.2f}%;background:rgb({','.join(str(int(c)) for c in colour)})"
+        sign = "+" if low < 0 else ""
+        text = f"{value:{sign}.3f}" if known else "absent"
+        parts.append(f"<span>{html.escape(str(name))}</span><div><i style='{style}'></i></div><span>{text}</span>")
+    return f"<div class='bars'>{''.join(parts)}</div>"
+
+
+def gallery(figures: Sequence[str]) -> str:
+    """Figures in as many columns as fit."""
+    return f"<div class='gallery'>{''.join(figures)}</div>"
+
+
+def figure(picture: bytes | np.ndarray, caption: str = "", *, wide: bool = False) -> str:
+    """A picture inside the page: PNG bytes, or RGB uint8 ``[H, W, 3]``; ``wide``: never shrunk, it scrolls instead."""
     if isinstance(picture, np.ndarray):
         if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
             raise ValueError(f"a picture is uint8 [H, W, 3], got {picture.dtype} of shape {picture.shape}.")
         picture = cv2.imencode(".png", np.ascontiguousarray(picture[..., ::-1]))[1].tobytes()
     data = base64.b64encode(picture).decode("ascii")
     text = html.escape(caption)
-    return f"<figure><img alt='{text}' src='data:image/png;base64,{data}'><figcaption>{text}</figcaption></figure>"
+    image = f"<img alt='{text}' src='data:image/png;base64,{data}'>"
+    image = f"<div class='wide'>{image}</div>" if wide else image
+    return f"<figure>{image}<figcaption>{text}</figcaption></figure>"

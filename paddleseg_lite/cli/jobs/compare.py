@@ -17,6 +17,7 @@ from ...metrics import ConfusionMatrix, difference_interval
 from ...outputs import whole_files
 from ...reports import figure, page, table
 from ...reports.evaluation import worst_panel
+from ...reports.html import bars, cards
 from .val import validate_loaded
 
 logger = logging.getLogger("paddleseg_lite")
@@ -73,13 +74,22 @@ def run_comparison(first, second, *, save_dir: str, num_workers: int = 0, protec
         f"(95 % interval over images {interval.low:+.4f} .. {interval.high:+.4f}): {verdict}"
     )
     rows = [[n, f"{x:.4f}", f"{y:.4f}", f"{y - x:+.4f}"] for n, x, y in zip(names, a.scores.IoU, b.scores.IoU)]
+    gains = [float(y - x) for x, y in zip(a.scores.IoU, b.scores.IoU)]
+    reach = max([0.05, *(abs(g) for g in gains if not math.isnan(g))])
+    headline = [
+        ("first", f"{a.scores.mIoU:.4f}", str(first.source)),
+        ("second", f"{b.scores.mIoU:.4f}", str(second.source)),
+        ("difference", f"{interval.value:+.4f}", f"95 % over images: {interval.low:+.4f} to {interval.high:+.4f}"),
+        ("images", str(len(paths)), verdict),
+    ]
     sections = [
-        f"<p class='lead'>{text}</p>",
+        cards(headline),
         "<p class='dim'>The interval resamples images; it says nothing about other seeds or other training runs.</p>",
-        "<h2>Classes</h2>",
-        table(["class", "first", "second", "difference"], rows),
-        "<h2>What differs in the configs</h2>",
+        "<h2>What differs in the recipes</h2>",
         table(["key", "first", "second"], [[k, v[0], v[1]] for k, v in differences.items()] or [["nothing", "", ""]]),
+        "<h2>Difference in IoU of each class, second less first</h2>",
+        bars(names, gains, data_a.palette, low=-reach, high=reach),
+        table(["class", "first", "second", "difference"], rows),
     ]
     for title, chosen in (
         ("Most gained", [c for c in reversed(changes) if c[0] > 0][:GALLERY]),
