@@ -110,10 +110,11 @@ def describe_classes(spec: dict[str, Any] | None, num_classes: int | None = None
     """
     names = palette = None
     if spec is not None:
-        entry = DATASETS.get(spec["type"]) if spec.get("type") in DATASETS else None
+        kind = spec.get("type")
+        entry = DATASETS.get(kind) if isinstance(kind, str) and kind in DATASETS else None
         try:
             if entry is None:  # of a user's own, and not needed to predict
-                raise DataError(f"there is no dataset type {spec.get('type')!r} here")
+                raise DataError(f"there is no dataset type {kind!r} here")
             found = build_dataset(spec, mode="val")
             return {key: getattr(found, key) for key in ("class_names", "palette", "num_classes", "ignore_index")}
         except DataError as e:

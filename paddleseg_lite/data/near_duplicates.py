@@ -49,7 +49,7 @@ def alike(paths: Sequence[str | os.PathLike], *, near: int = NEAR, neighbour: in
     known = [i for i, b in enumerate(bits) if b is not None]
     groups = Groups(len(paths))
     if known:
-        signs = np.stack([bits[i] for i in known]).astype(np.float32) * 2 - 1
+        signs = np.stack([b for b in bits if b is not None]).astype(np.float32) * 2 - 1
         for start in range(0, len(known), ROWS):
             distance = (SIDE * SIDE - signs[start : start + ROWS] @ signs.T) / 2
             for a, b in zip(*np.nonzero(distance <= near)):
