@@ -97,5 +97,6 @@ class ContextSlot(nn.Layer):
 
     def side_losses(self) -> dict[str, dict[str, Any]]:
         """The usual losses of those outputs."""
-        own: dict[str, dict[str, Any]] = getattr(self.unit, "side_losses", dict)()  # a unit of a user's own need have none
+        losses = getattr(self.unit, "side_losses", dict)  # a unit of a user's own need have none
+        own: dict[str, dict[str, Any]] = losses()
         return {f"context_{name}": loss for name, loss in own.items()}
