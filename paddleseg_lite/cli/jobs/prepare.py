@@ -40,7 +40,7 @@ def make_job(args) -> tuple[Job, Path]:
     if args.command in ANNOTATIONS:
         names = {"class_names": read_names(args.classes), "reader": Reader(args.encoding)}
         job = ANNOTATIONS[args.command](args, names)
-        job.ratio = RATIO
+        job.ratio, job.origin = RATIO, args.json if hasattr(args, "json") else args.input
         return job, Path(args.output)
     if args.command == "rgb2id":
         images = folder(args.images) if args.images else None
@@ -195,5 +195,5 @@ def folder(path: str) -> Path:
     """A folder that must exist."""
     found = Path(os.path.expanduser(path))
     if not found.is_dir():
-        raise DataError(f"folder {path} does not exist.")
+        raise DataError(f"{path} is a file, not a folder." if found.exists() else f"folder {path} does not exist.")
     return found

@@ -27,7 +27,7 @@ from .names import IGNORE
 from .pictures import PictureFinder, Targets, agreed_size
 from .raster import Canvas, corners, fill_polygon
 from .rle import decode_rle
-from .tally import Tally
+from .tally import DISPUTED, MISSING, Tally
 from .values import id_key, shortened, whole
 
 PARTS = ("images", "annotations", "categories")
@@ -183,11 +183,14 @@ def pictures_of(document: dict, finder: PictureFinder, path: Path, job: Job) -> 
             image = finder.find(name)
         except DataError as e:
             job.problems.append(f"{path}, image {entry.get('id')!r:.40}: {e}")
-            job.tally.leave("in a file that could not be used", count=sum(count_of(a) for a in own))
+            job.tally.leave(MISSING, count=sum(count_of(a) for a in own))
             continue
         picture = pictures.setdefault(image, Picture(image))
         picture.entries.append(entry)
         picture.annotations += own
+    for image, message in finder.disputed().items():
+        job.problems.append(f"{path}: {message}")
+        job.tally.leave(DISPUTED, count=sum(count_of(a) for a in pictures.pop(image).annotations))
     for key, lost in by_id.items():
         for annotation in lost:
             where = f"annotation {annotation.get('id')!r:.40}, image {key!r:.40}"

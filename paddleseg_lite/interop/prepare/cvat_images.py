@@ -22,7 +22,7 @@ from .names import is_background, similar_names, tidy, with_background
 from .outlines import box, ellipse, turned
 from .pictures import PictureFinder, Targets, agreed_size
 from .raster import FARTHEST, Canvas, corners, fill_polygon
-from .tally import Tally
+from .tally import DISPUTED, MISSING, Tally
 from .values import whole
 
 NUMBERS = {"box": ("xtl", "ytl", "xbr", "ybr"), "ellipse": ("cx", "cy", "rx", "ry")}
@@ -56,7 +56,10 @@ def cvat_images_job(
             merged.setdefault(finder.find(image.get("name")), []).append((path, image, shapes))
         except DataError as e:
             job.problems.append(f"{path}, image {image.get('id')}: {e}")
-            job.tally.leave("in a file that could not be used", count=len(shapes))
+            job.tally.leave(MISSING, count=len(shapes))
+    for picture, message in finder.disputed().items():
+        job.problems.append(message)
+        job.tally.leave(DISPUTED, count=sum(len(shapes) for _, _, shapes in merged.pop(picture)))
     for picture, own in merged.items():
         stem = targets.take(finder.relative(picture))
         job.items.append(

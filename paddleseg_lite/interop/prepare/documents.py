@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -108,8 +109,10 @@ class Reader:
 
 
 def read_bytes(path: Path) -> bytes:
-    """A file's bytes; DataError where it cannot be read."""
+    """A file's bytes; DataError where it cannot be read, or is none (a pipe may never end)."""
     try:
+        if not os.path.isdir(path) and os.path.exists(path) and not os.path.isfile(path):
+            raise OSError("it is no regular file")
         return path.read_bytes()
     except (OSError, ValueError) as e:
         raise DataError(f"{path} cannot be read: {getattr(e, 'strerror', None) or e}.") from None

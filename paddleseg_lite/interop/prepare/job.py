@@ -64,6 +64,7 @@ class Job:
         unit: what is counted: ``annotations`` in files, or whole ``labels``.
         tally: annotations that cannot be used, known before a label is made.
         problems: files that cannot be used, known before a label is made.
+        origin: what the annotations come from, for messages.
         keep: what must live as long as the job (a folder that an archive was unpacked to).
         ratio, seed: how the pictures are dealt into lists; without a ratio there are none.
     """
@@ -76,6 +77,7 @@ class Job:
     unit: str = "labels"
     tally: Tally = field(default_factory=Tally)
     problems: list[str] = field(default_factory=list)
+    origin: str = ""
     keep: Any = None
     ratio: Sequence[float] | None = None
     seed: int = 0
@@ -171,7 +173,8 @@ def need_one_used(job: Job) -> None:
         make_label(item, job.unit, tally, problems)
         if tally.used:
             return
-    text = [tally.text(job.unit) if tally.total else f"there are no {job.unit}: nothing could be learned from it"]
+    nothing = f"there are no {job.unit}: nothing could be learned from it"
+    text = [(f"{job.origin}: " if job.origin else "") + (tally.text(job.unit) if tally.total else nothing)]
     raise DataError("\n".join(text + listed(problems, len(job.items) + len(job.problems))))
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import tempfile
 from collections import Counter
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -22,15 +23,17 @@ from PIL import Image, ImageDraw
 
 from ...data import png
 from ...errors import ConfigError, DataError
+from ...files import write_bytes
 from .documents import Reader
 from .foreign import looks_like
 from .job import Item, Job
 from .names import IGNORE, is_background, similar_names, tidy, with_background
 from .pictures import IMAGES, Targets, agreed_size, is_file, walk
 from .raster import corners
-from .tally import Tally
+from .tally import DISPUTED, Tally
 from .values import shortened
 
+SIGNATURES = {b"\xff\xd8": ".jpg", b"\x89PNG": ".png", b"BM": ".bmp"}  # first bytes -> ending
 IGNORED = "__ignore__"  # labelme's own word
 NEEDED = {  # shape type -> points it needs
     "polygon": 3,
@@ -59,7 +62,7 @@ def labelme_job(
     if not 1 <= line_width <= 1000:
         raise ConfigError(f"--line_width is from 1 to 1000 pixels, but got {line_width}.")
     reader = reader or Reader()
-    paths = walk(folder, (".json",))
+    paths = walk(folder, (".json",), broken=True)
     if not paths:
         raise DataError(f"{folder} holds no .json file: name the folder that labelme saved to.")
     documents, problems = {}, []
@@ -72,10 +75,19 @@ def labelme_job(
     if class_names is None:
         class_names = sorted({tidy(name) for name in written} - {IGNORED})
     names = with_background(class_names, str(folder))
-    targets, items, images = Targets(), [], Counter()
+    keep, tally, targets, items = EmbeddedPictures(), Tally(), Targets(), []
+    found = {path: find_image(path, document) or keep.write(path, document) for path, document in documents.items()}
+    images = Counter(image for image in found.values() if image is not None)
     for path, document in documents.items():
-        image = find_image(path, document)
-        images[image] += image is not None
+        image = found[path]
+        other = own_picture(path) if image is not None and images[image] > 1 and image.stem != path.stem else None
+        if other is not None and other != image:
+            problems.append(
+                f"{path}: its imagePath is {image.name}, which has a JSON file too, but {other.name} is "
+                "beside it: correct imagePath, or remove one of the two."
+            )
+            tally.leave(DISPUTED, count=len(document["shapes"]))
+            continue
         relative = path.relative_to(folder).with_suffix("").as_posix()
         ending = image.suffix if image else ".png"
         stem = targets.take(PurePosixPath(f"{relative}{ending}"))
@@ -95,8 +107,17 @@ def labelme_job(
         notes.append(
             f"{len(twice)} pictures have several JSON files, each makes a copy with a label: {shortened(twice)}"
         )
+    if keep.count:
+        notes.append(f"{keep.count} pictures were not there and come from the imageData of their JSON files")
     return Job(
-        items, names, files={"labels.txt": "\n".join(names) + "\n"}, notes=notes, unit="annotations", problems=problems
+        items,
+        names,
+        files={"labels.txt": "\n".join(names) + "\n"},
+        notes=notes,
+        unit="annotations",
+        tally=tally,
+        problems=problems,
+        keep=keep,
     )
 
 
@@ -122,8 +143,35 @@ def find_image(path: Path, document: dict[str, Any]) -> Path | None:
     named = document.get("imagePath")
     named = named.replace("\\", "/") if isinstance(named, str) else ""
     candidates = [path.parent / named, path.parent / Path(named).name] if named else []
-    candidates += [path.with_suffix(s) for ending in IMAGES for s in (ending, ending.upper())]
-    return next((c for c in candidates if is_file(c) and c.suffix.lower() != ".json"), None)
+    return next((c for c in candidates if is_file(c) and c.suffix.lower() != ".json"), own_picture(path))
+
+
+def own_picture(path: Path) -> Path | None:
+    """The picture of a JSON file's own name beside it."""
+    return next((p for s in IMAGES for e in (s, s.upper()) if is_file(p := path.with_suffix(e))), None)
+
+
+class EmbeddedPictures:
+    """Pictures that JSON files hold in ``imageData``, written to a temporary folder as long as this lives."""
+
+    def __init__(self):
+        self.folder: tempfile.TemporaryDirectory | None = None
+        self.count = 0
+
+    def write(self, path: Path, document: dict[str, Any]) -> Path | None:
+        """The embedded picture of a JSON file; None where there is none."""
+        try:
+            data = base64.b64decode(document.get("imageData") or "", validate=True)
+        except (binascii.Error, TypeError, ValueError):
+            return None
+        ending = next((e for sign, e in SIGNATURES.items() if data.startswith(sign)), None)
+        if ending is None:
+            return None
+        self.folder = self.folder or tempfile.TemporaryDirectory(prefix="paddleseg_lite-")
+        self.count += 1
+        target = Path(self.folder.name, str(self.count), f"picture{ending}")
+        write_bytes(target, data)
+        return target
 
 
 def draw(

@@ -22,7 +22,7 @@ from .names import is_background, similar_names, with_background
 from .outlines import box, ellipse, turned
 from .pictures import PictureFinder, Targets, agreed_size
 from .raster import Canvas, corners, fill_polygon
-from .tally import Tally
+from .tally import DISPUTED, MISSING, Tally
 from .values import shortened
 
 SHAPES = {"points": (), "radiusX": ("x", "y", "radiusX", "radiusY"), "width": ("x", "y", "width", "height")}
@@ -51,7 +51,10 @@ def labelstudio_job(
             merged.setdefault(find(finder, task), []).append(task)
         except DataError as e:
             job.problems.append(str(e))
-            tally.leave("in a file that could not be used", count=len(task.regions))
+            tally.leave(MISSING, count=len(task.regions))
+    for image, message in finder.disputed().items():
+        job.problems.append(f"{path}: {message}")
+        tally.leave(DISPUTED, count=sum(len(task.regions) for task in merged.pop(image)))
     for image, own in merged.items():
         stem = targets.take(finder.relative(image))
         regions = [region for task in own for region in task.regions]

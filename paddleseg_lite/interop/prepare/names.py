@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -22,6 +23,8 @@ def read_names(given: str | None, *, flag: str = "--classes") -> list[str] | Non
     if given is None:
         return None
     path = Path(given)
+    if not is_file(path) and re.search(r"[/\\]|\.(txt|names|csv)$", given):
+        raise DataError(f"{flag} {given}: there is no such file of class names.")
     found = Reader().text(path).splitlines() if is_file(path) else given.split(",")
     names = [tidy(n) for n in found if tidy(n)]
     twice = sorted({n for n in names if names.count(n) > 1})
@@ -32,7 +35,7 @@ def read_names(given: str | None, *, flag: str = "--classes") -> list[str] | Non
 
 def tidy(name: object) -> str:
     """A name as ``labels.txt`` can hold it: one line, single spaces, no half characters; empty for what is no name."""
-    if isinstance(name, bool) or not isinstance(name, (str, int, float)):
+    if isinstance(name, (bool, float)) or not isinstance(name, (str, int)):
         return ""
     text = str(name).encode("utf-8", "replace").decode("utf-8")
     printable = "".join(c if c.isprintable() else " " for c in text)

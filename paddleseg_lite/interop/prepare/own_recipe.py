@@ -38,6 +38,7 @@ def plan_for(data: Path, into: Path, *, seed: int = 0, gpu: bool = False) -> Pla
     if layout.job is None:
         return published_plan(layout, gpu=gpu)
     job = layout.job
+    job.origin = job.origin or str(data)
     leave_pictures(job, into)
     outcome = run_job(job, into, preview=into / "preview.png")
     for line in listed(outcome.problems, len(job.items) + len(job.problems)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -17,8 +18,12 @@ IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".npy")
 LONGEST = 180  # bytes of a name without its ending; file systems take 255
 
 
-def walk(folder: Path, suffixes: Sequence[str]) -> list[Path]:
-    """Files below a folder with one of the endings (in any case), sorted; links to folders are followed once."""
+def walk(folder: Path, suffixes: Sequence[str], *, broken: bool = False) -> list[Path]:
+    """Files below a folder with one of the endings (in any case), sorted; links to folders are followed once.
+
+    Args:
+        broken: also what is no regular file (a link that leads nowhere, a pipe): for files that must not be missed.
+    """
     found, seen = [], set()
     for root, folders, files in os.walk(folder, followlinks=True):
         try:
@@ -31,7 +36,7 @@ def walk(folder: Path, suffixes: Sequence[str]) -> list[Path]:
             continue
         seen.add((stat.st_dev, stat.st_ino))
         found += [Path(root, name) for name in files if name.lower().endswith(tuple(suffixes))]
-    return sorted(path for path in found if is_file(path))
+    return sorted(path for path in found if broken or is_file(path))
 
 
 def is_file(path: Path) -> bool:
@@ -75,11 +80,12 @@ class PictureFinder:
         self.by_name: dict[str, list[Path]] = defaultdict(list)
         self.by_lower: dict[str, list[Path]] = defaultdict(list)
         self.by_stem: dict[str, list[Path]] = defaultdict(list)
+        self.claims: dict[Path, set[str]] = defaultdict(set)
         for path in walk(folder, suffixes):
             relative = path.relative_to(folder)
             self.by_path[relative.as_posix()] = path
             self.by_name[path.name].append(path)
-            self.by_lower[path.name.lower()].append(path)
+            self.by_lower[loosely(path.name)].append(path)
             self.by_stem[relative.with_suffix("").as_posix()].append(path)
 
     def find(self, stated: object) -> Path:
@@ -91,11 +97,14 @@ class PictureFinder:
         relative = relative_path(stated)
         if relative is None:
             raise DataError(f"{str(stated)[:80]!r} is no name of a picture.")
-        for name in dict.fromkeys((relative.as_posix(), unquote(relative.as_posix()).lstrip("/"))):
-            if name in self.by_path:
-                return self.by_path[name]
+        names = list(dict.fromkeys((relative.as_posix(), unquote(relative.as_posix()).lstrip("/"), str(stated))))
+        exact = next((name for name in names if name in self.by_path), None)
+        if exact is not None:
+            self.claims[self.by_path[exact]].add(exact if self.is_all_of(stated, exact) else str(stated))
+            return self.by_path[exact]
+        for name in names:
             bare = name.rpartition("/")[2]
-            found = self.by_name.get(bare) or self.by_lower.get(bare.lower()) or []
+            found = self.by_name.get(bare) or self.by_lower.get(loosely(bare)) or []
             if len(found) > 1:
                 found = longest_tail(name, found)
             if len(found) > 1:
@@ -104,8 +113,23 @@ class PictureFinder:
                     "not tell which one is meant. Give the pictures different names."
                 )
             if found:
+                self.claims[found[0]].add(str(stated))
                 return found[0]
         raise DataError(f"picture {str(stated)[:200]} is not in {self.folder}.")
+
+    def is_all_of(self, stated: object, name: str) -> bool:
+        """Whether a name below the folder is what was stated, and no folders of it had to be left out."""
+        text = str(stated).replace("\\", "/")
+        below = [part for part in text.split("/") if part != "."]
+        return "/".join(below).strip() in (name, unquote(name)) or Path(text) == self.by_path[name].absolute()
+
+    def disputed(self) -> dict[Path, str]:
+        """Pictures that were found for different names, so that nobody knows whose they are, and what to say."""
+        return {
+            path: f"{shortened(sorted(names))} all lead to {path}, for want of pictures at these paths: put them there."
+            for path, names in self.claims.items()
+            if len(names) > 1
+        }
 
     def named(self, stem: str) -> list[Path]:
         """Pictures whose path without the ending is this."""
@@ -118,6 +142,11 @@ class PictureFinder:
     def relative(self, path: Path) -> PurePosixPath:
         """A found picture's path below the folder."""
         return PurePosixPath(path.relative_to(self.folder).as_posix())
+
+
+def loosely(name: str) -> str:
+    """A name for comparing without regard to case, and to how accents are stored."""
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def longest_tail(name: str, found: Sequence[Path]) -> list[Path]:

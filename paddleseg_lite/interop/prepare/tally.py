@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 EXAMPLES = 3
+MISSING = "their picture cannot be found"
+DISPUTED = "their picture is claimed under several names"
 
 
 @dataclass

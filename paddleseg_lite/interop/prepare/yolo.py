@@ -21,7 +21,7 @@ from .job import Item, Job
 from .names import with_background
 from .pictures import PictureFinder, Targets, walk
 from .raster import Canvas, corners, fill_polygon
-from .tally import Tally
+from .tally import DISPUTED, MISSING, Tally
 from .values import shortened, whole
 from .yolo_names import Description, describe
 
@@ -58,10 +58,16 @@ def yolo_job(folder: Path, *, class_names: list[str] | None = None, reader: Read
     names = with_background(kept, str(folder))
     job = Job([], names, files={"labels.txt": "\n".join(names) + "\n"}, unit="annotations", problems=list(bad.values()))
     targets, alone = Targets(), 0
-    for image, paths in places.items():
-        if any(path in bad for path in paths):
+    owners = {image: next((path for path in paths if path in rows), None) for image, paths in places.items()}
+    shared = {label: [i.name for i, own in owners.items() if own == label] for label in set(owners.values()) - {None}}
+    for image, label in owners.items():
+        if any(path in bad for path in places[image]):
             continue
-        label = next((path for path in paths if path in rows), None)
+        if label is not None and len(shared[label]) > 1:
+            if label in rows:
+                job.problems.append(f"{label}: {' and '.join(shared[label])} both have this text file: rename one.")
+                job.tally.leave(DISPUTED, str(label), count=len(rows.pop(label)))
+            continue
         found = rows.pop(label, []) if label else []
         alone += label is None
         relative = finder.relative(image)
@@ -78,7 +84,7 @@ def yolo_job(folder: Path, *, class_names: list[str] | None = None, reader: Read
             )
         )
     for path, found in rows.items():
-        job.tally.leave("its picture is missing", str(path), count=len(found))
+        job.tally.leave(MISSING, str(path), count=len(found))
     if alone:
         job.notes.append(f"{alone} pictures have no text file: all background, as YOLO means it")
     job.notes += reader.notes() + described.notes + targets.notes()
@@ -104,7 +110,7 @@ def read_rows(folder: Path, expected: set[Path], reader: Reader) -> tuple[dict[P
     rows: dict[Path, list[Row]] = {}
     bad: dict[Path, str] = {}
     places = [folder, folder.with_name("labels")] if folder.name.lower() == "images" else [folder]
-    for path in [path for place in places for path in walk(place, (".txt",))]:
+    for path in [path for place in places for path in walk(place, (".txt",), broken=True)]:
         try:
             lines = [(n, line.split()) for n, line in enumerate(reader.text(path).splitlines(), 1) if line.strip()]
             if path in expected or any(len(words) > 4 and all(map(is_number, words)) for _, words in lines):

@@ -164,3 +164,26 @@ def test_segments_that_are_damaged(prepare, tmp_path):
         flags = coco_file(tmp_path, [annotation, {"image_id": 3, "segments_info": []}])
         status, _, err = prepare("coco", *flags, "--panoptic_dir", tmp_path / "pan")
         assert status == 2 and ("segments_info holds" in err or "is not listed" in err)
+
+
+@pytest.mark.parametrize(
+    "names", [("x/a.png", "y/a.png"), ("/x/a.png", "/y/a.png"), ("C:\\x\\a.png", "a.png"), ("A.png", "a.PNG")]
+)
+def test_two_names_that_lead_to_one_picture(prepare, tmp_path, names):
+    """Whose it is nobody knows: another's annotations would be painted on it."""
+    flags = coco_file(tmp_path, [coco_annotation()], [entry(1, names[0]), entry(2, names[1])])
+    status, _, err = prepare("coco", *flags)
+    assert status == 2 and "all lead to" in err
+    picture(tmp_path / "images" / "b.png")
+    flags = coco_file(
+        tmp_path, [coco_annotation(), coco_annotation(2, image_id=3)], [*map(entry, (1, 2), names), entry(3, "b.png")]
+    )
+    status, out, _ = prepare("coco", *flags, "--skip_bad")
+    assert status == 0 and "1 x their picture is claimed under several names" in out
+    assert labels_of(tmp_path / "out") == {"b.png": [0, 1]}
+
+
+def test_names_with_accents_stored_in_two_ways(prepare, tmp_path):
+    flags = coco_file(tmp_path, [coco_annotation()], [entry(1, "caf\u00e9.png")])
+    (tmp_path / "images" / "a.png").rename(tmp_path / "images" / "cafe\u0301.png")
+    assert prepare("coco", *flags)[0] == 0

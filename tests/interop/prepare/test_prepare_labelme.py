@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 
 import cv2
 import numpy as np
@@ -133,3 +134,49 @@ def test_the_image_is_found_by_its_bare_name(prepare, tmp_path):
         path.write_text(json.dumps({**json.loads(path.read_text()), "imagePath": stated}))
         status, _, err = prepare("labelme", "--input", tmp_path / "in", "--overwrite")
         assert status == 0 and labels_of(tmp_path / "out") == {"a.png": [0, 1]}, err
+
+
+def test_a_picture_inside_its_file(prepare, tmp_path):
+    source = picture(tmp_path / "in" / "a.png", seed=7)
+    data = base64.b64encode(source.read_bytes()).decode()
+    labelme_file(tmp_path / "in" / "a.json", labelme_shape(), imageData=data)
+    before = source.read_bytes()
+    source.unlink()
+    status, out, err = prepare("labelme", "--input", tmp_path / "in")
+    assert status == 0 and "1 pictures were not there and come from the imageData" in out, err
+    assert (tmp_path / "out" / "images" / "a.png").read_bytes() == before
+    for broken in ("!!", base64.b64encode(b"no picture").decode(), 5):
+        labelme_file(tmp_path / "in" / "a.json", labelme_shape(), imageData=broken)
+        source.unlink()
+        assert "is not beside it" in prepare("labelme", "--input", tmp_path / "in", "--overwrite")[2]
+
+
+def test_a_copied_file_that_still_names_the_first_picture(prepare, tmp_path):
+    labelme_file(tmp_path / "in" / "a.json", labelme_shape())
+    labelme_file(tmp_path / "in" / "b.json", labelme_shape())
+    picture(tmp_path / "in" / "b.png", seed=1)
+    status, _, err = prepare("labelme", "--input", tmp_path / "in")
+    assert status == 2 and "b.json: its imagePath is a.png, which has a JSON file too, but b.png is beside it" in err
+    assert prepare("labelme", "--input", tmp_path / "in", "--skip_bad")[0] == 0
+    assert labels_of(tmp_path / "out") == {"a.png": [0, 1]}
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_a_file_that_cannot_be_opened_is_not_passed_over(prepare, tmp_path, kind):
+    labelme_file(tmp_path / "in" / "a.json", labelme_shape())
+    path = tmp_path / "in" / "b.json"
+    if kind == "link":
+        path.symlink_to("nowhere.json")
+    elif hasattr(os, "mkfifo"):
+        os.mkfifo(path)
+    else:
+        pytest.skip("no pipes here")
+    status, _, err = prepare("labelme", "--input", tmp_path / "in")
+    assert status == 2 and "b.json cannot be read" in err
+
+
+@pytest.mark.parametrize("names", ["nothing.txt", "some/where", "."])
+def test_class_files_that_are_not_there(prepare, tmp_path, names):
+    labelme_file(tmp_path / "in" / "a.json", labelme_shape())
+    status, _, err = prepare("labelme", "--input", tmp_path / "in", "--classes", names)
+    assert status == 2 and ("no such file" in err or "is no class" in err)

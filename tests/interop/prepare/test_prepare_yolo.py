@@ -54,7 +54,12 @@ def test_what_is_left_out_is_told(prepare, tmp_path):
     (tmp_path / "in" / "README.txt").write_text("hello there\n")
     status, out, err = prepare("yolo", *flags)
     assert status == 0, err
-    for reason in ("a box without polygon", "its class has no name", "without a pixel", "its picture is missing"):
+    for reason in (
+        "a box without polygon",
+        "its class has no name",
+        "without a pixel",
+        "their picture cannot be found",
+    ):
         assert f"1 x {reason}" in out
     assert "1 of 5 annotations used" in out and "1 pictures have no text file: all background" in out
     assert labels_of(tmp_path / "out") == {"train/a.png": [0, 1], "train/empty.png": [0]}
@@ -126,3 +131,22 @@ def test_parts_of_the_dataset(tmp_path):
     (tmp_path / "t.txt").write_text("./images/a.png\nimages/b.png\n")
     (tmp_path / "v.txt").write_text("images/c.png\n")
     assert [item.part for item in yolo_job(tmp_path).items] == ["train", "train", "val"]
+
+
+def test_two_pictures_with_one_text_file(prepare, tmp_path):
+    flags = dataset(tmp_path / "in")
+    dataset(tmp_path / "in", name="images/b.png", label="labels/b.txt")
+    picture(tmp_path / "in" / "images" / "train" / "a.bmp", seed=3)
+    status, _, err = prepare("yolo", *flags)
+    assert status == 2 and "a.bmp and a.png both have this text file" in err
+    status, out, _ = prepare("yolo", *flags, "--skip_bad")
+    assert status == 0 and "1 x their picture is claimed" in out and labels_of(tmp_path / "out") == {"b.png": [0, 1]}
+
+
+def test_a_text_file_that_leads_nowhere(prepare, tmp_path):
+    flags = dataset(tmp_path / "in")
+    label = tmp_path / "in" / "labels" / "train" / "a.txt"
+    label.unlink()
+    label.symlink_to("gone.txt")
+    status, _, err = prepare("yolo", *flags)
+    assert status == 2 and "a.txt cannot be read" in err  # never a background nobody meant
