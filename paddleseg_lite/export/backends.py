@@ -169,6 +169,10 @@ def _package(name: str) -> Any:
         raise EnvironmentProblem(
             f"the engine {name} needs the package '{name}': pip install -r requirements-fast.txt ({e})."
         ) from e
+    except Exception as e:  # OpenVINO, for one, asks for a home folder while it is imported
+        raise EnvironmentProblem(
+            f"the package '{name}' is installed and does not start ({type(e).__name__}: {e})."
+        ) from e
 
 
 def _openvino(precision: str, threads: int | None) -> Callable:

@@ -1,6 +1,7 @@
 """Engines: names, precision, what is missing, and the choice of the fastest that agrees."""
 
 import logging
+import sys
 
 import numpy as np
 import paddle
@@ -32,9 +33,10 @@ def test_unknown_engines_and_precisions_are_told():
 
 @pytest.mark.parametrize("kind", ["openvino", "onnxruntime"])
 def test_a_missing_package_is_named_with_the_remedy(kind, monkeypatch):
-    monkeypatch.setattr(engines.importlib, "import_module", lambda name: (_ for _ in ()).throw(ImportError(name)))
+    network = small()
+    monkeypatch.setitem(sys.modules, kind, None)
     with pytest.raises(EnvironmentProblem, match=rf"'{kind}': pip install -r requirements-fast.txt"):
-        load_engine(kind, small())
+        load_engine(kind, network)
 
 
 @pytest.mark.skipif(not accel.has_bf16(), reason="this chip has no bf16 arithmetic")
@@ -45,6 +47,13 @@ def test_dygraph_in_bf16_leaves_the_network_as_it_was():
     half = load_engine("dygraph", network, precision="bf16")(X)
     assert 0 < np.abs(half - before).max() < 0.05 * np.abs(before).max()
     np.testing.assert_array_equal(logits_of(network), before)
+
+
+def test_a_runtime_that_is_installed_and_does_not_start(monkeypatch, tmp_path):
+    (tmp_path / "openvino.py").write_text("raise RuntimeError('Could not determine home directory.')", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "openvino", raising=False)
+    assert "installed and does not start (RuntimeError: Could not determine home" in engines.available()["openvino"]
 
 
 # -- auto ------------------------------------------------------------------------------------------------------
