@@ -16,7 +16,6 @@ import errno
 import json
 import logging
 import os
-import platform
 import threading
 import time
 import uuid
@@ -24,7 +23,7 @@ import weakref
 from pathlib import Path
 
 from ..errors import EnvironmentProblem
-from ..processes import machine_id, process_space, start_time
+from .lock_owner import lives, myself, name_of, same_machine, same_processes
 
 try:
     import fcntl
@@ -123,12 +122,12 @@ class RunLock:
                 locked = _system_lock(file)
                 owner = _read(file)
                 if locked is False:
-                    raise RunIsBusy(self._busy(_name(owner)))
+                    raise RunIsBusy(self._busy(name_of(owner)))
                 if not _still_there(file, self.path):  # its owner has just deleted it
                     os.close(file)
                     continue
                 self._refuse_if_alive(file, owner, bool(locked))
-                return file, self._sign(file, settle=not locked or (bool(owner) and not _same_machine(owner)))
+                return file, self._sign(file, settle=not locked or (bool(owner) and not same_machine(owner)))
             except BaseException:
                 with contextlib.suppress(OSError):
                     os.close(file)
@@ -138,31 +137,31 @@ class RunLock:
         """Write ourselves down as the owner; ``settle``: others may be doing the same, and the last one has it."""
         token = uuid.uuid4().hex
         try:
-            _write(file, {**_myself(), "token": token})
+            _write(file, {**myself(), "token": token})
         except OSError:
             os.unlink(self.path)
             raise
         if settle:
             time.sleep(SETTLE)
             if _read(file).get("token") != token:
-                raise RunIsBusy(self._busy(_name(_read(file))))
+                raise RunIsBusy(self._busy(name_of(_read(file))))
         return token
 
     def _refuse_if_alive(self, file: int, owner: dict, locked: bool) -> None:
         """Judge an owner by what the file says of it."""
         if not owner:
             return
-        if _same_machine(owner) and (locked or _same_processes(owner)):
-            if not locked and _lives(owner):
-                raise RunIsBusy(self._busy(_name(owner)))
+        if same_machine(owner) and (locked or same_processes(owner)):
+            if not locked and lives(owner):
+                raise RunIsBusy(self._busy(name_of(owner)))
         else:
             silent = _age(file, self.folder)
             if silent < PATIENCE:
                 raise RunIsBusy(
-                    self._busy(f"{_name(owner)}, last sign of life {max(0.0, silent):.0f} s ago,")
+                    self._busy(f"{name_of(owner)}, last sign of life {max(0.0, silent):.0f} s ago,")
                     + f" If that process is dead, wait {PATIENCE:.0f} s, or delete {self.path}."
                 )
-        logger.info("%s: left behind by %s, which has ended; taken over.", self.path, _name(owner))
+        logger.info("%s: left behind by %s, which has ended; taken over.", self.path, name_of(owner))
 
     def _busy(self, who: str) -> str:
         return (
@@ -177,13 +176,13 @@ def refuse_busy(folder: str | os.PathLike) -> None:
     For the first moment of a tool: it need not load Paddle to be refused, as :meth:`RunLock.acquire` would do later.
     """
     owner = _owner(folder)
-    if owner and _same_machine(owner) and _same_processes(owner) and _lives(owner):
-        raise RunIsBusy(RunLock(folder)._busy(_name(owner)))
+    if owner and same_machine(owner) and same_processes(owner) and lives(owner):
+        raise RunIsBusy(RunLock(folder)._busy(name_of(owner)))
 
 
 def owner_of(folder: str | os.PathLike) -> str:
     """Process and host that hold a folder, by their own account."""
-    return _name(_owner(folder))
+    return name_of(_owner(folder))
 
 
 def _owner(folder: str | os.PathLike) -> dict:
@@ -271,39 +270,3 @@ def _let_go(file: int, token: str, path: Path, key: str, stop: threading.Event, 
     with contextlib.suppress(OSError):
         os.close(file)
     _held.discard(key)
-
-
-# -- processes -------------------------------------------------------------------------------------
-
-
-def _myself() -> dict:
-    return {
-        "host": platform.node(),
-        "pid": os.getpid(),
-        "started": start_time(os.getpid()),
-        "machine": machine_id(),
-        "processes": process_space(),
-        "since": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-    }
-
-
-def _name(owner: dict) -> str:
-    if not owner:
-        return "another process"
-    return f"process {owner.get('pid')} on host {owner.get('host')} (since {owner.get('since')})"
-
-
-def _same_machine(owner: dict) -> bool:
-    own = machine_id()
-    return owner.get("machine") == own if own else owner.get("host") == platform.node()
-
-
-def _same_processes(owner: dict) -> bool:
-    space = process_space()
-    return space is not None and owner.get("processes") == space
-
-
-def _lives(owner: dict) -> bool:
-    """Whether an owner among this machine's processes is there."""
-    started = owner.get("started")
-    return started is not None and start_time(owner.get("pid")) == started

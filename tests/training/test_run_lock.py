@@ -13,6 +13,7 @@ import pytest
 
 from paddleseg_lite.errors import EnvironmentProblem
 from paddleseg_lite.training import run_lock as module
+from paddleseg_lite.training.lock_owner import myself
 from paddleseg_lite.training.run_lock import RunIsBusy, RunLock, refuse_busy
 from paddleseg_lite.training.trainer import train
 
@@ -97,7 +98,7 @@ def test_where_files_cannot_be_locked_processes_are_looked_up(tmp_path, other, m
 
 def test_a_number_that_another_process_has_by_now_is_no_owner(tmp_path, monkeypatch):
     without_system_locks(monkeypatch)
-    own = {**module._myself(), "started": "1", "token": "x"}
+    own = {**myself(), "started": "1", "token": "x"}
     (tmp_path / "run.lock").write_text(json.dumps(own))
     with RunLock(tmp_path):
         pass
