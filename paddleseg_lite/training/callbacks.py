@@ -105,6 +105,10 @@ class TrainLog(Callback):
             self.progress.__exit__(None, None, None)
 
 
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S%z")
+
+
 def _clock(seconds: float) -> str:
     minutes, seconds = divmod(int(seconds), 60)
     return f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}"  # whole days are hours
@@ -145,7 +149,6 @@ class MetricsFile(Callback):
         return kept, odd
 
     def _write(self, record: dict) -> None:
-        record["time"] = time.strftime("%Y-%m-%dT%H:%M:%S%z")
         self.file.add(f"{json.dumps(record, allow_nan=True)}\n".encode())
 
     def complete(self):
@@ -155,7 +158,7 @@ class MetricsFile(Callback):
         self.file.flush()
 
     def on_log(self, trainer, info):
-        self._write({"kind": "train", **info})
+        self._write({"kind": "train", **info, "time": _now()})
 
     def on_eval(self, trainer, evaluation, is_best):
         self._write(
@@ -165,6 +168,7 @@ class MetricsFile(Callback):
                 "loss": evaluation.loss,
                 "is_best": is_best,
                 "seconds": evaluation.seconds,
+                "time": _now(),
                 "engine": evaluation.engine,
                 **evaluation.scores.as_dict(trainer.val_dataset.class_names),
             }

@@ -95,7 +95,9 @@ def _fetch_rest(url: str, part: Path, timeout: float, max_bytes: int) -> bool:
         total = None if length is None else start + int(length)
         if total is not None and total > max_bytes:
             raise _too_large(url, max_bytes)
-        with open(part, "ab" if goes_on else "wb") as f:
+        if not goes_on:
+            part.write_bytes(b"")
+        with open(part, "ab") as f:
             done = start + _copy(answer, f, max_bytes - start, url, max_bytes, total, start)
     return total is not None and done < total
 

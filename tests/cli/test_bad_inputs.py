@@ -113,7 +113,7 @@ def test_disk_full_before_the_first_file(refuses, box, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("paddleseg_lite.data.io.os.replace", full)
-    refuses(TRAIN, ["cannot write", "out/env.json", "No space left on device", "free some space"])
+    refuses(TRAIN, ["cannot write", "out/train.log", "No space left on device", "free some space"])
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="permissions bind other users only")

@@ -19,7 +19,7 @@ from paddleseg_lite.training.callbacks import Callback, MetricsFile
 from paddleseg_lite.training.state import TrainResult, TrainState
 from paddleseg_lite.training.trainer import train
 
-TIMES = ("images_per_s", "data_share", "eta_s", "seconds")
+TIMES = ("images_per_s", "data_share", "eta_s", "seconds", "time")
 
 
 def rows(folder):
