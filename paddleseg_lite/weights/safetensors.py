@@ -2,8 +2,8 @@
 
 Layout: https://github.com/huggingface/safetensors (README, "Format"): 8 bytes
 little-endian header length, the JSON header, the data without holes.
-The package of that name writes the same bytes, but takes three times as long and
-four times the memory, has no bfloat16 for NumPy, and accepts a name that is there twice.
+The package of that name writes the same bytes, but takes about three times as long and
+holds them once more, has no bfloat16 for NumPy, and accepts a name that is there twice.
 """
 
 from __future__ import annotations
