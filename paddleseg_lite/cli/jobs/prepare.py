@@ -27,11 +27,7 @@ from ...interop.prepare.yolo import yolo_job
 from ..parser import as_called
 
 RATIO = (0.8, 0.2)  # of training and validation; 'split' takes others
-PUBLISHED = {
-    "voc_aug": "pspnet/pspnet_resnet50_voc12aug",
-    "cityscapes": "pspnet/pspnet_resnet50_cityscapes",
-    "ade20k": "ade20k.yml",
-}
+PUBLISHED = {"voc_aug": "pspnet/pspnet_resnet50_voc12aug", "cityscapes": "pspnet/pspnet_resnet50_cityscapes"}
 REMEDY = "Correct them, or leave them out with --skip_bad."
 
 
@@ -149,6 +145,8 @@ def next_command(args, job: Job, output: Path) -> str:
         return f"python tools/train.py --config {quoted(output / RECIPE)}"
     if args.command in PUBLISHED:
         return f"python tools/train.py --config {PUBLISHED[args.command]} --dataset_root {quoted(args.root)}"
+    if args.command == "ade20k":  # no recipe is shipped for it
+        return f"python tools/train.py --data {quoted(args.root)}"
     root = Path(os.path.commonpath([os.path.abspath(output), os.path.abspath(args.images or output.parent)]))
     names = (os.path.relpath(folder, root) for folder in (args.images or root / "images", output))
     return "python tools/prepare.py split --root {} --images {} --labels {}".format(quoted(root), *map(quoted, names))
