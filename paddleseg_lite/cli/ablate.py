@@ -15,6 +15,7 @@ def build_parser():
     p.add_argument("--retry_failed", action="store_true", help="run failed runs again")
     p.add_argument("--keep_weights", action="store_true", help="keep the checkpoints of finished runs")
     p.add_argument("--report_only", action="store_true", help="rebuild the report from what has finished")
+    p.add_argument("--no_doctor", action="store_true", help="do not examine recipe and data first")
     return p
 
 
@@ -35,4 +36,5 @@ def main(argv=None):
         keep_weights=args.keep_weights,
         report_only=args.report_only,
         device=settled.device,
+        doctor=not args.no_doctor,
     )

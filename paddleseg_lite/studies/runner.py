@@ -57,6 +57,7 @@ def run_study(
     imports: list[str] | None = None,
     device: str = "cpu",
     progress: Callable[[str], None] = logger.info,
+    before: Callable[[], None] | None = None,
 ) -> None:
     """Execute what has not been executed.
 
@@ -70,6 +71,7 @@ def run_study(
         imports: Python files each run executes first.
         device: of every run: cpu, gpu or gpu:N.
         progress: receives one line per event.
+        before: called once before the first run is started; not where nothing is left to do.
 
     Raises:
         EnvironmentProblem: the disk is full: no further run is started, those under way may end.
@@ -85,6 +87,8 @@ def run_study(
     for run in {r.label: r for r in study.runs if r.error}.values():
         progress(f"cannot build {run.label}: {run.error}")
     progress(f"{len(mine)} runs, {len(mine) - len(todo)} finished, {len(todo)} to do, {jobs} at a time")
+    if todo and before is not None:
+        before()
     finished = len(mine) - len(todo)
     pool = _Pool(study, folder, jobs, imports or [], keep_weights, device, progress, done=finished, total=len(mine))
     try:

@@ -13,7 +13,7 @@ from collections import namedtuple
 import pytest
 
 from paddleseg_lite.cli.jobs.ablate import run_ablation
-from paddleseg_lite.errors import EnvironmentProblem
+from paddleseg_lite.errors import EnvironmentProblem, UserError
 from paddleseg_lite.studies import runner, worker
 from paddleseg_lite.studies.results import collect
 from paddleseg_lite.studies.runner import read_result, run_folder, run_study
@@ -112,6 +112,24 @@ def test_the_tool_hands_its_device_to_the_study(tool, write, monkeypatch):
     monkeypatch.setattr(ablate, "run_ablation", lambda config, **kwargs: given.update(kwargs) or 0)
     assert tool("ablate", "--config", write(), "--device", "gpu")[0] == 0
     assert given["device"] == "gpu:0"
+
+
+def test_the_doctor_looks_once_before_the_first_run(write, tmp_path, monkeypatch, caplog):
+    from paddleseg_lite.cli.jobs import ablate
+
+    caplog.set_level("INFO", logger="paddleseg_lite")
+    path, folder = write(unit({})), tmp_path / "o"
+    seen, real = [], ablate.diagnose
+    monkeypatch.setattr(ablate, "diagnose", lambda config, **more: seen.append(config) or real(config, **more))
+    for _ in range(2):  # the second time nothing is left to run
+        assert run_ablation(str(path), opts=[], save_dir=str(folder), doctor=True) == 0
+    assert len(seen) == 1 and "doctor, on unit=none seed=0: " in caplog.text
+    path = write(unit({"GloRe": {"model.context": "GloRe"}}), {"freeze": "nothing_like_that"})
+    with pytest.raises(
+        UserError, match=r"was not started \(--no_doctor starts it anyway\):\n.*no part 'nothing_like_that'"
+    ):
+        run_ablation(str(path), opts=[], save_dir=str(tmp_path / "p"), doctor=True)
+    assert not (tmp_path / "p" / "runs").exists()
 
 
 def test_no_run_is_started_on_a_full_disk(write, tmp_path, monkeypatch):

@@ -10,13 +10,14 @@ import threading
 from pathlib import Path
 
 from ...config.reading import read_tree, recipe_files
-from ...errors import ConfigError, EnvironmentProblem
+from ...doctor import diagnose
+from ...errors import ConfigError, EnvironmentProblem, UserError
 from ...files import make_folder
 from ...outputs import refuse_inputs
 from ...studies.report import REPORT_FILES, write_hparams, write_report
 from ...studies.results import collect
 from ...studies.runner import run_study
-from ...studies.study import load_study
+from ...studies.study import Study, load_study
 
 logger = logging.getLogger("paddleseg_lite")
 
@@ -33,8 +34,13 @@ def run_ablation(
     keep_weights: bool = False,
     report_only: bool = False,
     device: str = "cpu",
+    doctor: bool = False,
 ) -> int:
-    """Run (what is left of) a study and write its report; 1 when the report has holes, else 0."""
+    """Run (what is left of) a study and write its report; 1 when the report has holes, else 0.
+
+    Args:
+        doctor: examine the baseline's recipe and data before the first run.
+    """
     if jobs < 1:
         raise ConfigError(f"--jobs must be at least 1, got {jobs}.")
     study = load_study(config, opts=opts)
@@ -57,6 +63,7 @@ def run_ablation(
                     imports=imports,
                     device=device,
                     progress=logger.info,
+                    before=(lambda: examine(study)) if doctor else None,
                 )
         except EnvironmentProblem as e:  # what has finished is worth a report all the same
             problem = e
@@ -66,7 +73,7 @@ def run_ablation(
     try:
         page = write_report(study, folder)
         write_hparams(study, folder)
-    except OSError:
+    except (OSError, EnvironmentProblem):
         if problem is None:
             raise
         raise problem from None
@@ -76,6 +83,23 @@ def run_ablation(
     logger.info("report: %s", page)
     holes = any(row.failures or row.missing for _, rows in collect(study, folder) for row in rows)
     return 1 if holes else 0
+
+
+def examine(study: Study) -> None:
+    """The doctor, once: what would make the baseline fail or mean nothing would do so to every run.
+
+    A variant that fails by itself is a hole in the report instead, and the others go on.
+
+    Raises:
+        UserError: the findings with their fixes.
+    """
+    baseline = next((r for r in study.runs if r.config is not None and r.levels[study.compare] == study.baseline), None)
+    if baseline is None or baseline.config is None:
+        return
+    diagnosis = diagnose(baseline.config, speed=False, notes=False)
+    if not diagnosis.ok:
+        raise UserError(f"the study was not started (--no_doctor starts it anyway):\n{diagnosis.text()}")
+    logger.info("doctor, on %s: %s", baseline.label, diagnosis.text() if diagnosis.findings else diagnosis.verdict)
 
 
 @contextlib.contextmanager
