@@ -172,10 +172,12 @@ def _run(
 def _own_signals() -> Iterator[None]:
     """Leave SIGCHLD as it was: DataLoader's handler raises wherever the program is, in the middle of an update too."""
     kept = signal.getsignal(signal.SIGCHLD)
+    if kept is None or getattr(kept, "__module__", "").startswith("paddle"):  # of a library, or a loader made elsewhere
+        kept = signal.SIG_DFL
     try:
         yield
     finally:
-        if threading.current_thread() is threading.main_thread() and kept is not None:
+        if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGCHLD, kept)
 
 

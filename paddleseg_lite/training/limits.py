@@ -24,7 +24,7 @@ def check_workers(workers: int) -> None:
         ConfigError: with the most that makes sense here.
     """
     if workers < 0:
-        raise ConfigError(f"num_workers must be 0 or more, got {workers}.")
+        raise ConfigError(f"--num_workers must be 0 or more, got {workers}.")
     cores = available_cores()
     most = max(FEWEST, PER_CORE * cores)
     if workers > most:

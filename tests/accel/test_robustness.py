@@ -38,7 +38,7 @@ def test_without_the_library_it_steps_aside_with_one_line(root, library, reason)
     )
     assert done.stdout.strip().endswith("off True False")
     lines = [line for line in done.stderr.splitlines() if "cpu_accel" in line]
-    assert len(lines) == 1 and reason in lines[0] and "Paddle's own kernels" in lines[0]
+    assert len(lines) == 1 and reason in lines[0] and "Paddle's own arithmetic" in lines[0]
 
 
 @pytest.mark.parametrize(
