@@ -16,7 +16,7 @@ import paddle
 from .. import accel
 from ..errors import ConfigError, EnvironmentProblem, nearest
 from ..export import backends as exported
-from ..export import choose_engine
+from ..export import choose_engine, load_engine
 from ..inference.logits import run_logits
 from .subject import synchronize
 
@@ -47,7 +47,7 @@ def open_exported(kind: str) -> Opener:
         own = copy.deepcopy(model)
         own.eval()
         if kind != "auto":
-            return exported.load_engine(kind, own, precision=precision)
+            return load_engine(kind, own, precision=precision)
         choice = choose_engine(own, precision=precision, probe=paddle.randn(list(shape)).numpy())
         logger.info("%s", choice.reason)
         return choice.engine

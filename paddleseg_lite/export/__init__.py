@@ -15,11 +15,12 @@ from __future__ import annotations
 
 from .agreement import Agreement, compare, verify
 from .auto import Choice, choose_engine
-from .backends import KINDS, PRECISIONS, Engine, available, has_bf16, load_engine
+from .backends import KINDS, PRECISIONS, Engine, available, has_bf16
 from .cache import cache_folder
 from .deploy import Deployment, Description
 from .onnx.convert import Normalisation, OnnxModel, to_onnx
 from .onnx.dynamic import SizeDependent
+from .opening import load_engine
 from .static import export_static
 
 __all__ = [

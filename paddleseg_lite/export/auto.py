@@ -21,9 +21,10 @@ from ..errors import EnvironmentProblem, UserError, instead
 from ..files import read_json, write_json
 from ..runtime import available_cores, threads_in_force
 from .agreement import compare
-from .backends import DygraphEngine, Engine, available, load_engine
+from .backends import DygraphEngine, Engine, available
 from .cache import cache_folder
 from .onnx.trace import eval_mode
+from .opening import load_engine
 
 logger = logging.getLogger("paddleseg_lite")
 

@@ -14,14 +14,13 @@ import contextlib
 import importlib
 from collections import OrderedDict
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import paddle
 
 from .. import accel
-from ..errors import ConfigError, EnvironmentProblem, nearest
+from ..errors import EnvironmentProblem
 from ..runtime import threads_in_force
 from .onnx.convert import AXES
 from .source import FileSource, ModelFile, NetworkSource
@@ -46,47 +45,6 @@ class Engine(Protocol):
 
     def __call__(self, image: Any) -> np.ndarray:
         """``image [N, C, H, W]`` float32 (array or tensor) ``-> logits [N, K, H, W]``."""
-
-
-def load_engine(
-    kind: str,
-    model: paddle.nn.Layer | str | Path,
-    *,
-    precision: str = "fp32",
-    threads: int | None = None,
-    folder: str | Path | None = None,
-) -> Engine:
-    """Make an engine.
-
-    Args:
-        kind: one of :data:`KINDS` (``auto`` is :func:`~.auto.choose_engine`).
-        model: a network, or a folder that ``tools/export.py`` wrote (then not ``dygraph``).
-        precision: ``fp32`` or ``bf16``.
-        threads: by default those of Paddle.
-        folder: where a network's exports are kept; the cache by default.
-
-    Raises:
-        ConfigError: an unknown kind, or one that does not fit the model.
-        EnvironmentProblem: the package is missing, or the chip does not compute in that precision.
-    """
-    if kind not in KINDS:
-        raise ConfigError(f"engine '{kind}' is unknown.{nearest(kind, KINDS)} Known: {', '.join(KINDS)}, auto.")
-    if precision not in PRECISIONS:
-        raise ConfigError(f"precision '{precision}' is unknown to engines; one of {', '.join(PRECISIONS)}.")
-    if precision == "bf16" and kind not in ("openvino", "dygraph"):
-        raise EnvironmentProblem(f"the engine {kind} computes in fp32 only: openvino and dygraph know bf16.")
-    if isinstance(model, (str, Path)):
-        from .deploy import Deployment
-
-        return Deployment.read(model).engine(kind, precision=precision, threads=threads)
-    if kind == "dygraph":
-        return DygraphEngine(model, precision)
-    if kind == "static":
-        from .static import StaticEngine
-
-        return StaticEngine.of(model, threads=threads, folder=folder)
-    runner = _openvino(precision, threads) if kind == "openvino" else _onnxruntime(threads)
-    return OnnxEngine(f"{kind} {precision}", NetworkSource(model, folder), runner)
 
 
 class DygraphEngine:

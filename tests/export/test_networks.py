@@ -10,8 +10,8 @@ import numpy as np
 import paddle
 import pytest
 
+from paddleseg_lite.export import load_engine
 from paddleseg_lite.export.agreement import verify
-from paddleseg_lite.export.backends import load_engine
 from paddleseg_lite.registry import CONTEXTS
 from tests.export.conftest import RUNTIMES, needs_runtime, noise, small
 from tests.models.test_all import SPECS
