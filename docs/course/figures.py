@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parents[1]), str(HERE / "scripts")]
+sys.path[:0] = [str(HERE.parents[1]), str(HERE), str(HERE / "scripts")]
 
 import numpy as np  # noqa: E402
 
@@ -22,6 +22,7 @@ import matplotlib  # noqa: E402
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 import paddle  # noqa: E402
+import ways_up  # noqa: E402
 
 from paddleseg_lite import data, layers  # noqa: E402
 from paddleseg_lite.metrics import ConfusionMatrix  # noqa: E402
@@ -82,6 +83,16 @@ def confusion():
 
 
 # day 2
+
+
+def sampling():
+    """Where a resize samples, by three rules."""
+    ways_up.sampling(save)
+
+
+def unpooling():
+    """What un-pooling puts where, beside two interpolations."""
+    ways_up.unpooling(save)
 
 
 def receptive():
@@ -352,7 +363,7 @@ def ginet():
     save(figure, "ginet_gates")
 
 
-DRAWN = (confusion, receptive, bilinear, pyramid, atrous, aspp, propagation, glore, gcu, ginet)
+DRAWN = (confusion, receptive, bilinear, sampling, unpooling, pyramid, atrous, aspp, propagation, glore, gcu, ginet)
 FIGURES = {function.__name__: function for function in DRAWN}
 
 if __name__ == "__main__":
