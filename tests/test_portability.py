@@ -98,8 +98,8 @@ def test_workers_are_left_out_where_there_is_no_fork(monkeypatch, system):
         return np.stack([b["image"].numpy() for b in batches])
 
     plain = images(0)
-    loader = importlib.import_module("paddleseg_lite.data.loader")
-    monkeypatch.setattr(loader.platform, "system", lambda: system)
+    workers = importlib.import_module("paddleseg_lite.data.workers")
+    monkeypatch.setattr(workers.platform, "system", lambda: system)
     monkeypatch.setattr("paddle.io.DataLoader", None)  # calling it would fail
     np.testing.assert_array_equal(images(2), plain)
     assert platform.system() == system

@@ -20,7 +20,7 @@ class Failure:
     """An exception, in a form that survives the way between processes."""
 
     def __init__(self, error: Exception, what: str) -> None:
-        self.kind = type(error) if isinstance(error, UserError) else None
+        self.kind = type(error) if isinstance(error, (UserError, MemoryError)) else None
         self.message = str(error) if self.kind else f"making the {what} failed:\n{traceback.format_exc()}"
 
     def batch(self) -> dict:

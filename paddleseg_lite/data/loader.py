@@ -8,24 +8,19 @@ are read in place.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import logging
 import os
-import platform
-import signal
-import threading
 from collections.abc import Iterator
-from multiprocessing.connection import wait
-from typing import Any, NoReturn
+from typing import Any
 
 import cv2
 
-from ..errors import EnvironmentProblem, instead
-from ..processes import end_with
+from ..errors import instead
 from .collate import Collate, Failure, Single, checked, join, to_tensors
 from .datasets.base import SegDataset
 from .sampler import BatchSchedule, sample_rng
+from .workers import explain, own_signals, start_worker, watched, why_no_workers
 
 logger = logging.getLogger("paddleseg_lite")
 
@@ -133,8 +128,9 @@ def _run(
     cv2.setNumThreads(1)
     dataset.open_cache()
     samples: Any = _Samples(dataset, seed)
-    if num_workers > 0 and platform.system() != "Linux":
-        logger.info("%s", instead(f"a loader of {num_workers} processes", "it needs Linux", "the main process"))
+    why = why_no_workers() if num_workers > 0 else None
+    if why is not None:
+        logger.info("%s", instead(f"a loader of {num_workers} processes", why, "the main process"))
         num_workers = 0
     if num_workers == 0:
         for keys in plan:
@@ -148,13 +144,13 @@ def _run(
         collate_fn=collate,
         num_workers=num_workers,
         prefetch_factor=prefetch,
-        worker_init_fn=functools.partial(_start_worker, os.getpid()),
+        worker_init_fn=functools.partial(start_worker, os.getpid()),
         return_list=True,
         places=paddle.CPUPlace(),
     )
-    with _own_signals():
+    with own_signals():
         batches: Any = iter(loader)
-    with _watched(batches):
+    with watched(batches):
         try:
             while True:
                 try:
@@ -162,73 +158,7 @@ def _run(
                 except StopIteration:
                     return
                 except (SystemError, RuntimeError) as e:
-                    _explain(batches, e)
+                    explain(batches, e)
                 yield checked(batch)
         finally:
             batches._try_shutdown_all()  # DataLoader itself keeps the workers until the next one is made
-
-
-@contextlib.contextmanager
-def _own_signals() -> Iterator[None]:
-    """Leave SIGCHLD as it was: DataLoader's handler raises wherever the program is, in the middle of an update too."""
-    kept = signal.getsignal(signal.SIGCHLD)
-    if kept is None or getattr(kept, "__module__", "").startswith("paddle"):  # of a library, or a loader made elsewhere
-        kept = signal.SIG_DFL
-    try:
-        yield
-    finally:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGCHLD, kept)
-
-
-@contextlib.contextmanager
-def _watched(batches: Any) -> Iterator[None]:
-    """Have the next batch fail where a worker has died.
-
-    DataLoader looks for dead workers only between two messages: one that dies in the middle of a message would be
-    waited for without end.
-    """
-    stop, told = os.pipe()
-    workers = {w.sentinel: w for w in batches._workers}
-
-    def watch() -> None:
-        while workers:
-            ended = wait([*workers, stop])
-            if stop in ended:
-                return
-            if any(workers.pop(sentinel).exitcode for sentinel in ended):
-                batches._exit_thread_unexpectedly()
-                return
-
-    thread = threading.Thread(target=watch, daemon=True, name="loader watch")
-    thread.start()
-    try:
-        yield
-    finally:
-        os.write(told, b".")
-        thread.join()
-        os.close(stop)
-        os.close(told)
-
-
-def _explain(batches: Any, error: BaseException) -> NoReturn:
-    """Raise what is behind DataLoader's own error: mostly a worker that the system has ended."""
-    died = [w.exitcode for w in batches._workers if not w.is_alive() and w.exitcode]
-    if not died:
-        raise error
-    for worker in batches._workers:
-        worker.terminate()  # one of them may hold for ever what the dead one had locked
-    raise EnvironmentProblem(
-        f"a loader worker ended unexpectedly (exit code {died[0]}; -9: killed for lack of memory, -7: /dev/shm is "
-        "full). Use fewer workers (--num_workers 0 works everywhere), smaller batches, or give the machine, or the "
-        "container's /dev/shm, more memory."
-    ) from error
-
-
-def _start_worker(parent: int, worker_id: int) -> None:
-    end_with(parent)  # DataLoader's own watch misses a parent that is killed in the middle of a message
-    cv2.setNumThreads(1)
-    os.environ["OMP_NUM_THREADS"] = "1"
-    # Ctrl-C reaches the whole group: the main process decides. Its own handlers must not run here.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)

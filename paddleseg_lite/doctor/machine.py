@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 
 from ..config import Config
+from ..data.workers import why_no_workers
 from ..runtime import available_cores, threads_in_force
 from .findings import Diagnosis
 
@@ -38,7 +38,7 @@ def examine_machine(diagnosis: Diagnosis, config: Config) -> None:
 def _shared_memory(diagnosis: Diagnosis, config: Config) -> None:
     """Loader workers hand batches over through /dev/shm; a small one (containers: 64 MiB) kills them."""
     crop = diagnosis.facts.get("crop")
-    if config.num_workers == 0 or crop is None or not os.path.isdir("/dev/shm"):
+    if config.num_workers == 0 or crop is None or why_no_workers() is not None:
         return
     batch = config.batch_size * crop[0] * crop[1] * (3 * 4 + 8)
     need = batch * PREFETCH * config.num_workers

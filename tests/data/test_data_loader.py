@@ -10,6 +10,7 @@ import pytest
 from data_helpers import code, list_dataset, write_image
 
 from paddleseg_lite.data import BatchSchedule, Dataset, Scenes, eval_batches, restore, train_batches
+from paddleseg_lite.data import workers as processes
 from paddleseg_lite.errors import DataError, EnvironmentProblem
 from paddleseg_lite.registry import DATASETS
 
@@ -134,6 +135,28 @@ def test_no_worker_is_left_behind():
     while len(multiprocessing.active_children()) > before and time.time() < deadline:
         time.sleep(0.02)
     assert len(multiprocessing.active_children()) == before
+
+
+@pytest.mark.skipif(len(WORKERS) == 1, reason="workers need Linux")
+@pytest.mark.parametrize("lacking", ["shared_memory", "locks"])
+def test_where_processes_cannot_share_the_main_one_reads(monkeypatch, caplog, tmp_path, lacking):
+    """Containers without /dev/shm, or with one that cannot be written."""
+
+    def refuse():
+        raise OSError(38, "Function not implemented")
+
+    if lacking == "locks":
+        monkeypatch.setattr(processes.multiprocessing, "Lock", refuse)
+    else:
+        monkeypatch.setattr(processes, "SHARED", str(tmp_path / "shm"))
+    caplog.set_level("INFO", logger="paddleseg_lite")
+    plan = BatchSchedule(10, 2, seed=0)
+    told = list(arrays(train_batches(scenes(), plan, seed=0, stop_iter=2, num_workers=2)))
+    assert len(told) == 2 and not multiprocessing.active_children()
+    assert (
+        "a loader of 2 processes is not to be had here" in caplog.text
+        and "the main process is used instead" in caplog.text
+    )
 
 
 @pytest.mark.skipif(len(WORKERS) == 1, reason="workers need Linux")

@@ -141,7 +141,7 @@ def test_the_estimate_is_near_the_truth():
 @pytest.mark.parametrize("free, level", [(10 << 10, "error"), (1 << 40, None)])
 def test_small_shared_memory(monkeypatch, free, level):
     usage = type("usage", (), {"free": free})
-    monkeypatch.setattr(machine.os.path, "isdir", lambda path: True)
+    monkeypatch.setattr(machine, "why_no_workers", lambda: None)
     monkeypatch.setattr(machine.shutil, "disk_usage", lambda path: usage)
     diagnosis = diagnose(scenes(num_workers=2), speed=False)
     hits = found(diagnosis, "error", "/dev/shm", "--shm-size", "--num_workers")
