@@ -178,8 +178,19 @@ def run_logits(forward: Callable, x) -> paddle.Tensor:
     return out.astype("float32") if out.dtype in (paddle.float16, paddle.bfloat16) else out
 
 
-def _as_array_function(forward: Callable) -> Callable[[np.ndarray], np.ndarray]:
-    return lambda tile: run_logits(forward, paddle.to_tensor(tile)).numpy()
+def _stream(forward: Callable, fetch, size, emit, plan: Plan, options: InferenceOptions) -> None:
+    """The windows of a plan through a network: :func:`.windows.stream_windows`."""
+    stream_windows(
+        lambda tile: run_logits(forward, paddle.to_tensor(tile)).numpy(),
+        fetch,
+        size,
+        emit,
+        window=plan.window,
+        stride=plan.stride,
+        taper=plan.taper,
+        batch=options.tile_batch,
+        band_bytes=plan.band_bytes,
+    )
 
 
 def _slide(forward: Callable, x, plan: Plan, options: InferenceOptions) -> paddle.Tensor:
@@ -191,17 +202,7 @@ def _slide(forward: Callable, x, plan: Plan, options: InferenceOptions) -> paddl
             result.append(np.empty((*block.shape[:2], *size), dtype=np.float32))
         result[0][:, :, y : y + block.shape[2], left : left + block.shape[3]] = block
 
-    stream_windows(
-        _as_array_function(forward),
-        lambda y0, y1, x0, x1: x[:, :, y0:y1, x0:x1].numpy(),
-        size,
-        emit,
-        window=plan.window,
-        stride=plan.stride,
-        taper=plan.taper,
-        batch=options.tile_batch,
-        band_bytes=plan.band_bytes,
-    )
+    _stream(forward, lambda y0, y1, x0, x1: x[:, :, y0:y1, x0:x1].numpy(), size, emit, plan, options)
     return paddle.to_tensor(result[0])
 
 
@@ -213,17 +214,7 @@ def _streamed_labels(forward, fetch, size, plan: Plan, options: InferenceOptions
             result.append(np.empty((block.shape[0], *size), dtype=label_dtype(block.shape[1])))
         result[0][:, y : y + block.shape[2], left : left + block.shape[3]] = argmax_labels(block)
 
-    stream_windows(
-        _as_array_function(forward),
-        fetch,
-        size,
-        emit,
-        window=plan.window,
-        stride=plan.stride,
-        taper=plan.taper,
-        batch=options.tile_batch,
-        band_bytes=plan.band_bytes,
-    )
+    _stream(forward, fetch, size, emit, plan, options)
     return result[0]
 
 

@@ -130,11 +130,10 @@ def add_items(job: Job, document: dict, source: Source, maker: Callable[[Picture
     for picture in pictures_of(document, finder, source.annotations, job):
         stem = targets.take(PurePosixPath(source.part or "") / finder.relative(picture.image))
         job.items.append(
-            Item(
+            Item.with_copy(
+                stem,
+                picture.image,
                 label=maker(picture),
-                target=Path("annotations", f"{stem}.png"),
-                image=picture.image,
-                copy=Path("images", f"{stem}{picture.image.suffix}"),
                 annotations=sum(count_of(a) for a in picture.annotations),
                 sources=(source.annotations,),
                 part=source.part,

@@ -63,11 +63,10 @@ def cvat_images_job(
     for picture, own in merged.items():
         stem = targets.take(finder.relative(picture))
         job.items.append(
-            Item(
+            Item.with_copy(
+                stem,
+                picture,
                 label=partial(draw, picture, own, names),
-                target=Path("annotations", f"{stem}.png"),
-                image=picture,
-                copy=Path("images", f"{stem}{picture.suffix}"),
                 annotations=sum(len(shapes) for _, _, shapes in own),
                 sources=tuple({path for path, _, _ in own}),
             )

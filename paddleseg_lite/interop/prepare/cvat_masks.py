@@ -66,13 +66,8 @@ def cvat_masks_job(
             continue
         stem = targets.take(PurePosixPath(f"{name}{found[0].suffix}"))
         job.items.append(
-            Item(
-                label=partial(ids_of, path, codes),
-                target=Path("annotations", f"{stem}.png"),
-                image=found[0],
-                copy=Path("images", f"{stem}{found[0].suffix}"),
-                sources=(path, labelmap),
-                part=parts.get(name),
+            Item.with_copy(
+                stem, found[0], label=partial(ids_of, path, codes), sources=(path, labelmap), part=parts.get(name)
             )
         )
     job.notes += targets.notes()

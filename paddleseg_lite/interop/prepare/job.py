@@ -45,6 +45,18 @@ class Item:
     part: str | None = None
     pair: tuple[Path, Path] | None = None
 
+    @classmethod
+    def with_copy(cls, stem: str, image: Path | None, **rest: Any) -> Item:
+        """``annotations/STEM.png``, and its image copied to ``images/STEM`` with the ending it has.
+
+        Args:
+            stem: name without ending, with folders.
+            image: None where it is missing, which the label will say when it is made.
+            rest: the other attributes.
+        """
+        copy = Path("images", f"{stem}{image.suffix if image else '.png'}")
+        return cls(target=Path("annotations", f"{stem}.png"), image=image, copy=copy, **rest)
+
     @property
     def listed(self) -> tuple[Path, Path] | None:
         """Image and label as a list names them, relative to the output folder; None for what is in no list."""

@@ -92,11 +92,10 @@ def labelme_job(
         ending = image.suffix if image else ".png"
         stem = targets.take(PurePosixPath(f"{relative}{ending}"))
         items.append(
-            Item(
+            Item.with_copy(
+                stem,
+                image,
                 label=partial(draw, path, document, image, names, line_width),
-                target=Path("annotations", f"{stem}.png"),
-                image=image,
-                copy=Path("images", f"{stem}{ending}"),
                 annotations=len(document["shapes"]),
                 sources=(path,),
             )

@@ -59,13 +59,8 @@ def labelstudio_job(
         stem = targets.take(finder.relative(image))
         regions = [region for task in own for region in task.regions]
         job.items.append(
-            Item(
-                label=partial(draw, image, regions, names),
-                target=Path("annotations", f"{stem}.png"),
-                image=image,
-                copy=Path("images", f"{stem}{image.suffix}"),
-                annotations=len(regions),
-                sources=(path,),
+            Item.with_copy(
+                stem, image, label=partial(draw, image, regions, names), annotations=len(regions), sources=(path,)
             )
         )
     job.notes += reader.notes() + similar_names(written) + targets.notes()

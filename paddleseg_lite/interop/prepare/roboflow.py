@@ -76,13 +76,8 @@ def masks_job(
                 continue
             name = targets.take(PurePosixPath(part or "") / f"{stem}{found[0].suffix}")
             job.items.append(
-                Item(
-                    label=partial(mapped, mask, ids),
-                    target=Path("annotations", f"{name}.png"),
-                    image=found[0],
-                    copy=Path("images", f"{name}{found[0].suffix}"),
-                    sources=(mask, place / CLASSES),
-                    part=part,
+                Item.with_copy(
+                    name, found[0], label=partial(mapped, mask, ids), sources=(mask, place / CLASSES), part=part
                 )
             )
     job.notes += targets.notes()

@@ -73,11 +73,10 @@ def yolo_job(folder: Path, *, class_names: list[str] | None = None, reader: Read
         relative = finder.relative(image)
         stem = targets.take(PurePosixPath(*(part for part in relative.parts if part != "images")))
         job.items.append(
-            Item(
+            Item.with_copy(
+                stem,
+                image,
                 label=partial(draw, label, found, image, described, names),
-                target=Path("annotations", f"{stem}.png"),
-                image=image,
-                copy=Path("images", f"{stem}{image.suffix}"),
                 annotations=len(found),
                 sources=(label,) if label else (),
                 part=described.part_of(image, relative),
