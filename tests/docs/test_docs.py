@@ -241,3 +241,9 @@ def test_reference_is_up_to_date():
     spec.loader.exec_module(module)
     for name, text in module.pages().items():
         assert text_of(module.OUT / name) == text, f"{name}: run python docs/build_reference.py"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_every_number_is_filled_in(page):
+    """What a script is to put in ({{name}}) has been put in."""
+    assert re.findall(r"\{\{.*?\}\}", prose(page)) == []
