@@ -85,3 +85,8 @@ def shifted(template: str, *shifts: int) -> Callable[[re.Match], str]:
         return template.format(*(int(g) + s for g, s in zip(groups, shifts)))
 
     return fill
+
+
+def under(prefix: str, template: Template) -> Template:
+    """The same name of ours, with a prefix."""
+    return (lambda m: prefix + template(m)) if callable(template) else prefix + template

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .conversion import Conversion, Rule, convert, shifted
+from .conversion import Conversion, Rule, convert, shifted, under
 
 ENDINGS = (
     (r"\._conv\.", ".conv."),
@@ -161,9 +161,9 @@ def from_paddleseg(state: Mapping[str, np.ndarray], layer: Any) -> Conversion:
         layer: where they shall go; a network takes a backbone's too.
     """
     kind = next((c.__name__ for c in type(layer).__mro__ if c.__name__ in (*NETWORKS, "ENet")), "")
-    backbone = tuple((f"backbone\\.{p}", _under("backbone.", t)) for p, t in RESNET)
+    backbone = tuple((f"backbone\\.{p}", under("backbone.", t)) for p, t in RESNET)
     if hasattr(layer, "backbone"):  # bare names of a backbone's own file
-        backbone += tuple((p, _under("backbone.", t)) for p, t in RESNET)
+        backbone += tuple((p, under("backbone.", t)) for p, t in RESNET)
     else:
         backbone += RESNET
     rules = (*NETWORKS.get(kind, ()), *(_enet_rules() if kind == "ENet" else ()), *backbone)
@@ -179,10 +179,6 @@ def from_paddleseg(state: Mapping[str, np.ndarray], layer: Any) -> Conversion:
             result.state.pop(name)
             result.left_out[result.sources.pop(name)] = "the network is built without an auxiliary head"
     return result
-
-
-def _under(prefix: str, template):
-    return (lambda m: prefix + template(m)) if callable(template) else prefix + template
 
 
 def _enet_rules():

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..backbones.vgg import BLOCKS
 from ..backbones.vgg_classifier import fc6_as_convolution, fc7_as_convolution
-from .conversion import Conversion, Rule, convert, shifted
+from .conversion import Conversion, Rule, convert, shifted, under
 
 ENDINGS = ((r"\.running_mean$", "._mean"), (r"\.running_var$", "._variance"))
 UNUSED = {r"num_batches_tracked$": "a counter of torch's batch normalisation", r"^fc\.": "the ImageNet classifier"}
@@ -93,7 +93,7 @@ def _from_vision(state, layer, *, rows_are_filters: bool) -> Conversion:
     prefix = "backbone." if any(name.startswith("backbone.") for name in own) else ""
     trunk = (*RESNET, *MOBILENET, *_vgg_rules(batch_norm=_has_norm(state)))
     whole = any(name.startswith("backbone.") for name in state)
-    rules = [(f"backbone\\.{p}" if whole else p, _under(prefix, t)) for p, t in trunk]
+    rules = [(f"backbone\\.{p}" if whole else p, under(prefix, t)) for p, t in trunk]
     if whole:
         heads = FCN if "FCN" in classes else DEEPLAB_V3 if "DeepLabV3" in classes else ()
         rules += [*heads, *AUX]
@@ -145,7 +145,3 @@ def _fully_connected(state, own, rows_are_filters: bool) -> dict[str, np.ndarray
             converted = fc7_as_convolution(weight, bias, channels=channels)
         found[name], found[name[: -len("weight")] + "bias"] = converted
     return found
-
-
-def _under(prefix: str, template):
-    return (lambda m: prefix + template(m)) if callable(template) else prefix + template

@@ -18,8 +18,8 @@ from ...interop.converters import CONVERTERS
 from ...interop.origin_parity import TOLERANCE, compare_outputs, run_origin
 from ...interop.paddleseg_config import is_paddleseg
 from ...models import build_model
-from ...registry import DATASETS
 from ...weights import compare, detect_origin, load_strict, read_weights, write_pdparams, write_safetensors
+from .summary import classes_of
 
 logger = logging.getLogger("paddleseg_lite")
 VERIFY_SHAPE = (2, 3, 64, 96)
@@ -68,7 +68,7 @@ def convert_file(
         logger.info("%s: looks like %s weights", source, origin)
     recipe = load_config(config, opts=opts)
     spec = {k: v for k, v in recipe.model.items() if k != "pretrained"}
-    spec["num_classes"] = num_classes or spec.get("num_classes") or _classes(recipe) or _guess_classes(state)
+    spec["num_classes"] = num_classes or spec.get("num_classes") or classes_of(recipe) or _guess_classes(state)
     model = build_model(spec)
     layer, conversion = _fit(model, CONVERTERS[origin], state, source)
     load_strict(layer, {k: v for k, v in conversion.state.items() if k in layer.state_dict()}, source=source)
@@ -119,14 +119,6 @@ def _fit(model, convert, state, source) -> tuple[Any, Conversion]:
         f"{source}: only {len(match.matched)} of {match.total} tensors of {type(layer).__name__} are in it.\n"
         f"{match.lists()}\n  Use the config the file was trained with (backbone, classes, options)."
     )
-
-
-def _classes(recipe) -> int | None:
-    spec = recipe.train_dataset or recipe.val_dataset
-    if spec is None:
-        return None
-    fixed = getattr(DATASETS.get(spec["type"]), "fixed_names", None)
-    return spec.get("num_classes") or (len(fixed) if fixed else None)
 
 
 def _guess_classes(state) -> int:
