@@ -120,7 +120,8 @@ def _bars(axis, evals, class_names, palette) -> None:
     for text in axis.get_yticklabels():  # in a font that has its characters
         text.set_fontproperties(FontProperties(fname=font_for(text.get_text()), size=text.get_fontsize()))
     axis.invert_yaxis()
-    axis.set_xlim(0, 1)
+    axis.set_xlim(0, 1.1)  # the figures stand behind the bars, whose colours may be dark
+    axis.set_xticks(np.linspace(0, 1, 6))
     for place, value, raw in zip(places, shown, values):
         text = f"{value:.2f}" if raw is not None and np.isfinite(raw) else "absent"
-        axis.text(min(value + 0.01, 0.9), place, text, va="center", fontsize=7)
+        axis.text(value + 0.01, place, text, va="center", fontsize=7)
