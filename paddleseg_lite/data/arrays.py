@@ -64,13 +64,13 @@ def npy_samples(data: bytes, name: str, channels: int) -> Samples:
 
 
 def bands_last(array: np.ndarray, channels: int, what: str, *, also: tuple[int, ...] = (1, 3)) -> np.ndarray:
-    """[H, W] or [H, W, C] as [H, W, C]; [C, H, W] too, where its last axis cannot be the bands and its first can.
+    """[H, W] or [H, W, C] as [H, W, C].
 
     Args:
         channels: how many are wanted; ``also``: other numbers that can be made into them.
 
     Raises:
-        DataError: another shape, or an empty one.
+        DataError: another shape, an empty one, or one that looks like [C, H, W].
     """
     shape = list(array.shape)
     if array.ndim not in (2, 3) or 0 in shape:
@@ -80,7 +80,10 @@ def bands_last(array: np.ndarray, channels: int, what: str, *, also: tuple[int, 
         return array[..., None]
     bands = {channels, *also}
     if shape[2] not in bands and shape[0] in bands:
-        return array.transpose(1, 2, 0)
+        raise DataError(
+            f"{what} is an array {shape} of {array.dtype}, which looks like [C, H, W]: bands come last, hand over "
+            "array.transpose(1, 2, 0)."
+        )
     return array
 
 

@@ -48,7 +48,7 @@ def as_picture(value: Any, channels: int = 3, *, value_range: Any = None) -> Pic
 
     Args:
         value: a path; encoded bytes (PNG, JPEG, ...) or an open binary file; a Pillow picture; an array or
-            tensor [H, W], [H, W, C] or [C, H, W]: uint8, uint16 (its whole range, or ``value_range``),
+            tensor [H, W] or [H, W, C]: uint8, uint16 (its whole range, or ``value_range``),
             other integers from 0 to 255, floats from 0 to 1 (or of ``value_range``).
         channels: grey becomes three, colours one, alpha is dropped; any other number is an error.
         value_range: of the recipe's datasets (:func:`~paddleseg_lite.data.levels.parse_value_range`).
