@@ -30,9 +30,12 @@ class Description:
         format: ``onnx`` or ``static``.
         model: file name; for ``static`` the stem of two files.
         input: ``name``; ``layout`` NCHW or NHWC; ``dtype``; ``shape`` ``[N, C, H, W]`` with null where
-            free; ``multiple`` of which free sides must be; ``normalised_inside``.
+            free; ``multiple`` of which free sides must be; ``normalised_inside``; ``padding``, the values
+            of each channel that become zero inside (absent: zeros).
         output: ``name`` (``logits [N, K, H, W]`` or ``labels [N, H, W]``) and ``dtype``.
         transforms: what to do to an RGB uint8 image before (without Normalize where it is inside).
+        value_range: what stored values of 16-bit and floating-point images become 0 and 255
+            (:func:`~paddleseg_lite.data.levels.parse_value_range`).
         checked: how the export compared with the network, on which engine and images.
         sha256: of each file.
     """
@@ -46,6 +49,7 @@ class Description:
     ignore_index: int
     transforms: list[dict[str, Any]]
     network: dict[str, Any]
+    value_range: list[list[float]] | None = None
     checked: list[dict[str, Any]] = field(default_factory=list)
     bytes_per_pixel: float = 0.0
     versions: dict[str, str] = field(default_factory=dict)
@@ -115,27 +119,49 @@ class Deployment:
         runner = _openvino(precision, threads) if kind == "openvino" else _onnxruntime(threads)
         shape = self.about.input["shape"]
         fixed = None if None in shape else tuple(shape)
+        if fixed is not None and self.about.input["layout"] == "NHWC":
+            fixed = fixed[0], *fixed[2:], fixed[1]
         model = ModelFile(
             path, fixed, int(self.about.input["multiple"]), self.about.bytes_per_pixel, self.about.input["layout"]
         )
         return OnnxEngine(f"{kind} {precision}", FileSource(model, len(self.about.classes)), runner)
 
-    def predict(self, image: np.ndarray, engine=None) -> np.ndarray:
-        """Class ids ``[H, W]`` of an RGB uint8 image ``[H, W, 3]``, at its own size."""
+    def predict(self, image: Any, engine=None) -> np.ndarray | list[np.ndarray]:
+        """Class ids ``[H, W]`` of a picture of any size, at its own size, as the network itself gives them.
+
+        Args:
+            image: what :func:`~paddleseg_lite.data.picture.as_picture` takes (a path, encoded bytes, an array, a
+                Pillow picture), or a list of these.
+            engine: by default the first of :meth:`engine` that is installed.
+
+        Returns:
+            the ids, or a list of them where a list was given.
+
+        Raises:
+            DataError: it is no picture, or not one of the model's bands.
+        """
         from ..data import Compose, restore
-        from ..inference.class_ids import labels_at_own_size
+        from ..data.levels import parse_value_range
+        from ..data.picture import as_picture, is_batch
+        from .any_size import AnySize, predict_by_labels, predict_by_logits
 
         if engine is None:
             engine = self._engine = self._engine or self.engine()
-        meta = {"path": None, "size": image.shape[:2], "trans_info": []}
-        sample = Compose(self.about.transforms)({"image": image, "meta": meta}, np.random.default_rng(0))
-        x, undo = sample["image"], sample["meta"]["trans_info"]
-        given = self.about.input
-        x = x[None] if given["layout"] == "NHWC" else x.transpose(2, 0, 1)[None]
-        out = np.asarray(engine(np.ascontiguousarray(x, dtype=given["dtype"])))
+        if is_batch(image):
+            return [self.predict(one, engine) for one in image]
+        given, ranges = self.about.input, parse_value_range(self.about.value_range)
+        picture = as_picture(image, int(given["shape"][1]), value_range=ranges)
+        meta = {"path": picture.path, "size": picture.pixels.shape[:2], "trans_info": []}
+        sample = Compose(self.about.transforms)({"image": picture.pixels, "meta": meta}, np.random.default_rng(0))
+        x, undo = sample["image"].transpose(2, 0, 1)[None], sample["meta"]["trans_info"]
+        x = np.ascontiguousarray(x, dtype=given["dtype"])
+        forward = AnySize(
+            engine, given, num_classes=len(self.about.classes), bytes_per_pixel=self.about.bytes_per_pixel
+        )
         if self.about.output["name"] == "logits":
-            return labels_at_own_size(out, undo, restore)[0]
-        return restore(out[0], undo) if undo else out[0]
+            return predict_by_logits(forward, x, undo)
+        ids = predict_by_labels(forward, x)
+        return restore(ids, undo) if undo else ids
 
 
 def describe_input(shape: Sequence[int] | None, channels: int, multiple: int, normalise) -> dict[str, Any]:
@@ -147,4 +173,13 @@ def describe_input(shape: Sequence[int] | None, channels: int, multiple: int, no
         "shape": [None, channels, None, None] if shape is None else [int(s) for s in shape],
         "multiple": multiple,
         "normalised_inside": normalise is not None,
+        **(
+            {}
+            if normalise is None
+            else {"padding": [round(float(m) * normalise.scale, 4) for m in _per_band(normalise.mean, channels)]}
+        ),
     }
+
+
+def _per_band(values: Sequence[float], channels: int) -> Sequence[float]:
+    return values if len(values) == channels else [values[0]] * channels

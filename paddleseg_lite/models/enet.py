@@ -33,6 +33,7 @@ from paddle import Tensor, nn
 from ..backbones.indexed import IndexedBackbone, Place
 from ..backbones.vgg import scale_width
 from ..errors import ConfigError
+from ..layers import fit_to
 from ..registry import MODELS, Spec
 from .base import Segmentor
 from .enet_blocks import STYLES, Bottleneck, Initial, Style, UpBottleneck
@@ -115,7 +116,7 @@ class ENet(Segmentor):
         if self.decoder is None:
             return {"out": self.classifier(y)}  # [N, K, H/8, W/8]
         y = self.decoder(y, place1, place2)
-        return {"out": y[:, :, : x.shape[2], : x.shape[3]]}
+        return {"out": fit_to(y, x)}  # an odd size has a row or column less
 
 
 class ENetEncoder(IndexedBackbone):

@@ -24,11 +24,6 @@ UNITS = {
 MATCHED = {"match": {"type": "GloRe", "num_state": 8, "num_nodes": 4}}
 OTHERS = {"MatchedConv": MATCHED, "IdentityGraph": MATCHED, "ShuffledAssignment": MATCHED}
 ANY_SIZE = {  # what the sides must be a multiple of, for one model to serve them; 1 for the others
-    "ENet": 8,
-    "enet_course": 8,
-    "enet_course faithful": 8,
-    "SegNet": 32,
-    "UNet": 16,
     "FCN32s": 32,
     "course_fcn8s": 32,
 }

@@ -92,6 +92,7 @@ def _fill(loaded: Loaded, folder: Path, format, input_shape, samples, transforms
         palette=np.asarray(loaded.palette).tolist(),
         ignore_index=loaded.ignore_index,
         transforms=transforms,
+        value_range=None if loaded.value_range is None else [list(pair) for pair in loaded.value_range],
         network=dict(loaded.config.model),
         bytes_per_pixel=round(model.bytes_per_pixel, 1),
         versions={"paddleseg_lite": __version__, "paddle": paddle.__version__},

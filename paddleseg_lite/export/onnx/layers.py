@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .dynamic import Dim, first, sizes
+from .dynamic import Dim, SizeDependent, first, sizes
 from .handlers import handles, known
 from .trace import Node, Value
 from .writer import OnnxWriter
@@ -130,13 +130,28 @@ def max_pool_with_index(w: OnnxWriter, n: Node) -> str:
     if ceil_mode and min(x.shape[2:]) < max(kernel):  # runtimes refuse a map smaller than the window
         source = fit(w, source, sizes(x)[2:], [2 * s for s in sizes(n.outputs["out"])[2:]], LOWEST)
         ceil_mode = 0
+    elif ceil_mode and halving(n) and any(isinstance(s, Dim) for s in sizes(x)[2:]):
+        # the same for a size that is not known yet: of a row more, floor takes it where the side is odd
+        pads = w.ints([0, 0, 0, 0, 0, 0, 1, 1])
+        source, ceil_mode = w.add("Pad", source, pads, w.constant(LOWEST)), 0
     return w.add("MaxPool", source, kernel_shape=kernel, strides=attrs["strides"], ceil_mode=ceil_mode, **_pads(attrs))
+
+
+def halving(pool: Node) -> bool:
+    """Whether a pooling is 2x2 of stride 2 without padding."""
+    return [*pool.attrs["kernel_size"], *pool.attrs["strides"], *pool.attrs["paddings"][:2]] == [2, 2, 2, 2, 0, 0]
 
 
 def fit(w: OnnxWriter, name: str, size: list, target: list, fill: float) -> str:
     """Cut or fill at the bottom and the right."""
     if list(size) == list(target):
         return name
+    apart = [t - s for s, t in zip(size, target)]
+    if any(isinstance(d, Dim) for d in apart):  # a row more at one size, none at another: fill one, then cut
+        if any(abs(v) > 1 for d in apart for v in (d.values if isinstance(d, Dim) else [d])):
+            raise SizeDependent(f"maps of sizes {list(size)} and {list(target)} are fitted to each other.")
+        name = w.add("Pad", name, w.ints([0, 0, 0, 0, 0, 0, 1, 1]), w.constant(np.float32(fill)))
+        return w.add("Slice", name, w.ints([0, 0]), w.ints(target), w.ints([2, 3]))
     cut = [t if first(s) > first(t) else s for s, t in zip(size, target)]
     if cut != list(size):
         name = w.add("Slice", name, w.ints([0, 0]), w.ints(cut), w.ints([2, 3]))

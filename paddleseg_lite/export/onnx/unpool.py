@@ -12,7 +12,7 @@ import numpy as np
 
 from .dynamic import sizes
 from .handlers import handles
-from .layers import LOWEST, fit
+from .layers import LOWEST, fit, halving
 from .trace import Node
 from .writer import OnnxWriter
 
@@ -23,7 +23,7 @@ _CORNERS = ((0, 0), (0, 1), (1, 0), (1, 1))
 def unpool(w: OnnxWriter, n: Node) -> str:
     x, out = n.inputs["x"], n.outputs["out"]
     pool = w.producers.get(id(n.inputs["indices"]))
-    if pool is None or pool.op != "max_pool2d_with_index" or not _is_2x2(pool):
+    if pool is None or pool.op != "max_pool2d_with_index" or not halving(pool):
         raise NotImplementedError("max-unpooling whose indices do not come straight from 2x2 max-pooling of stride 2")
     if any(not 0 <= big - small <= 1 for big, small in zip(pool.inputs["x"].shape[2:], out.shape[2:])):
         raise NotImplementedError("max-unpooling to another size than the pooled map had")
@@ -31,10 +31,6 @@ def unpool(w: OnnxWriter, n: Node) -> str:
     planes = [w.add("Where", mask, value, zero) for mask in _places(w, pool)]
     y = w.add("DepthToSpace", w.add("Concat", *planes, axis=1), blocksize=2, mode="DCR")
     return fit(w, y, [2 * s for s in sizes(x)[2:]], sizes(out)[2:], 0.0)
-
-
-def _is_2x2(pool: Node) -> bool:
-    return [*pool.attrs["kernel_size"], *pool.attrs["strides"], *pool.attrs["paddings"][:2]] == [2, 2, 2, 2, 0, 0]
 
 
 def _places(w: OnnxWriter, pool: Node) -> list[str]:
