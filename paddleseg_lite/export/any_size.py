@@ -51,7 +51,8 @@ class AnySize:
         except Exception:
             if min(target) >= _SMALL:
                 raise
-        # runtimes refuse maps smaller than a pooling window, where the network does not
+        # maps smaller than a pooling window: the network goes on without them, runtimes refuse them or, compiled
+        # for all sizes, give an empty result
         return self._run(self._widened(x, tuple(max(side, _SMALL) for side in target)))[..., :height, :width]
 
     def _widened(self, x: np.ndarray, target: tuple[int, int]) -> np.ndarray:
@@ -66,8 +67,12 @@ class AnySize:
         return wide
 
     def _run(self, x: np.ndarray) -> np.ndarray:
+        size = x.shape[2:]
         x = x.transpose(0, 2, 3, 1) if self.given["layout"] == "NHWC" else x
-        return np.asarray(self.engine(np.ascontiguousarray(x, dtype=self.given["dtype"])))
+        found = np.asarray(self.engine(np.ascontiguousarray(x, dtype=self.given["dtype"])))
+        if found.shape[-2:] != size:
+            raise ValueError(f"a result of shape {list(found.shape)} for a picture of {size[1]} x {size[0]} pixels.")
+        return found
 
 
 def predict_by_logits(forward: AnySize, x: np.ndarray, trans_info) -> np.ndarray:

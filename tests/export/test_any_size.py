@@ -117,6 +117,23 @@ def test_padding_is_zero_inside_and_cut_off_again():
     assert seen[1].shape == (1, 16, 24, 3) and (seen[1][0, 13:] == [10, 20, 30]).all()
 
 
+@pytest.mark.parametrize("small", ["empty", "refused"])
+def test_a_picture_too_small_for_the_runtime_is_padded(small):
+    def engine(x):
+        if min(x.shape[2:]) < 16 and small == "refused":
+            raise RuntimeError("kernel larger than the map")
+        return x[:, :, :0, :0] if min(x.shape[2:]) < 16 else x
+
+    x = np.random.default_rng(0).random((1, 3, 3, 40), np.float32)
+    assert np.array_equal(AnySize(engine, GIVEN, num_classes=3)(x), x)
+
+
+def test_a_result_of_another_size_is_no_answer():
+    x = np.zeros((1, 3, 80, 80), np.float32)
+    with pytest.raises(ValueError, match="80 x 80"):
+        AnySize(lambda x: x[:, :, ::2, ::2], GIVEN, num_classes=3)(x)
+
+
 @pytest.mark.parametrize("size", [(8, 8), (20, 8), (7, 31), (33, 50)])
 def test_windows_of_a_fixed_shape_put_together_what_each_pixel_says(size):
     fixed = {**GIVEN, "shape": [1, 3, 8, 16], "multiple": 1}
