@@ -15,7 +15,11 @@ def build_parser():
     p.add_argument("--background", default="hide", choices=["hide", "show"], help="colour background in overlays, too")
     p.add_argument("--legend", action="store_true", help="put a legend with the classes' shares beside each overlay")
     p.add_argument(
-        "--also", nargs="+", default=[], metavar="FORMAT", help="polygons, too, in any of: labelme, coco, geojson"
+        "--also",
+        nargs="+",
+        default=[],
+        metavar="FORMAT",
+        help="also write any of: probabilities (of the classes), and polygons for labelme, coco, geojson",
     )
     p.add_argument("--contours", action="store_true", help="draw the borders between classes")
     p.add_argument("--custom_color", nargs="+", type=int, metavar="R G B", help="palette, three numbers a class")

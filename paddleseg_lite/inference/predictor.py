@@ -16,6 +16,7 @@ from ..config import Config, load_config
 from ..data import Compose, restore
 from ..data.building import describe_classes, inference_transforms
 from ..data.levels import parse_value_range
+from ..data.likeness import PictureStatistics, unlike
 from ..data.picture import Picture, as_picture, is_batch
 from ..data.transforms.normalize import Normalize
 from ..errors import CheckpointError, ConfigError
@@ -26,6 +27,7 @@ from .class_ids import argmax_labels
 from .logits import predict_labels, predict_logits, predict_picture
 from .options import InferenceOptions, inference_options
 from .precision import engine_name, half_forward
+from .probabilities import class_probabilities
 from .refine import refine
 
 
@@ -36,6 +38,7 @@ class Prediction:
     labels: np.ndarray  # [H, W] uint8 or int32, at the image's own size
     image: np.ndarray  # [H, W, C] uint8, RGB where C is 3
     path: str | None = None
+    probabilities: np.ndarray | None = None  # [K, H, W] float32, where they were asked for
 
 
 @dataclass
@@ -47,6 +50,7 @@ class Loaded:
         forward: what computes logits instead of the model: a faster engine.
         engine: what reports call the arithmetic of the model itself.
         crf: what refines predictions at the image's own size, where the recipe asks for it.
+        trained_on: what the training pictures looked like, where the run tells.
     """
 
     model: Any
@@ -60,13 +64,14 @@ class Loaded:
     forward: Callable | None = None
     engine: str = "dygraph fp32"
     crf: DenseCRF | None = None
+    trained_on: PictureStatistics | None = None
 
     @property
     def computed_by(self) -> str:
         """The engine, for reports."""
         return getattr(self.forward, "name", self.engine)
 
-    def predict(self, image: Any) -> Prediction | list[Prediction]:
+    def predict(self, image: Any, *, probabilities: bool = False) -> Prediction | list[Prediction]:
         """Segment one image of any size, or each of a list.
 
         What does not fit in memory as a whole is cut into windows; where the
@@ -76,18 +81,22 @@ class Loaded:
         Args:
             image: whatever :func:`~paddleseg_lite.data.picture.as_picture` takes: a path, encoded bytes, an array,
                 a Pillow picture; or a list of these (or an array ``[N, H, W, C]``).
+            probabilities: also give the probability of each class at each pixel.
 
         Returns:
             one prediction, or a list of as many as there are images.
 
         Raises:
-            DataError: it is no picture, or not one of the network's bands.
+            DataError: it is no picture, or not one of the network's bands; or its probabilities do not fit in memory.
         """
         if is_batch(image):
-            return [self.predict(one) for one in image]
+            return [self.predict(one, probabilities=probabilities) for one in image]
         picture = self.picture(image)
         pixels, path = picture.pixels, picture.path
         options = self.any_size
+        if probabilities:
+            shares = class_probabilities(self, self._transformed(pixels, path), pixels)
+            return Prediction(argmax_labels(shares[None])[0], pixels, path, shares)
         if self.crf is None and self.only_normalises:
             labels = predict_picture(self.forward or self.model, pixels, self._normalise, options=options)
         else:
@@ -103,6 +112,10 @@ class Loaded:
     def only_normalises(self) -> bool:
         """Whether the transforms treat every pixel for itself."""
         return all(isinstance(t, Normalize) for t in self.transforms)
+
+    def unlike(self, image: np.ndarray) -> list[str]:
+        """How a picture as read differs from those of the training, in words; empty where nothing tells it does."""
+        return [] if self.trained_on is None else unlike(image, self.trained_on, sized=self.only_normalises)
 
     @property
     def value_range(self):
@@ -199,6 +212,7 @@ def load(path: str | Path, *, config: str | Path | Config | None = None) -> Load
         forward=half_forward(model, config.precision, config.amp_level),
         engine=engine_name(config.precision),
         crf=build_crf(config.test_config.crf),
+        trained_on=PictureStatistics.from_dict(meta.get("pictures")),
     )
 
 

@@ -194,7 +194,12 @@ def _fill(size: tuple[int, ...], ring: np.ndarray) -> np.ndarray:
 
 
 def geojson(
-    labels: np.ndarray, class_names: Sequence[str], *, background: int | None, transform: Any = None
+    labels: np.ndarray,
+    class_names: Sequence[str],
+    *,
+    background: int | None,
+    transform: Any = None,
+    epsg: int | None = None,
 ) -> dict[str, Any]:
     """A GeoJSON document of a class map.
 
@@ -203,6 +208,7 @@ def geojson(
         class_names: names of the classes.
         background: a class that is left out.
         transform: ``f(points [N, 2]) -> points`` from pixels to coordinates; pixels unless given.
+        epsg: number of the coordinates' system, named in ``crs`` (of GeoJSON 2008; QGIS and GDAL read it).
     """
     place = transform or (lambda points: points)
     features = []
@@ -219,7 +225,8 @@ def geojson(
                 "geometry": {"type": "Polygon", "coordinates": rings},
             }
         )
-    return {"type": "FeatureCollection", "features": features}
+    system = {"crs": {"type": "name", "properties": {"name": f"urn:ogc:def:crs:EPSG::{epsg}"}}} if epsg else {}
+    return {"type": "FeatureCollection", **system, "features": features}
 
 
 def _closed(points: np.ndarray) -> list[list[float]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from dataclasses import asdict
 from pathlib import Path
@@ -19,6 +20,7 @@ from ..checkpoint import (
     save_checkpoint,
     set_aside_later,
 )
+from ..data.likeness import picture_statistics
 from ..errors import CheckpointError
 from ..weights.reading import reading
 from .log_window import checked_state
@@ -108,6 +110,7 @@ class Saver:
             "palette": np.asarray(dataset.palette).tolist(),
             "num_classes": dataset.num_classes,
             "ignore_index": dataset.ignore_index,
+            "pictures": self.pictures,
             "metrics": metrics.as_dict(dataset.class_names) if metrics is not None else {},
         }
         kind = BEST if name == BEST else LAST
@@ -127,6 +130,12 @@ class Saver:
             return False
         self.lost.pop(kind, None)
         return True
+
+    @functools.cached_property
+    def pictures(self) -> dict[str, Any] | None:
+        """What the training pictures look like, so that prediction can tell of others."""
+        found = picture_statistics(self.trainer.train_dataset)
+        return None if found is None else found.to_dict()
 
     def after_error(self, window: dict | None) -> str | None:
         """Save what an error would lose; returns what to tell of it, None where there is nothing to save."""

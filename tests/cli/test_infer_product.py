@@ -443,3 +443,40 @@ def test_visualdl_shows_the_nodes_during_training(root, tmp_path, tool):
     tags = LogReader(file_path=str(log)).get_tags()
     assert "nodes/usage_entropy" in tags["scalar"]
     assert {"nodes/sample_0 nodes", "nodes/sample_0 adjacency", "nodes/sample_0 owner"} <= set(tags["image"])
+
+
+# -- probabilities, and pictures of another kind --------------------------------------------------------------
+
+
+def test_probabilities_belong_to_the_labels(unet, tool, picture, tmp_path):
+    assert infer(tool, unet, picture, tmp_path / "o", "--also", "probabilities")[0] == 0
+    with np.load(tmp_path / "o" / "probabilities" / "a.npz") as file:
+        shares, names = file["probabilities"].astype(np.float32), file["class_names"].tolist()
+    labels = read_label(tmp_path / "o" / "id_prediction" / "a.png")
+    assert names == load(unet).class_names and shares.shape == (len(names), *labels.shape)
+    np.testing.assert_allclose(shares.sum(0), 1, atol=5e-3)
+    assert (np.take_along_axis(shares, labels[None].astype(int), 0)[0] >= shares.max(0) - 1e-3).all()
+    np.testing.assert_array_equal(labels, load(unet).predict(picture).labels)
+
+
+def test_probabilities_that_do_not_fit_are_refused(unet, picture, monkeypatch):
+    from paddleseg_lite.errors import DataError
+
+    monkeypatch.setattr("paddleseg_lite.inference.probabilities.free_bytes", lambda: 1000)
+    with pytest.raises(DataError, match="probabilities of 6 classes at 52x40 pixels"):
+        load(unet).predict(picture, probabilities=True)
+
+
+def test_a_picture_of_another_kind_is_told(unet, tool, tmp_path):
+    from paddleseg_lite.data.building import build_dataset
+
+    own = build_dataset(load(unet).config.val_dataset, mode="val")
+    for i in range(2):
+        write_png(tmp_path / "own" / f"{i}.png", own.load(i)["image"])
+    for i in range(5):
+        write_png(tmp_path / "other" / f"{i}.png", np.full((40, 600, 3), 250, np.uint8))
+    status, out, _ = infer(tool, unet, tmp_path / "own", tmp_path / "a")
+    assert status == 0 and "unlike" not in out
+    status, out, _ = infer(tool, unet, tmp_path / "other", tmp_path / "b")
+    assert status == 0 and out.count("looks unlike the training pictures: 600x40 pixels") == 3
+    assert "5 of 5 pictures look unlike" in out

@@ -19,6 +19,7 @@ from .backends import first_probe, use_engine
 from .explain import EXPLAINED, Explainer
 from .extras import Extras
 from .painter import Painter
+from .strangers import Strangers
 from .video import predict_video
 
 logger = logging.getLogger("paddleseg_lite")
@@ -29,7 +30,7 @@ def results_of(source: Source, explain: bool, also: Sequence[str] = ()) -> list[
     if source.is_video:
         return [f"{source.name.as_posix()}.mp4"]
     explained = [f"explain/{source.name.as_posix()}/{name}" for name in EXPLAINED] if explain else []
-    return [*Painter.targets(source.name), *Extras.targets(source.name, also), *explained]
+    return [*Painter.targets(source.name), *Extras.targets(source.path, source.name, also), *explained]
 
 
 def run_prediction(
@@ -81,12 +82,14 @@ def run_prediction(
     images_ahead = None if any(s.is_video for s in sources) else len(sources)
     use_engine(loaded, engine, precision=precision, images=images_ahead, probe=lambda: first_probe(loaded, sources))
     broken: list[str] = []
+    strangers = Strangers(loaded)
     images = 0
     started = time.perf_counter()
 
     def one_image(source: Source) -> None:
         nonlocal images
-        prediction = loaded.predict(source.path)
+        prediction = loaded.predict(source.path, probabilities="probabilities" in also)
+        strangers.look(source.path, prediction.image)
         painter.write(prediction, folder, source.name)
         extras.add(prediction, source.name)
         if explainer is not None:
@@ -113,6 +116,7 @@ def run_prediction(
         seconds = time.perf_counter() - started
         how = loaded.computed_by + (", CRF" if loaded.crf is not None else "")
         logger.info("%d images in %.1f s (%.1f images/s) with %s -> %s", images, seconds, images / seconds, how, folder)
+    strangers.close(images)
     extras.close()
     if explainer is not None:
         explainer.close(folder / "explain")
