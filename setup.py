@@ -1,4 +1,7 @@
-"""What pyproject.toml cannot say: the recipes of ``configs/`` go into the wheel as ``paddleseg_lite/configs``."""
+"""What pyproject.toml cannot say: the recipes of ``configs/`` go into the wheel as ``paddleseg_lite/configs``.
+
+So do the networks of ``paddleseg_lite/shipped``, each with its card.
+"""
 
 from pathlib import Path
 
@@ -10,5 +13,5 @@ folders = {"paddleseg_lite." + ".".join(path.parts): path.as_posix() for path in
 setup(
     packages=[*find_packages(include=["paddleseg_lite*"]), *folders],
     package_dir=folders,
-    package_data={name: ["*.yml", "*.md"] for name in folders},
+    package_data={**{name: ["*.yml", "*.md"] for name in folders}, "paddleseg_lite": ["shipped/*/*"]},
 )

@@ -23,6 +23,7 @@ from ..errors import CheckpointError, ConfigError
 from ..models import build_model
 from ..postprocess import DenseCRF, build_crf
 from ..weights import in_names_of, load_strict, read_weights, zoo
+from ..weights.shipped import find_shipped
 from .class_ids import argmax_labels
 from .logits import predict_labels, predict_logits, predict_picture
 from .options import InferenceOptions, inference_options
@@ -170,7 +171,7 @@ def load(path: str | Path, *, config: str | Path | Config | None = None) -> Load
     Args:
         path: a run folder (its best checkpoint, else the newest), a checkpoint
             folder, a weight file in any supported format, also of PaddleSeg or torchvision, or
-            the name of published weights (``torchvision/deeplabv3_resnet50``).
+            the name of weights: published (``torchvision/deeplabv3_resnet50``) or shipped (``quick_start``).
         config: the recipe, ours or PaddleSeg's; needed only for a bare weight file.
 
     Raises:
@@ -218,6 +219,7 @@ def load(path: str | Path, *, config: str | Path | Config | None = None) -> Load
 
 def find_weights(path: Path) -> tuple[Path | None, Path | None]:
     """``(checkpoint folder, None)`` or ``(None, weight file)`` for what a user names with ``--model_path``."""
+    path = find_shipped(path) or path
     if not path.exists() and zoo.is_published(path.as_posix()):
         return None, zoo.get(path.as_posix())
     if not path.exists():

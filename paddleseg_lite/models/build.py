@@ -16,7 +16,9 @@ def build_model(spec: Mapping[str, Any] | str, **offered: Any) -> Segmentor:
     """Build a network.
 
     Args:
-        spec: ``{"type": NAME, **arguments}`` or the name.
+        spec: ``{"type": NAME, **arguments}`` or the name. ``pretrained`` is a path, an address or a name of weights
+            (:func:`~paddleseg_lite.weights.apply_pretrained`); ``{path: output/run, part: backbone}`` takes the
+            backbone alone, also of a run whose whole network would fit.
         **offered: arguments used where ``spec`` does not set them
             (``num_classes`` from the dataset, say).
 
@@ -25,6 +27,10 @@ def build_model(spec: Mapping[str, Any] | str, **offered: Any) -> Segmentor:
         CheckpointError: ``pretrained`` is given and fills less than 95 % of the
             backbone; the share is logged otherwise.
     """
+    part = None
+    if isinstance(spec, Mapping) and isinstance(spec.get("pretrained"), Mapping):
+        path, part = _path_and_part(spec["pretrained"])
+        spec = {**spec, "pretrained": path}
     model = MODELS.build(spec, offered=offered).name_layers()
     empty = [name for name, p in model.named_parameters() if 0 in p.shape]
     if empty:
@@ -32,5 +38,15 @@ def build_model(spec: Mapping[str, Any] | str, **offered: Any) -> Segmentor:
     if model.pretrained:
         if not isinstance(model.pretrained, (str, os.PathLike)):
             raise ConfigError(f"model.pretrained is a path or an address of weights, but got {model.pretrained!r}.")
-        apply_pretrained(model, str(model.pretrained))
+        apply_pretrained(model, str(model.pretrained), part=part)
     return model
+
+
+def _path_and_part(pretrained: Mapping[str, Any]) -> tuple[str, str | None]:
+    """``{path: FILE, part: backbone}``, checked."""
+    path, part = pretrained.get("path"), pretrained.get("part")
+    if set(pretrained) - {"path", "part"} or not isinstance(path, (str, os.PathLike)) or part not in (None, "backbone"):
+        raise ConfigError(
+            f"model.pretrained is a path, or {{path: FILE, part: backbone}}, but got {dict(pretrained)!r}."
+        )
+    return str(path), part

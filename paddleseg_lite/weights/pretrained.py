@@ -24,7 +24,7 @@ def set_fetcher(fetch: Callable[[str], str] | None) -> None:
     _fetcher = fetch
 
 
-def apply_pretrained(model: Any, path: str, *, min_match: float = MIN_MATCH) -> Match:
+def apply_pretrained(model: Any, path: str, *, part: str | None = None, min_match: float = MIN_MATCH) -> Match:
     """Fill ``model`` or its ``pretrained_part()`` from a file, whichever the file is for.
 
     The whole network is filled where at least ``min_match`` of its tensors are
@@ -35,8 +35,9 @@ def apply_pretrained(model: Any, path: str, *, min_match: float = MIN_MATCH) -> 
 
     Args:
         model: a Segmentor.
-        path: a weights file of any supported format, a checkpoint folder, an address, or the name of
-            published weights (``torchvision/resnet50``).
+        path: a weights file of any supported format, a checkpoint folder, a run folder (its best checkpoint), an
+            address, or the name of published weights (``torchvision/resnet50``).
+        part: ``"backbone"`` fills the backbone alone, whatever else the file would fill.
 
     Returns:
         The match, which is also logged.
@@ -49,13 +50,18 @@ def apply_pretrained(model: Any, path: str, *, min_match: float = MIN_MATCH) -> 
         path = _fetch(path)
     elif zoo.is_published(path) and not Path(path).exists():
         path = str(zoo.get(path))
+    elif (inside := Path(path) / "best_model").is_dir():
+        path = str(inside)
     state = read_weights(path)
-    part = model.pretrained_part()
+    if part == "backbone":
+        fitted = in_names_of(model.backbone, _without("backbone.", state), source)
+        return load_pretrained(model.backbone, fitted, source=source, min_match=min_match)
+    imagenet = model.pretrained_part()
     best: tuple[Match, Any, Mapping] | None = None
     refusals = []
-    backbone = getattr(model, "backbone", part)
-    own_names = set(part.state_dict()) <= set(model.state_dict())
-    for layer, prefix in ((model, ""), (part, ""), (part, _name_of(part, model)), (backbone, "")):
+    backbone = getattr(model, "backbone", imagenet)
+    own_names = set(imagenet.state_dict()) <= set(model.state_dict())
+    for layer, prefix in ((model, ""), (imagenet, ""), (imagenet, _name_of(imagenet, model)), (backbone, "")):
         try:
             fitted = in_names_of(layer, _without(prefix, state), source)
         except CheckpointError as e:
@@ -63,7 +69,7 @@ def apply_pretrained(model: Any, path: str, *, min_match: float = MIN_MATCH) -> 
             continue
         match = compare(layer, fitted)
         if match.share >= min_match:
-            if layer is part and own_names:
+            if layer is imagenet and own_names:
                 layer, min_match = model, 0.0
             return load_pretrained(layer, fitted, source=source, min_match=min_match)
         if best is None or match.share > best[0].share:

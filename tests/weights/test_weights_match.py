@@ -8,7 +8,8 @@ import paddle
 import pytest
 from paddle import nn
 
-from paddleseg_lite.errors import CheckpointError
+from paddleseg_lite.checkpoint import save_checkpoint
+from paddleseg_lite.errors import CheckpointError, ConfigError
 from paddleseg_lite.models import build_model
 from paddleseg_lite.registry import MODELS
 from paddleseg_lite.weights import (
@@ -298,3 +299,25 @@ def test_registered_converters_are_used(tmp_path, model, state):
         del ORIGINS["made-up"]
     with pytest.raises(ValueError, match="needs a detect function"):
         origins.register("nobody")
+
+
+def test_a_backbone_alone_from_a_run_of_the_same_network(tmp_path):
+    """``part: backbone``: the head stays as it was drawn, though the file would fill it; without it, it is filled."""
+    spec = {"type": "DeepLabV3P", "backbone": {"type": "ResNet18", "width": 0.125}, "num_classes": 3}
+    other = build_model(spec)
+    save_checkpoint(tmp_path / "run" / "best_model", model=other, state={})
+    run = str(tmp_path / "run")
+    alone = build_model({**spec, "pretrained": {"path": run, "part": "backbone"}})
+    whole = build_model({**spec, "pretrained": run})
+    theirs, parts = arrays_of(other), {"alone": arrays_of(alone), "whole": arrays_of(whole)}
+    in_backbone = [name for name in theirs if name.startswith("backbone.")]
+    assert all((parts["alone"][n] == theirs[n]).all() for n in in_backbone)
+    assert all((parts["whole"][n] == theirs[n]).all() for n in theirs)
+    heads = [n for n in theirs if n not in in_backbone and n.endswith("weight") and theirs[n].ndim == 4]
+    assert heads and all((parts["alone"][n] != theirs[n]).any() for n in heads)
+
+
+@pytest.mark.parametrize("given", [{"path": "x", "part": "head"}, {"part": "backbone"}, {"path": "x", "share": 1}])
+def test_a_part_there_is_none_of_is_named(given):
+    with pytest.raises(ConfigError, match="part: backbone"):
+        build_model({**SPEC, "pretrained": given})

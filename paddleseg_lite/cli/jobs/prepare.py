@@ -22,6 +22,7 @@ from ...interop.prepare.names import read_names
 from ...interop.prepare.pictures import is_file
 from ...interop.prepare.published import ade20k_job, cityscapes_job, voc_aug_job
 from ...interop.prepare.roboflow import roboflow_job
+from ...interop.prepare.scenes import scenes_job
 from ...interop.prepare.values import shortened
 from ...interop.prepare.yolo import yolo_job
 from ..parser import as_called
@@ -37,6 +38,10 @@ def make_job(args) -> tuple[Job, Path]:
         names = {"class_names": read_names(args.classes), "reader": Reader(args.encoding)}
         job = ANNOTATIONS[args.command](args, names)
         job.ratio, job.origin = RATIO, args.json if hasattr(args, "json") else args.input
+        return job, Path(args.output)
+    if args.command == "scenes":
+        job = scenes_job(count=args.count, size=args.size, seed=args.seed)
+        job.ratio = RATIO
         return job, Path(args.output)
     if args.command == "rgb2id":
         images = folder(args.images) if args.images else None
