@@ -172,6 +172,20 @@ def test_context_beats_colour_and_the_graph_beats_none(script, monkeypatch):
     assert day5.train("gcn") > day5.train("mlp") + 0.1
 
 
+def test_windows_and_scores_of_the_labs(script):
+    """Day 7 cuts a picture into a grid without overlap or rest; day 4 scores class maps over all pictures at once."""
+    day4, day7 = script("day4"), script("day7")
+    label = np.arange(96 * 96).reshape(96, 96)
+    image = paddle.to_tensor(np.stack([label] * 3)[None].astype("float32"))
+    images, labels = day7.windows([{"image": image, "label": label[None]}] * 2, 32)
+    assert images.shape == (18, 3, 32, 32) and labels.shape == (18, 32, 32)
+    assert sorted(labels[:9].ravel()) == list(range(96 * 96))
+    assert (images[:, 1] == labels).all()
+    truth = [np.array([[0, 5]]), np.array([[5, 0]])]
+    assert day4.scores(truth, truth) == (1.0, 1.0)
+    assert day4.scores([np.array([[0, 5]]), np.array([[0, 0]])], truth) == (pytest.approx((2 / 3 + 1 / 2) / 2), 0.5)
+
+
 def test_figures_show_what_the_pages_say(script, tmp_path, monkeypatch):
     """The figures that need no training are drawn; the worked example's numbers are those of day 1."""
     from paddleseg_lite import runtime

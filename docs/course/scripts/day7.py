@@ -1,6 +1,6 @@
 """Day 7: does GINet know which classes a picture lacks? ``python docs/course/scripts/day7.py --net ginet``.
 
-Trains a network of train_basic.py on windows of 32 pixels, in which about a third
+Trains a network of train_basic.py on windows of 32 pixels, in which many
 of the classes are missing, and asks its presence head about windows it never saw.
 """
 
