@@ -13,5 +13,5 @@ folders = {"paddleseg_lite." + ".".join(path.parts): path.as_posix() for path in
 setup(
     packages=[*find_packages(include=["paddleseg_lite*"]), *folders],
     package_dir=folders,
-    package_data={**{name: ["*.yml", "*.md"] for name in folders}, "paddleseg_lite": ["shipped/*/*"]},
+    package_data={**{name: ["*.yml", "*.md"] for name in folders}, "paddleseg_lite": ["shipped/*/*", "locale/*.po"]},
 )

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import runtime
+from ..language import LANGUAGES, set_language
 from ..plugins import import_file
 from ..version import __version__
 from .console import complain, console
@@ -36,6 +37,7 @@ def parser(description: str) -> argparse.ArgumentParser:
         metavar="FILE.py",
         help="run a Python file first, to register parts of your own; may be repeated",
     )
+    p.add_argument("--lang", choices=LANGUAGES, help="language of tables, figures and messages; default: the locale's")
     p.add_argument("--version", action="version", version=f"paddleseg_lite {__version__}")
     return p
 
@@ -101,6 +103,7 @@ def read_test_config(args: argparse.Namespace, overrides: dict[str, Any] | None 
 
 def start(args: argparse.Namespace, *, seed: int | None = None) -> runtime.Runtime:
     """Set the process up from the common flags and run ``--import`` files."""
+    set_language(args.lang)
     settled = runtime.setup(args.device, threads=args.threads, seed=seed)
     for file in args.imports:
         import_file(Path(file))

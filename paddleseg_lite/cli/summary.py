@@ -16,6 +16,7 @@ def build_parser():
     p.add_argument("--num_classes", type=int, help="classes, where the recipe's dataset does not tell")
     p.add_argument("--input_size", nargs=2, type=int, default=[512, 512], metavar=("W", "H"), help="image")
     p.add_argument("--totals", action="store_true", help="leave out the layer table")
+    p.add_argument("--draw", metavar="FILE.svg", help="draw the network: stages, resolutions, channels, what each sees")
     p.add_argument("--json", action="store_true", help="print JSON")
     return p
 
@@ -24,10 +25,20 @@ def main(argv=None):
     args = build_parser().parse_args(argv)
     cli.start(args)
 
-    from .jobs.summary import describe
+    from .jobs.summary import describe, draw
 
     width, height = args.input_size
     result = describe(
         config=args.config, model=args.model, opts=args.opts, num_classes=args.num_classes, height=height, width=width
     )
+    if args.draw:
+        draw(
+            args.draw,
+            config=args.config,
+            model=args.model,
+            opts=args.opts,
+            num_classes=args.num_classes,
+            height=height,
+            width=width,
+        )
     print(json.dumps(result.to_dict(), indent=1) if args.json else result.table(rows=not args.totals))

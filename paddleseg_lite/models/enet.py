@@ -151,6 +151,8 @@ class Stage(nn.Sequential):
 class ENetDecoder(nn.Layer):
     """Stages 4, 5 and the last deconvolution, to logits of the image's size."""
 
+    drawn_in_parts = True
+
     def __init__(
         self, in_channels: int, pooled_channels: Sequence[int], num_classes: int, style: Style, *, unpool: bool
     ) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
 import paddle
 
 from ...config import Config, load_config, parse_config
 from ...config.reading import set_option
 from ...errors import ConfigError
-from ...models import build_model
+from ...files import whole_file
+from ...models import Segmentor, build_model
 from ...models.summary import Summary, summarize
 from ...registry import DATASETS
 
@@ -36,6 +40,33 @@ def describe(
     Raises:
         ConfigError: unknown type or argument, or a size the network cannot take.
     """
+    network = lazy_network(config=config, model=model, opts=opts, num_classes=num_classes)
+    with size_is_asked_for(width, height):
+        return summarize(network, (1, network.in_channels, height, width))
+
+
+def draw(path: str | Path, *, height: int = 512, width: int = 512, **which: Any) -> None:
+    """Write the network's drawing to an SVG file; ``which``: as for :func:`describe`.
+
+    Raises:
+        ConfigError: as :func:`describe`, or a file name that does not end in ``.svg``.
+    """
+    from ...visualize.network_drawing import draw_network
+
+    path = Path(path)
+    if path.suffix.lower() != ".svg":
+        raise ConfigError(f"--draw {path}: drawings are SVG files, so the name must end in .svg.")
+    network = lazy_network(**which)
+    with size_is_asked_for(width, height):
+        text = draw_network(network, (1, network.in_channels, height, width))
+    with whole_file(path) as neighbour:
+        neighbour.write_text(text, encoding="utf-8")
+
+
+def lazy_network(
+    *, config: str | None = None, model: str | None = None, opts: Sequence[str] = (), num_classes: int | None = None
+) -> Segmentor:
+    """The network that the arguments of :func:`describe` name, without weights."""
     if config is not None:
         recipe = load_config(config, opts=opts)
     else:
@@ -46,9 +77,14 @@ def describe(
     spec = {k: v for k, v in recipe.model.items() if k != "pretrained"}
     classes = num_classes or spec.get("num_classes") or classes_of(recipe) or DEFAULT_CLASSES
     with paddle.LazyGuard():
-        network = build_model({**spec, "num_classes": classes})
+        return build_model({**spec, "num_classes": classes})
+
+
+@contextlib.contextmanager
+def size_is_asked_for(width: int, height: int) -> Iterator[None]:
+    """A size that a network refuses is the flag's fault."""
     try:
-        return summarize(network, (1, network.in_channels, height, width))
+        yield
     except ValueError as e:
         raise ConfigError(f"--input_size {width} {height}: {e}") from None
 
