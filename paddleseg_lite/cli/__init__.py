@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 PROGRAM = "paddleseg-lite"
-_SHARED = ("common", "console", "faults", "jobs", "parser")  # modules here that are no commands
+_SHARED = ("common", "console", "faults", "jobs", "parser", "tolerated")  # modules here that are no commands
 
 
 def commands() -> dict[str, str]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from . import common as cli
+from .tolerated import add_tolerated, tell_tolerated
 
 
-def build_parser():
-    p = cli.parser(__doc__)
+def build_parser(description: str = __doc__):
+    p = cli.parser(description)
     cli.add_config_flags(p)
     p.add_argument("--model_path", required=True, help="run folder, checkpoint folder or weight file")
     p.add_argument("--image_path", required=True, help="image, video, folder, glob, or a .txt list")
@@ -25,11 +26,13 @@ def build_parser():
     p.add_argument("--custom_color", nargs="+", type=int, metavar="R G B", help="palette, three numbers a class")
     p.add_argument("--explain", action="store_true", help="also show what the nodes of the graph unit look at")
     cli.add_test_flags(p, "--aug_pred", engine="auto")
+    add_tolerated(p, "data_format", "device_id")
     return p
 
 
-def main(argv=None):
-    args = build_parser().parse_args(argv)
+def main(argv=None, *, parser=None):
+    args = (parser or build_parser()).parse_args(argv)
+    tell_tolerated(args)
     cli.start(args)
 
     from ..inference.predictor import find_config, load

@@ -8,6 +8,7 @@ from ..config.recipes import QUICK_START
 from ..errors import ConfigError
 from ..training.run_lock import refuse_busy
 from . import common as cli
+from .tolerated import add_tolerated, tell_tolerated
 
 # flags that set the config key of the same name
 KEYS = {
@@ -39,6 +40,7 @@ def build_parser():
     p.add_argument("--no_vdl", action="store_true", help="do not log to VisualDL")
     p.add_argument("--no_doctor", action="store_true", help="do not examine recipe and data first")
     p.add_argument("--profile", metavar="START:STOP", help="profile these iterations into the run folder")
+    add_tolerated(p, "data_format", "repeats", "to_static_training", "profiler_options")
     return p
 
 
@@ -75,6 +77,7 @@ def run_name(recipe: str | Path) -> str:
 
 def main(argv=None):
     args = build_parser().parse_args(argv)
+    tell_tolerated(args)
     check_data_flags(args)
     args.config, args.save_dir = choose_recipe(args)
     overrides = {name: getattr(args, name) for name in (*KEYS, "use_ema", "do_eval")}

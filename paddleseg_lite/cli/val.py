@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import common as cli
+from .tolerated import add_tolerated, tell_tolerated
 
 
 def build_parser():
@@ -15,11 +16,13 @@ def build_parser():
     p.add_argument("--report", metavar="DIR", help="write an HTML report with tables and pictures here")
     p.add_argument("--miou_convention", choices=["nan", "gt_only", "one", "zero"], help="classes absent everywhere")
     cli.add_test_flags(p, "--aug_eval", engine="dygraph")
+    add_tolerated(p, "data_format", "auc_roc")
     return p
 
 
 def main(argv=None):
     args = build_parser().parse_args(argv)
+    tell_tolerated(args)
     cli.start(args)
 
     from ..inference.predictor import find_config, load

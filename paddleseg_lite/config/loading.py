@@ -6,7 +6,7 @@ layer is merged into the earlier one unless it says ``_inherited_: False``.
 
 Schemas of others are recognised and translated by what registers itself in
 :data:`paddleseg_lite.registry.TRANSLATORS`: an object with ``recognises(tree)`` and
-``translate(tree, origins=..., source=...)``.
+``translate(tree, origins=..., source=...)``; ``first_base_wins`` says how their ``_base_`` lists are meant.
 """
 
 from __future__ import annotations
@@ -48,6 +48,8 @@ def load_config(
     """
     tree, origins = read_tree(find_recipe(path))
     translator = foreign_schema(tree)
+    if getattr(translator, "first_base_wins", False):
+        tree, origins = read_tree(find_recipe(path), first_base_wins=True)
     before = types_of(tree)
     for text in opts:
         set_option(tree, text, origins)

@@ -14,11 +14,19 @@ from ..errors import ConfigError, nearest
 from .recipes import find_recipe, shipped_recipes
 
 RIVALS = {"iters": "epochs", "epochs": "iters"}  # a later layer's choice replaces an earlier one's
+_NUMBER = r"\s*[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?\s*"
+_TUPLE = re.compile(rf"{_NUMBER}(?:,{_NUMBER})+,?|\({_NUMBER}(?:,{_NUMBER})*,?\s*\)")
 MAX_NODES = 200_000  # values in a file once its anchors are written out
 
 
-def read_tree(path: Path, seen: tuple[Path, ...] = ()) -> tuple[dict, dict[str, str]]:
-    """A file merged over its bases, and for every key the file that set it."""
+def read_tree(path: Path, seen: tuple[Path, ...] = (), *, first_base_wins: bool = False) -> tuple[dict, dict[str, str]]:
+    """A file merged over its bases, and for every key the file that set it.
+
+    Args:
+        path: of the file.
+        seen: the files that led here.
+        first_base_wins: of several bases the first counts most (PaddleSeg), not the last.
+    """
     path = path.expanduser()
     if path.resolve() in seen:
         raise ConfigError(f"{path}: _base_ files name each other in a circle: {' -> '.join(p.name for p in seen)}.")
@@ -36,19 +44,27 @@ def read_tree(path: Path, seen: tuple[Path, ...] = ()) -> tuple[dict, dict[str, 
             f"{path} must hold a mapping of keys to values at its top level, at least model: {{type: UNet}}."
         )
     bases = own.pop("_base_", [])
-    tree: dict = {}
-    origins: dict[str, str] = {}
-    for base in bases if isinstance(bases, list) else [bases]:
+    names = bases if isinstance(bases, list) else [bases]
+    layers = []
+    for base in names:
         if not isinstance(base, str):
             raise ConfigError(f"{path}: _base_ must be a file name or a list of them, got {base!r}.")
-        base_tree, base_origins = read_tree(path.parent / base, (*seen, path.resolve()))
-        tree = merge(tree, base_tree)
+        inner = (*seen, path.resolve())
+        layers.append(read_tree(path.parent / base, inner, first_base_wins=first_base_wins))
+    origins: dict[str, str] = {}
+    for _, base_origins in reversed(layers) if first_base_wins else layers:
         origins.update(base_origins)
     own = read_exponents(own)
-    _drop_rivals(tree, own)
-    tree = merge(tree, own)
     _note_origins(own, "", str(path), origins)
-    return tree, origins
+    if first_base_wins:
+        for base_tree, _ in layers:
+            own = merge_below(base_tree, own)
+        return merge({}, own), origins
+    tree: dict = {}
+    for base_tree, _ in layers:
+        tree = merge(tree, base_tree)
+    _drop_rivals(tree, own)
+    return merge(tree, own), origins
 
 
 def recipe_files(path: str | Path) -> list[Path]:
@@ -114,6 +130,17 @@ def merge(base: Mapping, over: Mapping) -> dict:
     return merged
 
 
+def merge_below(base: Mapping, over: Mapping) -> dict:
+    """``base`` under ``over`` as PaddleSeg merges: ``_inherited_: False`` keeps out the first base that has the key."""
+    if over.get("_inherited_", True) is False:
+        return {key: value for key, value in over.items() if key != "_inherited_"}
+    merged = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, Mapping) and isinstance(base.get(key), Mapping)
+        merged[key] = merge_below(base[key], value) if both else copy.deepcopy(value)
+    return merged
+
+
 def _note_origins(tree: Any, prefix: str, source: str, origins: dict[str, str]) -> None:
     if prefix:
         origins[prefix] = source
@@ -127,8 +154,20 @@ def set_option(tree: dict, text: str, origins: dict[str, str]) -> None:
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         raise ConfigError(f"--opts takes key=value, got '{text}'. Example: --opts lr_scheduler.learning_rate=0.05")
-    parsed = parse_yaml(value, f"--opts {text}: the value")
+    parsed = read_python(parse_yaml(value, f"--opts {text}: the value"))
     set_key(tree, key.strip(), read_exponents(parsed), origins, source=f"--opts {text}")
+
+
+def read_python(value: Any) -> Any:
+    """Numbers as PaddleSeg's ``--opts`` takes them: ``0.75,1.0``, ``(512, 512)``; ``None`` is nothing."""
+    if not isinstance(value, str):
+        return value
+    if value == "None":
+        return None
+    if not _TUPLE.fullmatch(value):
+        return value
+    numbers = [part.strip() for part in value.strip("() ").rstrip(", ").split(",")]
+    return [float(n) if set(n) & set(".eE") else int(n) for n in numbers]
 
 
 def set_key(tree: dict, dotted: str, value: Any, origins: dict[str, str], source: str) -> None:

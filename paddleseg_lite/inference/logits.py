@@ -4,11 +4,8 @@ One implementation for validation in training, ``tools/val.py`` and
 ``tools/infer.py``. ``forward`` is anything that turns ``[N, C, H, W]`` into
 logits: a network in eval mode, or an exported engine.
 
-Against PaddleSeg (core/infer.py): windows lie on the same grid and average
-logits; scales and flips average probabilities. Two things differ. There every
-scale resizes what the last one left (0.5 then 1.0 enlarges the halved image);
-here each starts from the image. There the summed probabilities are resized to
-the image's own size; here their logarithm, which is what a loss expects of logits.
+As in PaddleSeg 2.8 (core/infer.py): windows lie on the same grid and average logits; scales and flips average
+logits, each scale starting from the image (``aug_average: probabilities`` averages those instead).
 """
 
 from __future__ import annotations
@@ -51,7 +48,7 @@ def predict_logits(forward: Callable, image, *, options: InferenceOptions | None
         image: ``[N, C, H, W]`` float tensor or array, normalised.
 
     Returns:
-        ``[N, K, H, W]``; with ``aug_eval`` the logarithm of the averaged probabilities.
+        ``[N, K, H, W]``; of averaged probabilities the logarithm.
     """
     options = options or InferenceOptions()
     x = image if isinstance(image, paddle.Tensor) else paddle.to_tensor(np.asarray(image))
@@ -219,8 +216,9 @@ def _streamed_labels(forward, fetch, size, plan: Plan, options: InferenceOptions
 
 
 def _augmented(infer: Callable, x, options: InferenceOptions) -> paddle.Tensor:
-    """Logarithm of the probabilities averaged over scales and flips."""
+    """Logits averaged over scales and flips, or the logarithm of the averaged probabilities."""
     size = x.shape[2:]
+    of_logits = options.aug_average == "logits"
     total: Any = 0.0
     count = 0
     for scale in options.scales:
@@ -228,9 +226,10 @@ def _augmented(infer: Callable, x, options: InferenceOptions) -> paddle.Tensor:
         for axes in flips(options):
             logits = infer(paddle.flip(scaled, axes) if axes else scaled)
             logits = resize(paddle.flip(logits, axes) if axes else logits, size)
-            total = total + F.softmax(logits, axis=1)
+            total = total + (logits if of_logits else F.softmax(logits, axis=1))
             count += 1
-    return paddle.log(paddle.clip(total / count, min=_TINY))
+    mean = total / count
+    return mean if of_logits else paddle.log(paddle.clip(mean, min=_TINY))
 
 
 def flips(options: InferenceOptions) -> Iterator[list[int]]:

@@ -19,9 +19,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..config import Config, TestConfig
-from ..registry import TRANSLATORS
+from ..registry import DATASETS, MODELS, TRANSLATORS
 from .findings import Findings
-from .paddleseg_data import LISTED, translate_dataset
+from .paddleseg_data import LISTED, RENAMED, SAME, translate_dataset
 from .paddleseg_models import NETWORKS, translate_model
 from .paddleseg_training import translate_loss_types, translate_optimizer, translate_scheduler
 from .shapes import check_shapes
@@ -59,12 +59,10 @@ LEFT_OUT = {
 def is_paddleseg(tree: Tree) -> bool:
     """Whether a merged config is written in PaddleSeg's schema and not in ours.
 
-    ``loss: {types, coef}`` is enough, for no training config of PaddleSeg is
-    without it and ours name their losses; so is any key only PaddleSeg has.
+    Any key only PaddleSeg has is enough. ``loss: {types, coef}`` is enough, too, unless something there is only ours:
+    no training config of PaddleSeg is without it, but our recipes may list their losses.
     """
     loss, model, rate = tree.get("loss"), tree.get("model"), tree.get("learning_rate")
-    if isinstance(loss, Mapping) and "types" in loss:
-        return True
     if isinstance(rate, Mapping) and {"value", "decay"} & set(rate):
         return True
     if isinstance(model, Mapping):
@@ -74,8 +72,24 @@ def is_paddleseg(tree: Tree) -> bool:
         network = NETWORKS.get(str(model.get("type")))
         if network and (set(network.renamed) | set(network.needed)) & set(model):
             return True
-    datasets = (tree.get("train_dataset"), tree.get("val_dataset"))
-    return any(isinstance(d, Mapping) and str(d.get("type")) in LISTED for d in datasets)
+    datasets = [d for d in (tree.get("train_dataset"), tree.get("val_dataset")) if isinstance(d, Mapping)]
+    if any(str(d.get("type")) in LISTED for d in datasets):
+        return True
+    return isinstance(loss, Mapping) and "types" in loss and not _only_ours(tree, datasets)
+
+
+def _only_ours(tree: Tree, datasets: list[Tree]) -> bool:
+    """Whether a network, an argument of one, or a dataset is named that PaddleSeg does not have and we do."""
+    model = tree.get("model")
+    if isinstance(model, Mapping) and isinstance(model.get("type"), str):
+        network = NETWORKS.get(model["type"])
+        if network is None:
+            return model["type"] in MODELS
+        ours = {*network.fixed, *network.renamed.values()} - set(network.renamed)
+        if ours & set(model) or (model["type"] == "UNet" and "base_channels" in model):
+            return True
+    known = {*SAME, *RENAMED, *LISTED}
+    return any(isinstance(d.get("type"), str) and d["type"] not in known and d["type"] in DATASETS for d in datasets)
 
 
 def translate(tree: Tree, *, origins: Mapping[str, str], source: str) -> dict[str, Any]:
@@ -164,5 +178,6 @@ def _test_config(name: str, section: Any, found: Findings) -> dict[str, Any]:
 class PaddleSeg:
     """PaddleSeg's schema, for :func:`paddleseg_lite.config.load_config`."""
 
+    first_base_wins = True  # of several _base_ files: each is merged below what is there
     recognises = staticmethod(is_paddleseg)
     translate = staticmethod(translate)

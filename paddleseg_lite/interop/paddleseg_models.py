@@ -64,6 +64,7 @@ NETWORKS = {
     "GINet": Network(renamed=AUX, needed={"backbone_indices": ((0, 1, 2, 3),)}, aux=True),
 }
 RESNETS = ("ResNet18_vd", "ResNet34_vd", "ResNet50_vd", "ResNet101_vd")
+UNDILATED = ("ResNet18", "ResNet34", "ResNet50", "ResNet101", "ResNet152")  # where others' files have them
 MOBILENETS = {"MobileNetV1": 1.0, "MobileNetV1_x0_25": 0.25, "MobileNetV1_x0_5": 0.5, "MobileNetV1_x0_75": 0.75}
 COMMON = ("type", "backbone", "pretrained", "num_classes", "in_channels", "align_corners")
 
@@ -146,6 +147,12 @@ def _backbone(spec: dict[str, Any], model: dict[str, Any], found: Findings) -> A
         if stride == 32 and grid[0] != 1:
             found.refuse("model.backbone.multi_grid", f"{grid} at output stride 32 takes a stride away in PaddleSeg.")
         spec = {**spec, "output_stride": stride, "multi_grid": grid}
+    elif kind in UNDILATED and "output_stride" not in spec:
+        found.refuse(
+            "model.backbone.type",
+            f"PaddleSeg 2.8 has no {kind}, and files that bring one (contrib/RSSegBenchmark) mean a network without "
+            f"dilation: write {kind}_vd, or output_stride: 32 beside it for torchvision's {kind} as it is.",
+        )
     elif kind not in BACKBONES:
         known = ", ".join((*RESNETS, *MOBILENETS))
         found.refuse("model.backbone.type", f"backbone {kind} is not built here. Known: {known}.")

@@ -20,7 +20,10 @@ SCHEDULES: dict[str, dict[str, Any]] = {
 }
 OLD_SCHEDULES = {"poly": "PolynomialDecay", "piecewise": "PiecewiseDecay", "stepdecay": "StepDecay"}
 OPTIMIZER_TYPES = {"sgd": "sgd", "momentum": "momentum", "adam": "adam", "adamw": "adamw"}
-LOSS_NOTES = {"DiceLoss": "takes its sums over the batch here, over each image in PaddleSeg."}
+DICE_NOTE = (
+    "DiceLoss makes ignored pixels class 0 for every loss after it in PaddleSeg, which changes the labels in place; "
+    "here they stay ignored."
+)
 PORTABLE = ("backbone", "backbone.", "bias", "weight")  # parts of parameter names that mean the same in both
 
 
@@ -61,8 +64,9 @@ def _loss(item: Any, where: str, found: Findings) -> Any:
     elif kind not in LOSSES:
         found.refuse(where, f"loss {str(kind).split()[0] if kind else kind} is not known here.")
         return spec
-    if kind in LOSS_NOTES:
-        found.note(where, f"{kind} {LOSS_NOTES[kind]}")
+    if kind == "DiceLoss":
+        spec.setdefault("reduction", "image")
+        found.note(where, DICE_NOTE)
     if isinstance(spec.get("weight"), str):
         found.refuse(f"{where}.weight", f"'{spec['weight']}' is not supported: give numbers, or use class_weights.")
     try:

@@ -56,9 +56,8 @@ class CrossEntropyLoss(Loss):
     """Cross-entropy with class weights, pixel weights and label smoothing.
 
     Args:
-        weight: per class; the mean divides by the sum of weights, as Paddle and PyTorch do.
-            PaddleSeg divides by the number of valid pixels: a factor that is the
-            same for all pixels of a batch.
+        weight: per class; the mean divides by the sum of the valid pixels' weights, as Paddle, PyTorch and
+            PaddleSeg do.
         avg_non_ignore: the mean is over valid pixels; False: over all pixels.
         reduction: ``mean`` or ``sum`` (the FCN recipe, lr 1e-10 and less).
         label_smoothing: share of the target spread evenly over the classes.

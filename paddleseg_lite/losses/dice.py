@@ -22,8 +22,9 @@ class DiceLoss(Loss):
         smooth: s; it also makes a class that is neither present nor predicted perfect.
         reduction: ``"class"``: the mean of a ratio a class, so that a rare class counts as much as a large
             one; ``"flat"``: one ratio of sums over pixels and classes (the course's Keras article), in which
-            the large classes decide.
-        weight: per class: in the mean of ``"class"``, or on the terms of the sums of ``"flat"``.
+            the large classes decide; ``"image"``: a ratio for each class and image (PaddleSeg).
+        weight: per class: in the mean of ``"class"``, or on the terms of the sums of ``"flat"``; with ``"image"`` a
+            factor of the class's loss in a mean that still divides by the number of classes.
 
     Raises:
         ConfigError: another ``reduction``.
@@ -38,12 +39,16 @@ class DiceLoss(Loss):
         weight: Sequence[float] | None = None,
     ) -> None:
         super().__init__(ignore_index=ignore_index, weight=weight)
-        if reduction not in ("class", "flat"):
-            raise ConfigError(f"DiceLoss reduction '{reduction}' is unknown; 'class' or 'flat'.")
+        if reduction not in ("class", "flat", "image"):
+            raise ConfigError(f"DiceLoss reduction '{reduction}' is unknown; 'class', 'flat' or 'image'.")
         self.smooth, self.reduction = smooth, reduction
 
     def forward(self, logits: Tensor, label: Tensor) -> Tensor:
         p, g, _ = masked_probabilities(logits, label, self.ignore_index)
+        if self.reduction == "image":
+            p, g = (rows.reshape([logits.shape[0], -1, logits.shape[1]]) for rows in (p, g))  # [N, H*W, K]
+            loss = 1.0 - (2.0 * (p * g).sum(1) + self.smooth) / (p.sum(1) + g.sum(1) + self.smooth)
+            return (loss if self.weight is None else loss * self.weight).mean()
         shared, total = (p * g).sum(0), p.sum(0) + g.sum(0)  # [K]
         if self.reduction == "flat":
             if self.weight is not None:

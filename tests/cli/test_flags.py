@@ -16,6 +16,7 @@ FLAGS = {
     "val": f"{TEST} --aug_eval --num_workers",
     "infer": f"{TEST} --image_path --aug_pred --custom_color --save_dir",
     "doctor": "--json",
+    "predict": f"{TEST} --image_path --aug_pred --custom_color --save_dir",
 }
 
 
@@ -24,6 +25,26 @@ def test_flags_exist(name):
     module = importlib.import_module(f"paddleseg_lite.cli.{name}")
     known = {option for action in module.build_parser()._actions for option in action.option_strings}
     assert not {*COMMON.split(), *FLAGS[name].split()} - known
+
+
+@pytest.mark.parametrize("name", ["train", "val", "infer", "predict"])
+def test_what_changes_nothing_is_taken_with_a_line(name, tool, tmp_path):
+    """Up to the run folder that is not there: the flag itself is no error, another layout is."""
+    path = ["--config", tmp_path / "no.yml"] if name == "train" else ["--model_path", tmp_path / "no"]
+    path += ["--image_path", tmp_path] if name in ("infer", "predict") else []
+    status, out, err = tool(name, *path, "--data_format", "NCHW")
+    assert status == 2 and "no" in err and "--data_format is left out: NCHW is the layout here" in out
+    status, _, err = tool(name, *path, "--data_format", "NHWC")
+    assert status == 2 and "--data_format NHWC is not supported" in err
+
+
+def test_predict_is_infer_with_its_own_folder():
+    from paddleseg_lite.cli import infer, predict
+
+    flags = [{o for a in m.build_parser()._actions for o in a.option_strings} for m in (infer, predict)]
+    assert flags[0] == flags[1]
+    given = ["--model_path", "a", "--image_path", "b"]
+    assert [m.build_parser().parse_args(given).save_dir for m in (infer, predict)] == ["output/infer", "output/result"]
 
 
 def test_engines_are_named_after_what_computes():

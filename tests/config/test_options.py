@@ -102,3 +102,25 @@ def test_prediction_needs_neither_dataset_nor_loss(recipe):
     with pytest.raises(ConfigError, match="unknown transform type 'Normalise'"):
         recipe.write_text(text.replace("Normalize", "Normalise"), encoding="utf-8")
         load_config(recipe, prediction=True)
+
+
+@pytest.mark.parametrize(
+    "text, value",
+    [
+        ("0.75,1.0,1.25", [0.75, 1.0, 1.25]),
+        ("(0.5, 1)", [0.5, 1]),
+        ("(1.5,)", [1.5]),
+        ("[0.5, 2.0]", [0.5, 2.0]),
+        ("1e-1,.5", [0.1, 0.5]),
+        ("1.25", 1.25),
+    ],
+)
+def test_numbers_as_paddleseg_takes_them(recipe, text, value):
+    assert load_config(recipe, opts=[f"test_config.scales={text}"], check=False).test_config.scales == value
+
+
+def test_what_only_looks_like_numbers_stays_a_text(recipe):
+    config = load_config(recipe, opts=["val_dataset={type: Scenes, a: x}", "val_dataset.a=1,b"], check=False)
+    assert config.val_dataset["a"] == "1,b"
+    assert load_config(recipe, opts=["test_config.crop_size=(64, 32)"], check=False).test_config.crop_size == [64, 32]
+    assert load_config(recipe, opts=["test_config.stride=None"], check=False).test_config.stride is None

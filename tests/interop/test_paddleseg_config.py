@@ -140,6 +140,58 @@ def test_bases_are_merged_in_their_own_keys(tmp_path):
     assert (config.test_config.is_slide, config.test_config.crop_size) == (True, [64, 32])
 
 
+def test_of_several_bases_the_first_counts_most(tmp_path):
+    """As PaddleSeg merges them; in recipes of ours the last does."""
+    for name, rate, batch in (("one", 0.1, 3), ("two", 0.2, 5)):
+        text = f"lr_scheduler: {{type: PolynomialDecay, learning_rate: {rate}}}\nbatch_size: {batch}\n"
+        (tmp_path / f"{name}.yml").write_text(text + ("keep_checkpoint_max: 9\n" if name == "two" else ""))
+    both = {"_base_": ["one.yml", "two.yml"], "iters": 10}
+    theirs = {**{k: v for k, v in BASE.items() if k != "lr_scheduler"}, **both}
+    theirs.pop("batch_size", None)
+    (tmp_path / "theirs.yml").write_text(yaml.safe_dump(theirs), encoding="utf-8")
+    (tmp_path / "ours.yml").write_text(yaml.safe_dump({**both, "model": {"type": "UNet"}}), encoding="utf-8")
+    config = load_config(tmp_path / "theirs.yml", check=False)
+    assert (config.lr_scheduler["learning_rate"], config.batch_size, config.keep_checkpoint_max) == (0.1, 3, 9)
+    config = load_config(tmp_path / "ours.yml", check=False)
+    assert (config.lr_scheduler["learning_rate"], config.batch_size) == (0.2, 5)
+
+
+def test_bases_that_are_not_inherited(tmp_path):
+    """The first base that has the key is kept out, and a second is merged below again: PaddleSeg's way."""
+    from paddleseg_lite.config.reading import merge_below
+
+    own = {"optimizer": {"_inherited_": False, "type": "adam"}}
+    once = merge_below({"optimizer": {"type": "sgd", "momentum": 0.9}}, own)
+    assert once == {"optimizer": {"type": "adam"}}
+    assert merge_below({"optimizer": {"weight_decay": 1e-4}}, once)["optimizer"] == {
+        "type": "adam",
+        "weight_decay": 1e-4,
+    }
+    assert merge_below({"iters": 1}, own)["optimizer"] == own["optimizer"]  # no base had it yet
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"model": {"type": "FCN8s"}},
+        {"model": {"type": "UNet", "base_channels": 8}},
+        {"model": {"type": "PSPNet", "backbone": "ResNet18", "aux": True}},
+        {"model": {"type": "UNet"}, "train_dataset": {"type": "Scenes"}},
+    ],
+)
+def test_listed_losses_do_not_make_our_recipe_theirs(change):
+    tree = {"loss": {"types": [{"type": "CrossEntropyLoss"}], "coef": [1]}, "iters": 5, **change}
+    assert not is_paddleseg(tree)
+    assert is_paddleseg({**tree, "learning_rate": {"value": 0.1, "decay": {"type": "poly"}}})
+    assert is_paddleseg({**tree, "model": {"type": "UNet", "context": {"type": "GloRe"}}, "train_dataset": {}})
+
+
+def test_a_backbone_that_others_mean_differently(read):
+    model = {"type": "FCN", "backbone": {"type": "ResNet50"}}
+    with pytest.raises(ConfigError, match="has no ResNet50, and files that bring one"):
+        read({"model": model, "loss": {"types": [{"type": "CrossEntropyLoss"}], "coef": [1]}})
+
+
 def test_options_use_the_keys_of_the_file(read):
     config = read(
         None,

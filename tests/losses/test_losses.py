@@ -31,6 +31,7 @@ ALL = {
     "dice": lambda: DiceLoss(),
     "dice_flat": lambda: DiceLoss(reduction="flat"),
     "dice_weighted": lambda: DiceLoss(weight=[1.0, 2.0, 0.5]),
+    "dice_image": lambda: DiceLoss(reduction="image", weight=[1.0, 2.0, 0.5]),
     "bce_dice": lambda: BCEDiceLoss(),
     "focal": lambda: FocalLoss(),
     "focal_low_gamma": lambda: FocalLoss(gamma=0.5, alpha=[0.25, 1.0, 0.75]),
@@ -226,6 +227,18 @@ def test_dice_per_class_and_flat():
     assert value(BCEDiceLoss(), z, y) == pytest.approx(bce + 3 * flat, rel=1e-5)
     assert value(DiceLoss(reduction="flat"), z, y) == pytest.approx(flat, rel=1e-5)
     assert abs(flat - per_class.mean()) > 1e-3
+
+
+def test_dice_of_each_image():
+    """PaddleSeg's: ratios of each image, and weights that are factors in a mean over the classes."""
+    z, y = sample()
+    w = np.array([1.0, 2.0, 0.5])
+    ratios = []
+    for logits, labels in zip(z.astype("float64"), y):
+        p, g = softmax(logits[None])[0].transpose(1, 2, 0)[labels != 255], np.eye(K)[labels[labels != 255]]
+        ratios.append(1 - (2 * (p * g).sum(0) + 1) / (p.sum(0) + g.sum(0) + 1))
+    assert value(DiceLoss(reduction="image"), z, y) == pytest.approx(np.mean(ratios), rel=1e-5)
+    assert value(DiceLoss(reduction="image", weight=w), z, y) == pytest.approx((np.array(ratios) * w).mean(), rel=1e-5)
 
 
 def test_focal():
