@@ -49,10 +49,14 @@ class NonLocal(ContextUnit):
         source = x if self.pool is None else self.pool(x)
         return F.softmax(paddle.matmul(pixels(self.theta(x)), pixels(self.phi(source)), transpose_x=True), axis=-1)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def attend(self, x: Tensor, attention: Tensor) -> Tensor:
+        """The output under given weights ``[N, L, L']``."""
         source = x if self.pool is None else self.pool(x)
-        y = paddle.matmul(pixels(self.g(source)), self.attention(x), transpose_y=True)  # [N, C/2, L]
-        return add(x, self.norm(self.extend(to_map(y, x)))), {}
+        y = paddle.matmul(pixels(self.g(source)), attention, transpose_y=True)  # [N, C/2, L]
+        return add(x, self.norm(self.extend(to_map(y, x))))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        return self.attend(x, self.attention(x)), {}
 
     def macs(self, height: int, width: int) -> int:
         sources = height * width if self.pool is None else -(-height // 2) * -(-width // 2)

@@ -6,7 +6,6 @@ import logging
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import paddle
 
@@ -16,6 +15,7 @@ from ...graph import introspect
 from ...inference.logits import make_plan
 from ...inference.options import InferenceOptions
 from ...inference.predictor import Loaded
+from ...inference.reduced import as_batch, fit
 from ...visualize.node_maps import render
 from ...visualize.overlays import rgb
 
@@ -104,18 +104,3 @@ class Explainer:
         small = fit(image, REDUCED_SIDE)
         logger.info("explained at %d x %d: the whole does not fit in memory", small.shape[1], small.shape[0])
         return as_batch(self.loaded.sample(small)[0]), {"reduced_to": list(small.shape[:2])}
-
-
-def as_batch(sample: dict[str, Any]) -> paddle.Tensor:
-    """``[1, C, H, W]`` of a transformed sample."""
-    return paddle.to_tensor(np.ascontiguousarray(sample["image"].transpose(2, 0, 1))[None])
-
-
-def fit(image: np.ndarray, side: int) -> np.ndarray:
-    """The picture, its longer side reduced to ``side`` pixels where it is longer."""
-    scale = side / max(image.shape[:2])
-    if scale >= 1:
-        return image
-    size = tuple(max(1, round(length * scale)) for length in image.shape[1::-1])
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    return small if small.ndim == 3 else small[..., None]

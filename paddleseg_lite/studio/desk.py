@@ -1,0 +1,79 @@
+"""What one studio has: its library, its networks, its limits, results that pages still point to, a folder for files."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+import uuid
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import DataError
+from .library import Library
+from .networks import Networks
+from .uploads import Limits
+
+KEPT = 48  # results: more than the visitors of a class at one time
+
+
+class Shelf:
+    """Results by tokens nobody can guess; the oldest go when there are too many, so memory stays bounded."""
+
+    def __init__(self, kept: int = KEPT) -> None:
+        self.kept = kept
+        self._things: OrderedDict[str, Any] = OrderedDict()
+        self._guard = threading.Lock()
+
+    def put(self, thing: Any) -> str:
+        """Keep something; returns its token."""
+        token = uuid.uuid4().hex
+        with self._guard:
+            self._things[token] = thing
+            while len(self._things) > self.kept:
+                self._things.popitem(last=False)
+        return token
+
+    def get(self, token: str) -> Any:
+        """What the token stands for.
+
+        Raises:
+            DataError: it is no longer kept.
+        """
+        with self._guard:
+            if token not in self._things:
+                raise DataError("there is no such result (any more): start it anew.")
+            self._things.move_to_end(token)
+            return self._things[token]
+
+    def __len__(self) -> int:
+        return len(self._things)
+
+
+class Desk:
+    """Everything behind the page.
+
+    Args:
+        folders: of runs, deployments and studies.
+        limits: of uploads.
+    """
+
+    def __init__(self, folders: Sequence[str | Path] = ("output",), *, limits: Limits | None = None) -> None:
+        self.library = Library(folders)
+        self.networks = Networks(self.library)
+        self.limits = limits or Limits()
+        self.shelf = Shelf()
+        self.folder = Path(tempfile.mkdtemp(prefix="paddleseg-lite-studio-"))
+
+    def new_folder(self) -> Path:
+        """An empty folder for files to take away."""
+        folder = self.folder / "files" / uuid.uuid4().hex
+        folder.mkdir(parents=True)
+        return folder
+
+    def close(self) -> None:
+        """End the computing thread and delete the files."""
+        self.networks.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
