@@ -30,8 +30,10 @@ def main(argv=None):
     config = cli.read_config(args, {"batch_size": args.batch_size, "num_workers": args.num_workers})
 
     from ..doctor import diagnose
+    from ..doctor.account import account
 
     diagnosis = diagnose(config, dry_run=not args.no_dry_run, use_cache=not args.no_cache)
+    print(account(diagnosis.facts))
     print(diagnosis.text())
     if args.json:
         write_json(Path(args.json), diagnosis.to_dict())

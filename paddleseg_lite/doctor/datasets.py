@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..config import Config
+from .account import examine_largest, note_sizes
 from .balance import examine_absence, examine_labels
 from .bands import Levels, examine_levels
 from .findings import Diagnosis
@@ -18,6 +19,7 @@ def examine_datasets(diagnosis: Diagnosis, config: Config, train, val, *, use_ca
     """Look at every file of both splits; procedural datasets have none."""
     diagnosis.facts["train_images"] = len(train)
     diagnosis.facts["val_images"] = len(val) if val is not None else 0
+    diagnosis.facts["channels"] = train.img_channels
     seen: dict[str, list[PairFacts]] = {}
     for name, dataset in (("train", train), ("val", val)):
         items = getattr(dataset, "items", None)
@@ -26,6 +28,7 @@ def examine_datasets(diagnosis: Diagnosis, config: Config, train, val, *, use_ca
         facts = seen[name] = look_at_pairs(
             list(items), channels=dataset.img_channels, value_range=dataset.value_range, use_cache=use_cache
         )
+        note_sizes(diagnosis, name, facts)
         _broken_files(diagnosis, name, facts)
         _sizes(diagnosis, name, facts)
         _masks(diagnosis, name, dataset, facts)
@@ -33,6 +36,9 @@ def examine_datasets(diagnosis: Diagnosis, config: Config, train, val, *, use_ca
         _copies(diagnosis, name, facts)
         examine_levels(diagnosis, name, dataset, [Levels(**f.levels) for f in facts if f.levels])
         examine_labels(diagnosis, config, name, dataset, facts)
+    if "train" in seen:
+        shares = diagnosis.facts["train_census"]["share"]
+        examine_largest(diagnosis, shares, weighted=config.class_weights is not None)
     if "train" in seen and "val" in seen:
         _leaks(diagnosis, seen["train"], seen["val"])
         examine_absence(diagnosis, train)

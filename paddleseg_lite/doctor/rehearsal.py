@@ -33,7 +33,7 @@ def rehearse(diagnosis: Diagnosis, config: Config, train, *, speed: bool = True,
         model, criterion = parts.model, parts.criterion
         model.train()
         few = _batch(config, train, min(2, config.batch_size))  # a single sample may be too few for a batch norm
-        diagnosis.facts.update(crop=list(few["image"].shape[2:]))
+        diagnosis.facts.update(crop=list(few["image"].shape[2:]), iterations=parts.total_iters)
         if not _fits(diagnosis, model, criterion, few, config):
             return
         batch = _batch(config, train, config.batch_size)

@@ -46,7 +46,7 @@ def build_loss(
         if weights not in ("enet", "median_frequency"):
             raise ConfigError(f"class_weights is '{weights}'; use enet, median_frequency or a list of numbers.")
         weights = take_census(train_dataset).weights(weights)
-        note(f"class weights ({config.class_weights}): {np.round(weights, 3).tolist()}")
+        note(f"class weights ({config.class_weights}): {np.round(np.asarray(weights, np.float64), 3).tolist()}")
     if weights is not None and len(weights) != train_dataset.num_classes:
         raise ConfigError(
             f"class_weights has {len(weights)} numbers for {train_dataset.num_classes} classes: "

@@ -1,0 +1,129 @@
+"""What was found out about data, network and machine, for people: a line for each fact, a bar for each class."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .findings import Diagnosis
+from .pairs import PairFacts
+
+BAR = 24  # characters of a whole
+SHOWN = 40  # classes
+LARGE = 0.9  # share of a class from which on it is told that accuracy says little
+
+
+def note_sizes(diagnosis: Diagnosis, name: str, facts: Sequence[PairFacts]) -> None:
+    """Count the pictures' sizes, ``{"480x360": 20}`` (width x height), the most frequent first."""
+    sizes = Counter(f"{f.image_size[1]}x{f.image_size[0]}" for f in facts if f.image_size)
+    diagnosis.facts[f"{name}_sizes"] = dict(sizes.most_common())
+
+
+def examine_largest(diagnosis: Diagnosis, shares: Mapping[str, float], *, weighted: bool) -> None:
+    """Tell where one class is nearly everything: a network that answers nothing else would look good."""
+    name, share = max(shares.items(), key=lambda item: item[1], default=("", 0.0))
+    if share < LARGE or len(shares) < 2:
+        return
+    what = name if name.lower() == "background" else f"class {name}"
+    remedy = "the loss is weighted already" if weighted else "--opts class_weights=enet weighs the others up"
+    diagnosis.add(
+        "info",
+        "labels",
+        f"{100 * share:.0f} % of the training pixels are {what}: answering that everywhere has as much pixel accuracy",
+        f"watch the IoU of the other classes; {remedy}",
+    )
+
+
+def account(facts: Mapping[str, Any]) -> str:
+    """The facts of a diagnosis as text; what was not looked at is left out."""
+    lines = [_pictures(facts)]
+    lines += [_sizes(name, facts) for name in ("train", "val") if facts.get(f"{name}_sizes")]
+    if "channels" in facts:
+        lines.append(_line("channels", f"{facts['channels']}"))
+    lines += _classes(facts)
+    lines += _step(facts)
+    if "cores" in facts:
+        lines.append(_line("machine", f"{facts['cores']} cores, {facts['threads']} threads in use"))
+    return "\n".join(line for line in lines if line)
+
+
+def _line(name: str, text: str) -> str:
+    return f"{name:<14}{text}"
+
+
+def _pictures(facts: Mapping[str, Any]) -> str:
+    if "train_images" not in facts:
+        return ""
+    return _line("pictures", f"{facts['train_images']:,} to train on, {facts['val_images']:,} to validate")
+
+
+def _sizes(name: str, facts: Mapping[str, Any]) -> str:
+    sizes: Mapping[str, int] = facts[f"{name}_sizes"]
+    most = [f"{size} ({count:,})" for size, count in [*sizes.items()][:3]]
+    rest = f", and {len(sizes) - 3} other sizes" if len(sizes) > 3 else ""
+    return _line(f"sizes, {name}", ", ".join(most) + rest)
+
+
+def _classes(facts: Mapping[str, Any]) -> list[str]:
+    census = facts.get("train_census")
+    if not census:
+        return []
+    val = (facts.get("val_census") or {}).get("share", {})
+    names = [plain(name)[:28] for name in census["share"]]
+    width = max(map(columns, names), default=0)
+    lines = [_line("classes", "share of the training pixels, of the validation pixels, pictures with it")]
+    for shown, (name, share) in list(zip(names, census["share"].items()))[:SHOWN]:
+        own = f"{100 * val[name]:5.1f} %" if name in val else "      -"
+        padded = shown + " " * (width - columns(shown))
+        lines.append(f"  {padded} {bar(share)} {100 * share:5.1f} %  {own}  {census['images_with'][name]:>6,}")
+    if len(census["share"]) > SHOWN:
+        lines.append(f"  and {len(census['share']) - SHOWN} more (--json has all)")
+    if census["ignored_share"]:
+        lines.append(f"  ignored: {100 * census['ignored_share']:.1f} % of the training pixels")
+    weights = census.get("suggested_weights")
+    if weights and len(weights) <= SHOWN:
+        numbers = ", ".join(f"{w:.4g}" for w in weights.values())
+        lines.append(_line("class_weights", f"enet would be [{numbers}]: --opts class_weights=enet"))
+    return lines
+
+
+def _step(facts: Mapping[str, Any]) -> list[str]:
+    lines = []
+    if "step_memory_mb" in facts:
+        need, free = max(1, facts["step_memory_mb"]), facts["available_mb"]
+        lines.append(_line("memory", f"a step takes about {need:,} MiB, {free:,} MiB are free"))
+    seconds, steps = facts.get("step_seconds"), facts.get("iterations")
+    if seconds is not None and steps:
+        text = f"{seconds:.2f} s x {steps:,} iterations = {duration(seconds * steps)}, validations not counted"
+        load = facts.get("loader_seconds_per_batch")
+        lines.append(_line("a step", text + (f"; loading a batch {load:.2f} s" if load is not None else "")))
+    return lines
+
+
+def plain(name: str) -> str:
+    """A name on one line."""
+    return " ".join(name.split())
+
+
+def columns(text: str) -> int:
+    """Columns of a terminal that a text takes: Chinese characters take two."""
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else not unicodedata.combining(c) for c in text)
+
+
+def bar(share: float) -> str:
+    """A bar of ``BAR`` characters; anything above nothing shows."""
+    eighths = max(math.ceil(share > 0), round(8 * BAR * min(1.0, share)))
+    full, part = divmod(eighths, 8)
+    return ("█" * full + (" ▏▎▍▌▋▊▉"[part] if part else "")).ljust(BAR)
+
+
+def duration(seconds: float) -> str:
+    """``40 s``, ``12 min``, ``3.5 h``, ``2.1 days``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.1f} days"
