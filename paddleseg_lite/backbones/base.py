@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from paddle import Tensor, nn
 
 AfterStage = Callable[[int, Tensor], Tensor]
+
+
+class FeatureMaps(list):
+    """Feature maps, one for each stage, and what a network knows beside them.
+
+    Attributes:
+        places: where each stage pooled its maxima from, ``None`` where it did not; empty for
+            backbones that do not remember (all but :class:`~.indexed.IndexedBackbone`).
+        extras: side outputs of a context unit, under their names among the network's outputs.
+    """
+
+    def __init__(self, maps: Iterable[Tensor], *, places: Sequence = (), extras: Mapping[str, Tensor] | None = None):
+        super().__init__(maps)
+        self.places, self.extras = list(places), dict(extras or {})
+
+    @classmethod
+    def of(cls, maps: Iterable[Tensor]) -> FeatureMaps:
+        """Plain lists, of backbones and networks that write their own ``forward`` or ``encode``, as feature maps."""
+        return maps if isinstance(maps, cls) else cls(maps)
 
 
 class Backbone(nn.Layer):
@@ -24,7 +43,7 @@ class Backbone(nn.Layer):
     strides: list[int]
     stages: nn.LayerList
 
-    def forward(self, x: Tensor, after_stage: AfterStage | None = None) -> list[Tensor]:
+    def forward(self, x: Tensor, after_stage: AfterStage | None = None) -> FeatureMaps:
         """Run all stages.
 
         Args:
@@ -42,4 +61,4 @@ class Backbone(nn.Layer):
             if after_stage is not None:
                 x = after_stage(index, x)
             features.append(x)
-        return features
+        return FeatureMaps(features)

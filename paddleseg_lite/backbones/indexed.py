@@ -8,7 +8,7 @@ import paddle.nn.functional as F
 from paddle import Tensor, nn
 
 from ..layers import max_pool_2x2, max_unpool_2x2
-from .base import AfterStage, Backbone
+from .base import AfterStage, Backbone, FeatureMaps
 
 LOWEST = -3.0e38  # never the maximum of a window
 
@@ -50,16 +50,13 @@ def round_up(x: Tensor) -> tuple[Tensor, Tensor]:
 class IndexedBackbone(Backbone):
     """A backbone whose stages return ``(map, Place)``, or ``(map, None)`` where they do not pool."""
 
-    def forward(self, x: Tensor, after_stage: AfterStage | None = None) -> list[Tensor]:
-        return self.trace(x, after_stage)[0]
-
-    def trace(self, x: Tensor, after_stage: AfterStage | None = None) -> tuple[list[Tensor], list[Place | None]]:
-        """Feature maps as :meth:`forward` returns them, and the place of each stage's pooling."""
-        features, places = [], []
+    def forward(self, x: Tensor, after_stage: AfterStage | None = None) -> FeatureMaps:
+        features: list[Tensor] = []
+        places: list[Place | None] = []
         for index, stage in enumerate(self.stages):
             x, place = stage(x)
             if after_stage is not None:
                 x = after_stage(index, x)
             features.append(x)
             places.append(place)
-        return features, places
+        return FeatureMaps(features, places=places)

@@ -19,6 +19,7 @@ import paddle
 import paddle.nn.functional as F
 
 from ..layers import resize
+from ..models import Segmentor
 from .class_ids import argmax_labels, label_dtype, labels_at_own_size
 from .footprint import allowed_bytes, bytes_per_pixel
 from .options import InferenceOptions
@@ -164,9 +165,9 @@ def make_plan(forward: Callable, x, options: InferenceOptions, *, size: tuple[in
 def run_logits(forward: Callable, x) -> paddle.Tensor:
     """One forward pass; whatever form the result has, its logits as a tensor.
 
-    A network whose output is smaller than its input on purpose has ``overlap_tile``, which is called instead.
+    Of a :class:`~paddleseg_lite.models.Segmentor` its ``logits``, which are of the input's size.
     """
-    out = getattr(forward, "overlap_tile", forward)(x)
+    out = forward.logits(x) if isinstance(forward, Segmentor) else forward(x)
     if isinstance(out, dict):
         out = out["out"]
     elif isinstance(out, (list, tuple)):

@@ -1,6 +1,6 @@
 """``model:`` of a PaddleSeg config: the same network, built here.
 
-Each network's options that make it PaddleSeg's (``style``, ``variant``) are set, its
+Each network's options that make it PaddleSeg's (``style``) are set, its
 arguments are renamed, and PaddleSeg's own defaults are written out where ours
 differ. An argument of ours that PaddleSeg does not have (``context``, ``dropout``)
 may stand in the same file and is passed on.
@@ -46,8 +46,8 @@ NETWORKS = {
     "FCN": Network(
         renamed={"channels": "head_channels"}, needed={"backbone_indices": ((-1,), (3,)), "bias": (True,), **NCHW}
     ),
-    "UNet": Network(fixed={"variant": "paddleseg"}, renamed={"use_deconv": "variant"}, backbone=False),
-    "SegNet": Network(fixed={"variant": "paddleseg"}, backbone=False),
+    "UNet": Network(renamed={"use_deconv": "style"}, backbone=False),
+    "SegNet": Network(backbone=False),
     "ENet": Network(needed={"encoder_relu": (False,), "decoder_relu": (True,)}, backbone=False),
     "PSPNet": Network(
         renamed={"pp_out_channels": "head_channels", "bin_sizes": "bins", **AUX},
@@ -113,7 +113,7 @@ def _arguments(kind: str, network: Network, model: Mapping, out: dict, found: Fi
         elif key in COMMON:
             continue
         elif key == "use_deconv":
-            out["variant"] = "paddleseg_deconv" if value else "paddleseg"
+            out["style"] = "paddleseg_deconv" if value else "paddleseg"
         elif key == "aspp_ratios":
             if plain[:1] != (1,) or 1 in plain[1:]:
                 found.refuse("model.aspp_ratios", f"{list(plain)}: only one 1x1 branch (1), the first, is built.")

@@ -73,6 +73,7 @@ _Function = TypeVar("_Function", bound=Callable)
 def _by_kernels(own: _Function) -> _Function:
     """A function that the kernels in force may take over."""
 
+    @paddle.jit.not_to_static  # to_static would translate the source of this and lose the keywords
     @functools.wraps(own)
     def function(*args: Any, **kwargs: Any) -> Any:
         kernels = _running.kernels

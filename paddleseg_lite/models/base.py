@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from paddle import Tensor, nn
 
-from ..backbones.base import Backbone
+from ..backbones.base import Backbone, FeatureMaps
 from ..layers import BatchNorm, resize
 from ..registry import BACKBONES, Spec
 from .context import ContextSlot
@@ -33,6 +33,7 @@ class Segmentor(nn.Layer):
 
     backbone: Backbone
     label_fit = "resize"  # how labels come to the size of the logits, unless a recipe's loss says so
+    same_size = True  # whether ``forward`` gives logits at the size of the image, as :meth:`logits` does
 
     def __init__(
         self,
@@ -60,12 +61,13 @@ class Segmentor(nn.Layer):
             backbone: a layer with the :class:`Backbone` contract, or the name or
                 ``{type, ...}`` of a registered one.
             context: the slot as written in YAML, or ``None``.
-            **defaults: backbone arguments that ``backbone`` may override.
+            **defaults: backbone arguments that ``backbone`` may override; ``None`` leaves the backbone's own.
         """
         if isinstance(backbone, nn.Layer):
             self.backbone = backbone
         else:
-            self.backbone = BACKBONES.build(backbone, offered={**defaults, "in_channels": self.in_channels})
+            told = {name: value for name, value in defaults.items() if value is not None}
+            self.backbone = BACKBONES.build(backbone, offered={**told, "in_channels": self.in_channels})
         self.context = ContextSlot(context, channels=self.backbone.out_channels, num_classes=self.num_classes)
 
     @property
@@ -73,12 +75,14 @@ class Segmentor(nn.Layer):
         """Channels of the map that the head receives."""
         return self.context.out_channels
 
-    def encode(self, x: Tensor) -> list:
+    def encode(self, x: Tensor) -> FeatureMaps:
         """Feature maps of all stages, the last one after the context slot."""
-        features = self.backbone(x, self.context.hook)
-        return [*features[:-1], self.context.deep(features[-1])]
+        extras: dict[str, Tensor] = {}
+        maps = FeatureMaps.of(self.backbone(x, self.context.after_stage(extras)))
+        deep = self.context.deep(maps[-1], extras)
+        return FeatureMaps([*maps[:-1], deep], places=maps.places, extras=extras)
 
-    def decode(self, features: Sequence, x: Tensor) -> dict[str, Any]:
+    def decode(self, features: FeatureMaps, x: Tensor) -> dict[str, Any]:
         """Logits from feature maps; ``{"out": [N, K, h, w], ...}`` at any resolution.
 
         Args:
@@ -88,9 +92,14 @@ class Segmentor(nn.Layer):
         raise NotImplementedError
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
-        outputs = self.decode(self.encode(x), x)
-        outputs.update(self.context.take_extras())
+        features = FeatureMaps.of(self.encode(x))
+        outputs = self.decode(features, x)
+        outputs.update(features.extras)
         return self.finish(outputs, x)
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Raw logits ``[N, K, H, W]`` for any H, W: what prediction takes a network for."""
+        return self(x)["out"]
 
     def finish(self, outputs: dict[str, Any], x: Tensor) -> dict[str, Any]:
         """Resize maps to the input; in eval mode keep ``"out"`` alone."""

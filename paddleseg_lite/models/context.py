@@ -38,7 +38,6 @@ class ContextSlot(nn.Layer):
         self.stage: int | None = None  # None: the deepest map
         self.unit = self.reduce = self.scale = None
         self.out_channels = channels[-1]
-        self.last: dict[str, Any] = {}
         if spec is None:
             return
         spec = {"type": spec} if isinstance(spec, str) else dict(spec)
@@ -66,34 +65,40 @@ class ContextSlot(nn.Layer):
         if position == "deep":
             self.out_channels = getattr(self.unit, "out_channels", width)
 
-    @property
-    def hook(self) -> AfterStage | None:
+    def after_stage(self, extras: dict[str, Tensor]) -> AfterStage | None:
         """What a backbone's ``forward`` shall call after each stage; None without a unit there.
 
-        ``paddle.jit.to_static`` cannot trace a bound method among the arguments.
+        Args:
+            extras: receives side outputs, as in :meth:`deep`.
         """
-        return None if self.stage is None else self.after_stage
+        if self.stage is None:
+            return None
 
-    def after_stage(self, index: int, x: Tensor) -> Tensor:
-        """Hook for a backbone's ``forward``: the unit at its own stage, the identity elsewhere."""
-        if self.unit is None or self.stage != index:
-            return x
-        y, self.last = self.unit(x)
-        return y if self.scale is None else add(x, self.scale * (y - x))
+        def apply(index: int, x: Tensor) -> Tensor:
+            return self._blended(x, extras) if index == self.stage else x
 
-    def deep(self, x: Tensor) -> Tensor:
-        """Apply the unit to the deepest map ``[N, C, h, w] -> [N, out_channels, h, w]``."""
+        return apply
+
+    def deep(self, x: Tensor, extras: dict[str, Tensor]) -> Tensor:
+        """Apply the unit to the deepest map ``[N, C, h, w] -> [N, out_channels, h, w]``.
+
+        Args:
+            x: the map.
+            extras: receives the unit's side outputs, named after the slot (``context_presence``).
+        """
         if self.unit is None or self.stage is not None:
             return x
-        if self.reduce is not None:
-            x = self.reduce(x)
-        y, self.last = self.unit(x)
-        return y
+        return self._run(x if self.reduce is None else self.reduce(x), extras)
 
-    def take_extras(self) -> dict[str, Any]:
-        """Side outputs of the unit in the pass just made, named after the slot (``context_presence``)."""
-        extras, self.last = self.last, {}
-        return {f"context_{name}": value for name, value in extras.items()}
+    def _blended(self, x: Tensor, extras: dict[str, Tensor]) -> Tensor:
+        y = self._run(x, extras)
+        return y if self.scale is None else add(x, self.scale * (y - x))
+
+    def _run(self, x: Tensor, extras: dict[str, Tensor]) -> Tensor:
+        assert self.unit is not None
+        y, side = self.unit(x)
+        extras.update({f"context_{name}": value for name, value in side.items()})
+        return y
 
     def side_losses(self) -> dict[str, dict[str, Any]]:
         """The usual losses of those outputs."""

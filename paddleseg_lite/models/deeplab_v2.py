@@ -29,7 +29,7 @@ from typing import Any
 import paddle
 from paddle import Tensor, nn
 
-from ..backbones.base import Backbone
+from ..backbones.base import Backbone, FeatureMaps
 from ..backbones.vgg import VGG16, scale_width
 from ..layers import add, resize
 from ..registry import MODELS, Spec
@@ -84,11 +84,11 @@ class DeepLabV2(Segmentor):
             self.aspp = ResNetPyramid(self.deep_channels, num_classes, rates=rates)
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
-        outputs = self.decode(self.encode(x), x)
-        extras = self.context.take_extras()  # before other scales run through the unit
+        features = FeatureMaps.of(self.encode(x))
+        outputs = self.decode(features, x)
         if self.msc_scales:
             outputs = self.with_scales(outputs["out"], x)
-        outputs.update(extras)
+        outputs.update(features.extras)
         return self.finish(outputs, x)
 
     def decode(self, features: Sequence[Any], x: Tensor) -> dict[str, Tensor]:
@@ -102,7 +102,6 @@ class DeepLabV2(Segmentor):
             small = resize(x, size, align_corners=self.align_corners)
             y = outputs[f"msc_{scale:g}"] = self.decode(self.encode(small), small)["out"]
             fused.append(resize(y, logits.shape[2:], align_corners=self.align_corners))
-        self.context.take_extras()
         return {"out": reduce(paddle.maximum, fused), **outputs}
 
     def pretrained_part(self) -> nn.Layer:

@@ -39,6 +39,7 @@ from ..errors import ConfigError
 from ..layers import ASPP, ConvBNAct, FCNHead
 from ..registry import MODELS, Spec
 from .base import Segmentor
+from .styles import pick
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,11 @@ class Style:
     dilations: tuple | None = None
     cascade: int = 0
     cascade_projection: bool = False
+    aspp: bool | None = None  # None: unless there is a cascade
     conv_bias: bool = False
     image_pool_bias: bool = False
     extra_conv: bool = False
+    extra_conv_bias: bool = False
     dropout: float = 0.1
     classifier_bias: bool = True
     align_corners: bool = False
@@ -73,7 +76,9 @@ STYLES: dict[str, Style] = {
         cascade_projection=True,
         conv_bias=True,
         image_pool_bias=True,
+        aspp=True,
         extra_conv=True,
+        extra_conv_bias=True,
         align_corners=True,
     ),
     "article": Style(
@@ -127,47 +132,52 @@ class DeepLabV3(Segmentor):
         context: Spec | None = None,
         pretrained: str | None = None,
     ) -> None:
-        if style not in STYLES:
-            raise ConfigError(f"DeepLabV3 style '{style}' is unknown; one of {', '.join(STYLES)}.")
-        s = STYLES[style]
-        align_corners = s.align_corners if align_corners is None else align_corners
-        super().__init__(
-            num_classes=num_classes, in_channels=in_channels, align_corners=align_corners, pretrained=pretrained
+        s = pick(
+            STYLES,
+            style,
+            network="DeepLabV3",
+            cascade=cascade,
+            aspp=aspp,
+            extra_conv=extra_conv,
+            classifier_bias=classifier_bias,
+            dropout=dropout,
+            align_corners=align_corners,
         )
-        cascade = s.cascade if cascade is None else cascade
-        aspp = (style == "course" or not cascade) if aspp is None else aspp
+        super().__init__(
+            num_classes=num_classes, in_channels=in_channels, align_corners=s.align_corners, pretrained=pretrained
+        )
+        has_aspp = not s.cascade if s.aspp is None else s.aspp
         self.build_encoder(
             backbone or s.backbone,
             context,
             output_stride=s.output_stride,
-            multi_grid=s.multi_grid if aspp else CASCADE_GRID,
+            multi_grid=s.multi_grid if has_aspp else CASCADE_GRID,
             first_block_dilation=s.first_block_dilation,
-            **({"cascade": cascade, "cascade_projection": s.cascade_projection} if cascade else {}),
-            **({"dilations": s.dilations} if s.dilations else {}),
+            cascade=s.cascade,
+            cascade_projection=s.cascade_projection,
+            dilations=s.dilations,
         )
-        channels, layers = self.deep_channels, []
-        if aspp:
-            self.aspp: nn.Layer = ASPP(
+        channels = self.deep_channels
+        self.aspp: nn.Layer = nn.Identity()
+        self.head: nn.Layer = nn.Sequential()
+        if has_aspp:
+            self.aspp = ASPP(
                 channels,
                 rates=aspp_rates or scaled_rates(self.backbone.strides[-1]),
                 out_channels=aspp_channels,
                 image_pool_norm=image_pool_norm,
                 conv_bias=s.conv_bias,
                 image_pool_bias=s.image_pool_bias,
-                dropout=s.dropout if dropout is None else dropout,
-                align_corners=align_corners,
+                dropout=s.dropout,
+                align_corners=s.align_corners,
             )
             channels = aspp_channels
-        else:
-            self.aspp = nn.Identity()
-        if s.extra_conv if extra_conv is None else extra_conv:
-            layers.append(ConvBNAct(channels, aspp_channels, 3, bias=style == "course"))
+        if s.extra_conv:
+            self.head = nn.Sequential(ConvBNAct(channels, aspp_channels, 3, bias=s.extra_conv_bias))
             channels = aspp_channels
-        self.head = nn.Sequential(*layers)
-        bias = s.classifier_bias if classifier_bias is None else classifier_bias
-        self.classifier = nn.Conv2D(channels, num_classes, 1, bias_attr=None if bias else False)
-        self.cascade = cascade
-        self.aux_stage = len(self.backbone.out_channels) - 2 - cascade
+        self.classifier = nn.Conv2D(channels, num_classes, 1, bias_attr=None if s.classifier_bias else False)
+        self.cascade = s.cascade
+        self.aux_stage = len(self.backbone.out_channels) - 2 - s.cascade
         self.aux_head = FCNHead(self.backbone.out_channels[self.aux_stage], num_classes) if aux else None
 
     def decode(self, features: Sequence[Any], x: Tensor) -> dict[str, Tensor]:

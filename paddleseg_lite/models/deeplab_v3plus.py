@@ -19,22 +19,30 @@ except the image-level one.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from paddle import Tensor, nn
 
 from ..backbones.base import Backbone
-from ..errors import ConfigError
 from ..layers import ASPP, ConvBNAct, SeparableConv, concat, resize
 from ..registry import MODELS, Spec
 from .base import Segmentor
 from .deeplab_v3 import scaled_rates
+from .styles import pick
 
-STYLES: dict[str, dict[str, Any]] = {
-    "paper": {"backbone": "ResNet50", "output_stride": 16, "conv_bias": False},
-    "paddleseg": {"backbone": "ResNet50_vd", "output_stride": 8, "conv_bias": True},
-}
+
+@dataclass(frozen=True)
+class Style:
+    """What tells the published DeepLab V3+ networks apart."""
+
+    backbone: str = "ResNet50"
+    output_stride: int = 16
+    conv_bias: bool = False
+
+
+STYLES = {"paper": Style(), "paddleseg": Style(backbone="ResNet50_vd", output_stride=8, conv_bias=True)}
 
 
 @MODELS.register
@@ -74,11 +82,9 @@ class DeepLabV3P(Segmentor):
         super().__init__(
             num_classes=num_classes, in_channels=in_channels, align_corners=align_corners, pretrained=pretrained
         )
-        if style not in STYLES:
-            raise ConfigError(f"DeepLabV3P style '{style}' is unknown; one of {', '.join(STYLES)}.")
-        s = STYLES[style]
-        self.build_encoder(backbone or s["backbone"], context, output_stride=s["output_stride"], multi_grid=(1, 2, 4))
-        bias = s["conv_bias"]
+        s = pick(STYLES, style, network="DeepLabV3P")
+        self.build_encoder(backbone or s.backbone, context, output_stride=s.output_stride, multi_grid=(1, 2, 4))
+        bias = s.conv_bias
         self.aspp = ASPP(
             self.deep_channels,
             rates=aspp_rates or scaled_rates(self.backbone.strides[-1]),

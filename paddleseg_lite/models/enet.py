@@ -30,6 +30,7 @@ from typing import Any
 
 from paddle import Tensor, nn
 
+from ..backbones.base import FeatureMaps
 from ..backbones.indexed import IndexedBackbone, Place
 from ..backbones.vgg import scale_width
 from ..errors import ConfigError
@@ -37,6 +38,7 @@ from ..layers import fit_to
 from ..registry import MODELS, Spec
 from .base import Segmentor
 from .enet_blocks import STYLES, Bottleneck, Initial, Style, UpBottleneck
+from .styles import pick
 
 SECTION: tuple[dict[str, Any], ...] = (
     {},
@@ -89,33 +91,26 @@ class ENet(Segmentor):
             pretrained=pretrained,
             native_output=native_output,
         )
-        if style not in STYLES:
-            raise ConfigError(f"ENet style '{style}' is unknown; one of {', '.join(STYLES)}.")
         if decoder_upsample not in (None, "unpool", "nearest"):
             raise ConfigError(f"decoder_upsample '{decoder_upsample}' is unknown; 'unpool' or 'nearest'.")
-        self.build_encoder(ENetEncoder(in_channels, width, STYLES[style]), context)
+        unpool = None if decoder_upsample is None else decoder_upsample == "unpool"
+        s = pick(STYLES, style, network="ENet", unpool=unpool)
+        self.build_encoder(ENetEncoder(in_channels, width, s), context)
         if encoder_only:
             self.decoder, self.classifier = None, nn.Conv2D(self.deep_channels, num_classes, 1)
         else:
-            self.decoder = ENetDecoder(
-                self.deep_channels,
-                self.backbone.pooled_channels,
-                num_classes,
-                STYLES[style],
-                unpool=STYLES[style].unpool if decoder_upsample is None else decoder_upsample == "unpool",
-            )
+            self.decoder = ENetDecoder(self.deep_channels, self.backbone.pooled_channels, num_classes, s)
 
-    def encode(self, x: Tensor) -> list[Any]:
+    def encode(self, x: Tensor) -> FeatureMaps:
         if min(x.shape[2:]) < SMALLEST:
             raise ValueError(f"ENet needs sides of at least {SMALLEST} pixels, got {list(x.shape[2:])}: pad the image.")
-        features, places = self.backbone.trace(x, self.context.hook)
-        return [self.context.deep(features[-1]), places]
+        return super().encode(x)
 
-    def decode(self, features: Sequence[Any], x: Tensor) -> dict[str, Tensor]:
-        y, (place1, place2, _) = features
+    def decode(self, features: FeatureMaps, x: Tensor) -> dict[str, Tensor]:
         if self.decoder is None:
-            return {"out": self.classifier(y)}  # [N, K, H/8, W/8]
-        y = self.decoder(y, place1, place2)
+            return {"out": self.classifier(features[-1])}  # [N, K, H/8, W/8]
+        place1, place2, _ = features.places
+        y = self.decoder(features[-1], place1, place2)
         return {"out": fit_to(y, x)}  # an odd size has a row or column less
 
 
@@ -153,15 +148,13 @@ class ENetDecoder(nn.Layer):
 
     drawn_in_parts = True
 
-    def __init__(
-        self, in_channels: int, pooled_channels: Sequence[int], num_classes: int, style: Style, *, unpool: bool
-    ) -> None:
+    def __init__(self, in_channels: int, pooled_channels: Sequence[int], num_classes: int, style: Style) -> None:
         super().__init__()
         w0, w1 = pooled_channels  # 16, 64: unpooling returns to what was pooled
         regular = partial(Bottleneck, style=style, dropout=style.decoder_dropout, decoder=True)
-        self.up4 = UpBottleneck(in_channels, w1, style, unpool=unpool)
+        self.up4 = UpBottleneck(in_channels, w1, style)
         self.stage4 = Stage(regular(w1, w1), regular(w1, w1))
-        self.up5 = UpBottleneck(w1, w0, style, unpool=unpool)
+        self.up5 = UpBottleneck(w1, w0, style)
         self.stage5 = Stage(regular(w0, w0))
         kernel = style.last_kernel
         self.fullconv = nn.Conv2DTranspose(

@@ -163,18 +163,14 @@ class Bottleneck(nn.Layer):
 
 
 class UpBottleneck(nn.Layer):
-    """Decoder bottleneck that doubles the size to that of a :class:`~paddleseg_lite.backbones.indexed.Place`.
+    """Decoder bottleneck that doubles the size to that of a :class:`~paddleseg_lite.backbones.indexed.Place`."""
 
-    Args:
-        unpool: max-unpooling in ``main``; else nearest upsampling.
-    """
-
-    def __init__(self, in_channels: int, out_channels: int, style: Style, *, unpool: bool = True) -> None:
+    def __init__(self, in_channels: int, out_channels: int, style: Style) -> None:
         super().__init__()
         inner = max(1, (in_channels if style.squeeze_input else out_channels) // 4)
         act = partial(activation, style=style, decoder=True)
         kernel, shift = style.deconv_kernel, 0 if style.same_padding else style.deconv_kernel // 3
-        self.unpool, self.same_padding = unpool, style.same_padding
+        self.unpool, self.same_padding = style.unpool, style.same_padding
         if style.skip_norm:
             self.main: nn.Layer = ConvBNAct(
                 in_channels, out_channels, 1, act=None, epsilon=style.epsilon, momentum=style.momentum

@@ -29,7 +29,7 @@ import paddle
 import paddle.nn.functional as F
 from paddle import Tensor, nn
 
-from ..backbones.base import Backbone
+from ..backbones.base import Backbone, FeatureMaps
 from ..backbones.vgg import LAYOUTS, scale_width
 from ..errors import ConfigError
 from ..layers import add, bilinear_kernel, relu
@@ -117,7 +117,7 @@ class SkipFCN(Segmentor):
         layer.weight.stop_gradient = freeze
         return layer
 
-    def encode(self, x: Tensor) -> list[Any]:
+    def encode(self, x: Tensor) -> FeatureMaps:
         if self.same:
             height, width = x.shape[2:]
             x = F.pad(x, [0, -width % 32, 0, -height % 32])

@@ -16,31 +16,33 @@ the stage's own dilation.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from paddle import Tensor
 
 from ..backbones.base import Backbone
-from ..errors import ConfigError
 from ..layers import FCNHead
 from ..registry import MODELS, Spec
 from .base import Segmentor
+from .styles import pick
 
-STYLES: dict[str, dict[str, Any]] = {
-    "torchvision": {
-        "backbone": "ResNet50",
-        "first_block_dilation": "previous",
-        "full_width": False,
-        "head": {"kernel_size": 3, "bias": False},
-        "dropout": 0.1,
-    },
-    "paddleseg": {
-        "backbone": "ResNet50_vd",
-        "first_block_dilation": "same",
-        "full_width": True,
-        "head": {"kernel_size": 1, "bias": True},
-        "dropout": 0.0,
-    },
+
+@dataclass(frozen=True)
+class Style:
+    """What tells the published FCNs on ResNets apart."""
+
+    backbone: str
+    first_block_dilation: str
+    full_width: bool  # a head as wide as the deep map; else a quarter of it
+    head_kernel: int
+    head_bias: bool
+    dropout: float
+
+
+STYLES = {
+    "torchvision": Style("ResNet50", "previous", full_width=False, head_kernel=3, head_bias=False, dropout=0.1),
+    "paddleseg": Style("ResNet50_vd", "same", full_width=True, head_kernel=1, head_bias=True, dropout=0.0),
 }
 
 
@@ -75,16 +77,19 @@ class FCN(Segmentor):
         super().__init__(
             num_classes=num_classes, in_channels=in_channels, align_corners=align_corners, pretrained=pretrained
         )
-        if style not in STYLES:
-            raise ConfigError(f"FCN style '{style}' is unknown; one of {', '.join(STYLES)}.")
-        s = STYLES[style]
-        dropout = s["dropout"] if dropout is None else dropout
+        s = pick(STYLES, style, network="FCN", dropout=dropout)
         self.build_encoder(
-            backbone or s["backbone"], context, output_stride=8, first_block_dilation=s["first_block_dilation"]
+            backbone or s.backbone, context, output_stride=8, first_block_dilation=s.first_block_dilation
         )
-        width = head_channels or (self.deep_channels if s["full_width"] else None)
-        self.head = FCNHead(self.deep_channels, num_classes, width=width, dropout=dropout, **s["head"])
-        self.aux_head = FCNHead(self.backbone.out_channels[-2], num_classes, dropout=dropout) if aux else None
+        self.head = FCNHead(
+            self.deep_channels,
+            num_classes,
+            width=head_channels or (self.deep_channels if s.full_width else None),
+            kernel_size=s.head_kernel,
+            bias=s.head_bias,
+            dropout=s.dropout,
+        )
+        self.aux_head = FCNHead(self.backbone.out_channels[-2], num_classes, dropout=s.dropout) if aux else None
 
     def decode(self, features: Sequence[Any], x: Tensor) -> dict[str, Tensor]:
         outputs = {"out": self.head(features[-1])}

@@ -19,20 +19,28 @@ class information; no presence output, so that the branch to it is dead.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from paddle import Tensor
 
 from ..backbones.base import Backbone
-from ..errors import ConfigError
 from ..layers import JPU
 from ..registry import MODELS, Spec
+from .styles import pick
 from .unit_network import UnitNetwork
 
-STYLES: dict[str, dict[str, Any]] = {
-    "paper": {"backbone": "ResNet50", "jpu": False, "align_corners": False},
-    "paddleseg": {"backbone": "ResNet50_vd", "jpu": True, "align_corners": True},
-}
+
+@dataclass(frozen=True)
+class Style:
+    """What tells the published GINet networks apart, beside the unit."""
+
+    backbone: str = "ResNet50"
+    jpu: bool = False
+    align_corners: bool = False
+
+
+STYLES = {"paper": Style(), "paddleseg": Style(backbone="ResNet50_vd", jpu=True, align_corners=True)}
 
 
 @MODELS.register
@@ -74,16 +82,13 @@ class GINet(UnitNetwork):
         context: Spec | None = None,
         pretrained: str | None = None,
     ) -> None:
-        if style not in STYLES:
-            raise ConfigError(f"GINet style '{style}' is unknown; one of {', '.join(STYLES)}.")
-        s = STYLES[style]
-        align_corners = s["align_corners"] if align_corners is None else align_corners
+        s = pick(STYLES, style, network="GINet", jpu=jpu, align_corners=align_corners)
         super().__init__(
-            num_classes=num_classes, in_channels=in_channels, align_corners=align_corners, pretrained=pretrained
+            num_classes=num_classes, in_channels=in_channels, align_corners=s.align_corners, pretrained=pretrained
         )
-        self.build_encoder(backbone or s["backbone"], context, output_stride=8)
+        self.build_encoder(backbone or s.backbone, context, output_stride=8)
         self.jpu = None
-        if s["jpu"] if jpu is None else jpu:
+        if s.jpu:
             self.jpu = JPU([*self.backbone.out_channels[-3:-1], self.deep_channels], width=jpu_width)
         arguments = {
             "num_state": num_state,

@@ -16,21 +16,26 @@ the auxiliary head.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..backbones.base import Backbone
-from ..errors import ConfigError
 from ..registry import MODELS, Spec
+from .styles import pick
 from .unit_network import UnitNetwork
 
-STYLES: dict[str, dict[str, Any]] = {
-    "paper": {"backbone": "ResNet50", "aux_bias": False, "unit": {}},
-    "paddleseg": {
-        "backbone": "ResNet50_vd",
-        "aux_bias": True,
-        "unit": {"order": "paddleseg", "normalize": False, "zero_init": False},
-    },
-}
+
+@dataclass(frozen=True)
+class Style:
+    """What tells the published GloRe networks apart."""
+
+    backbone: str = "ResNet50"
+    aux_bias: bool = False
+    unit: Mapping[str, Any] = field(default_factory=dict)
+
+
+_PADDLESEG_UNIT = {"order": "paddleseg", "normalize": False, "zero_init": False}
+STYLES = {"paper": Style(), "paddleseg": Style(backbone="ResNet50_vd", aux_bias=True, unit=_PADDLESEG_UNIT)}
 
 
 @MODELS.register
@@ -68,15 +73,13 @@ class GloRe(UnitNetwork):
         super().__init__(
             num_classes=num_classes, in_channels=in_channels, align_corners=align_corners, pretrained=pretrained
         )
-        if style not in STYLES:
-            raise ConfigError(f"GloRe style '{style}' is unknown; one of {', '.join(STYLES)}.")
-        s = STYLES[style]
-        self.build_encoder(backbone or s["backbone"], context, output_stride=8)
+        s = pick(STYLES, style, network="GloRe")
+        self.build_encoder(backbone or s.backbone, context, output_stride=8)
         self.build_head(
-            {"type": "GloRe", "num_state": num_state, "num_nodes": num_nodes, **s["unit"], **(unit or {})},
+            {"type": "GloRe", "num_state": num_state, "num_nodes": num_nodes, **s.unit, **(unit or {})},
             reduce_channels=reduce_channels,
             reduce_kernel=reduce_kernel,
             dropout=dropout,
             aux=aux,
-            aux_bias=s["aux_bias"],
+            aux_bias=s.aux_bias,
         )

@@ -29,10 +29,10 @@ from typing import Any
 from paddle import Tensor, nn
 
 from ..backbones.base import Backbone
-from ..errors import ConfigError
 from ..layers import ConvBNAct, FCNHead, PyramidPooling, interpolate, make_dropout
 from ..registry import MODELS, Spec
 from .base import Segmentor
+from .styles import pick
 
 
 @dataclass(frozen=True)
@@ -118,24 +118,31 @@ class PSPNet(Segmentor):
         context: Spec | None = None,
         pretrained: str | None = None,
     ) -> None:
-        if style not in STYLES:
-            raise ConfigError(f"PSPNet style '{style}' is unknown; one of {', '.join(STYLES)}.")
-        s = STYLES[style]
-        choose = lambda given, default: default if given is None else given  # noqa: E731
-        align_corners, dropout = choose(align_corners, s.align_corners), choose(dropout, s.dropout)
-        half_pixel = choose(half_pixel, s.half_pixel)
-        norm = {"epsilon": choose(epsilon, s.epsilon), "momentum": choose(momentum, s.momentum)}
+        s = pick(
+            STYLES,
+            style,
+            network="PSPNet",
+            head_channels=head_channels,
+            dropout=dropout,
+            aux=aux,
+            align_corners=align_corners,
+            half_pixel=half_pixel,
+            epsilon=epsilon,
+            momentum=momentum,
+        )
+        norm: dict[str, Any] = {"epsilon": s.epsilon, "momentum": s.momentum}
         super().__init__(
             num_classes=num_classes,
             in_channels=in_channels,
-            align_corners=align_corners,
-            half_pixel=half_pixel,
+            align_corners=s.align_corners,
+            half_pixel=s.half_pixel,
             pretrained=pretrained,
             native_output=native_output,
         )
-        stem = {"deep_stem": s.deep_stem} if s.deep_stem else {}
-        self.build_encoder(backbone or s.backbone, context, output_stride=s.output_stride, **stem, **norm)
-        channels, width = self.deep_channels, head_channels or s.head_channels
+        self.build_encoder(
+            backbone or s.backbone, context, output_stride=s.output_stride, deep_stem=s.deep_stem, **norm
+        )
+        channels = self.deep_channels
         self.pyramid = PyramidPooling(
             channels,
             branch_channels=max(1, channels // (s.branch_share or len(bins))),
@@ -144,21 +151,21 @@ class PSPNet(Segmentor):
             conv_bias=s.conv_bias,
             pool_type=pool_type,
             se=se,
-            align_corners=align_corners,
-            half_pixel=half_pixel,
+            align_corners=s.align_corners,
+            half_pixel=s.half_pixel,
             **norm,
         )
-        self.head = ConvBNAct(self.pyramid.out_channels, width, s.head_kernel, bias=s.conv_bias, **norm)
-        self.dropout = make_dropout(dropout, s.channelwise)
-        self.classifier = nn.Conv2D(width, num_classes, s.classifier_kernel, padding=s.classifier_kernel // 2)
+        self.head = ConvBNAct(self.pyramid.out_channels, s.head_channels, s.head_kernel, bias=s.conv_bias, **norm)
+        self.dropout = make_dropout(s.dropout, s.channelwise)
+        self.classifier = nn.Conv2D(s.head_channels, num_classes, s.classifier_kernel, padding=s.classifier_kernel // 2)
         self.upsample = upsample
         self.aux_head = None
-        if choose(aux, s.aux):
+        if s.aux:
             self.aux_head = FCNHead(
                 self.backbone.out_channels[-2],
                 num_classes,
                 bias=s.conv_bias,
-                dropout=dropout,
+                dropout=s.dropout,
                 channelwise=s.channelwise,
                 **norm,
             )

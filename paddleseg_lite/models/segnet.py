@@ -14,25 +14,34 @@ convolutions fill the gaps.
 Each convolution is 3x3 with bias, BN, ReLU, as in the authors' prototxt
 (segnet_train); the last one, 64 -> K, has neither BN nor ReLU.
 
-Variants (``variant=``): ``paper``; ``paddleseg``, with one more 128 -> 128
+Styles (``style=``): ``paper``; ``paddleseg``, with one more 128 -> 128
 convolution in decoder stage 2 and pooling that rounds down.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 from paddle import Tensor, nn
 
+from ..backbones.base import FeatureMaps
 from ..backbones.indexed import IndexedBackbone, IndexedMaxPool
 from ..backbones.vgg import BLOCKS, VGG16BN, scale_width
-from ..errors import ConfigError
 from ..layers import ConvBNAct
 from ..registry import MODELS, Spec
 from .base import Segmentor
+from .styles import from_former_name, pick
 
-VARIANTS = ("paper", "paddleseg")
+
+@dataclass(frozen=True)
+class Style:
+    """What tells the published SegNets apart."""
+
+    ceil_pool: bool = True
+    stage2_convs: int = 2  # of the decoder
+
+
+STYLES = {"paper": Style(), "paddleseg": Style(ceil_pool=False, stage2_convs=3)}
 
 
 @MODELS.register
@@ -40,7 +49,8 @@ class SegNet(Segmentor):
     """SegNet for K classes.
 
     Args:
-        variant: ``"paper"`` (the authors' prototxt) or ``"paddleseg"``.
+        style: ``"paper"`` (the authors' prototxt) or ``"paddleseg"``.
+        variant: the former name of ``style``.
         conv_bias: bias on the convolutions before BN, as in the prototxt.
         width: multiplies all widths.
     """
@@ -50,7 +60,8 @@ class SegNet(Segmentor):
         *,
         num_classes: int,
         in_channels: int = 3,
-        variant: str = "paper",
+        style: str = "paper",
+        variant: str | None = None,
         conv_bias: bool = True,
         width: float = 1.0,
         align_corners: bool = False,
@@ -60,17 +71,14 @@ class SegNet(Segmentor):
         super().__init__(
             num_classes=num_classes, in_channels=in_channels, align_corners=align_corners, pretrained=pretrained
         )
-        if variant not in VARIANTS:
-            raise ConfigError(f"SegNet variant '{variant}' is unknown; one of {', '.join(VARIANTS)}.")
-        ceil = variant == "paper"
-        self.build_encoder(SegNetEncoder(in_channels=in_channels, width=width, conv_bias=conv_bias, ceil=ceil), context)
+        s = pick(STYLES, from_former_name(style, variant, default="paper", network="SegNet"), network="SegNet")
+        encoder = SegNetEncoder(in_channels=in_channels, width=width, conv_bias=conv_bias, ceil=s.ceil_pool)
+        self.build_encoder(encoder, context)
         deep = self.backbone.out_channels[-1]
         # Unpooling needs the channels that were pooled; a context unit may have changed them.
         self.restore = nn.Identity() if self.deep_channels == deep else ConvBNAct(self.deep_channels, deep, 1)
         counts = [count for _, count in BLOCKS]
-        counts[0] = 1  # the classifier is the second
-        if variant == "paddleseg":
-            counts[1] = 3
+        counts[:2] = [1, s.stage2_convs]  # in stage 1 the classifier is the second
         stages, channels = [], deep
         for level in (4, 3, 2, 1, 0):
             below = scale_width(BLOCKS[max(level - 1, 0)][0], width)
@@ -80,14 +88,9 @@ class SegNet(Segmentor):
         self.decoder = nn.LayerList(stages)
         self.classifier = nn.Conv2D(channels, num_classes, 3, padding=1)
 
-    def encode(self, x: Tensor) -> list[Any]:
-        features, places = self.backbone.trace(x, self.context.hook)
-        return [self.context.deep(features[-1]), places]
-
-    def decode(self, features: Sequence[Any], x: Tensor) -> dict[str, Tensor]:
-        y, places = features
-        y = self.restore(y)
-        for stage, place in zip(self.decoder, reversed(places)):
+    def decode(self, features: FeatureMaps, x: Tensor) -> dict[str, Tensor]:
+        y = self.restore(features[-1])
+        for stage, place in zip(self.decoder, reversed(features.places)):
             y = stage(place.restore(y))
         return {"out": self.classifier(y)}
 

@@ -8,7 +8,7 @@ expanding path mirrors it and concatenates the map of the same level:
     level   0: 64    1: 128    2: 256    3: 512    4: 1024 (the deep map)
     size    H        H/2       H/4       H/8       H/16
 
-Variants (``variant=``), with what differs from the paper:
+Styles (``style=``), with what differs from the paper:
 
     original    3x3 valid convolutions with bias, no BN, centre-cropped skips:
                 an input of n gives n - 184, for n = 12 mod 16, n >= 188; validation and
@@ -34,10 +34,11 @@ from ..backbones.base import Backbone
 from ..layers import ConvBNAct, concat, fit_to, interpolate, resize
 from ..registry import MODELS, Spec
 from .base import Segmentor
+from .styles import from_former_name, pick
 
 
 @dataclass(frozen=True)
-class Variant:
+class Style:
     """What tells the published UNets apart."""
 
     valid: bool = False
@@ -53,13 +54,13 @@ class Variant:
     half_up: bool = False  # the deconvolution gives half of the level's output width, not the skip's
 
 
-VARIANTS = {
-    "original": Variant(valid=True, norm=False, conv_bias=True),
-    "same": Variant(),
-    "bilinear": Variant(bilinear=True, halve_deep=True, align_corners=True),
-    "course": Variant(conv_bias=True, ceil_pool=True, mid_kernel=1),
-    "paddleseg": Variant(conv_bias=True, bilinear=True, halve_deep=True, skip_first=False, classifier_kernel=3),
-    "paddleseg_deconv": Variant(conv_bias=True, halve_deep=True, skip_first=False, classifier_kernel=3, half_up=True),
+STYLES = {
+    "original": Style(valid=True, norm=False, conv_bias=True),
+    "same": Style(),
+    "bilinear": Style(bilinear=True, halve_deep=True, align_corners=True),
+    "course": Style(conv_bias=True, ceil_pool=True, mid_kernel=1),
+    "paddleseg": Style(conv_bias=True, bilinear=True, halve_deep=True, skip_first=False, classifier_kernel=3),
+    "paddleseg_deconv": Style(conv_bias=True, halve_deep=True, skip_first=False, classifier_kernel=3, half_up=True),
 }
 
 
@@ -68,9 +69,10 @@ class UNet(Segmentor):
     """UNet for K classes.
 
     Args:
-        variant: one of the table above.
+        style: one of the table above.
+        variant: the former name of ``style``.
         base_channels: width of level 0 (64 in the paper); smaller for experiments.
-        mid_kernel: kernel at level 4; the variant's own unless given.
+        mid_kernel: kernel at level 4; the style's own unless given.
         dropout: at the end of the contracting path (paper: used, rate not given).
 
     Raises:
@@ -82,7 +84,8 @@ class UNet(Segmentor):
         *,
         num_classes: int,
         in_channels: int = 3,
-        variant: str = "same",
+        style: str = "same",
+        variant: str | None = None,
         base_channels: int = 64,
         mid_kernel: int | None = None,
         dropout: float = 0.0,
@@ -93,29 +96,31 @@ class UNet(Segmentor):
         super().__init__(
             num_classes=num_classes, in_channels=in_channels, align_corners=align_corners, pretrained=pretrained
         )
-        if variant not in VARIANTS:
-            raise ValueError(f"UNet variant '{variant}' is unknown; one of {', '.join(VARIANTS)}.")
-        self.variant = v = VARIANTS[variant]
-        if v.valid:  # the output is smaller than the input: other ways to train and to predict
-            self.label_fit, self.overlap_tile = "crop", self._overlap_tile
+        style = from_former_name(style, variant, default="same", network="UNet")
+        self.style = s = pick(STYLES, style, network="UNet", mid_kernel=mid_kernel)
+        if s.valid:  # the output is smaller than the input: other ways to train and to predict
+            self.label_fit, self.same_size = "crop", False
         widths = [base_channels * 2**i for i in range(5)]
-        if v.halve_deep:
+        if s.halve_deep:
             widths[4] //= 2
-        self.build_encoder(ContractingPath(in_channels, widths, v, mid_kernel or v.mid_kernel, dropout), context)
+        self.build_encoder(ContractingPath(in_channels, widths, s, dropout), context)
         deep, ups = self.deep_channels, []
         for level in (3, 2, 1, 0):
-            out = widths[level] // 2 if v.halve_deep and level > 0 else widths[level]
-            ups.append(Up(deep, widths[level], out, v, align_corners))
+            out = widths[level] // 2 if s.halve_deep and level > 0 else widths[level]
+            ups.append(Up(deep, widths[level], out, s, align_corners))
             deep = out
         self.ups = nn.LayerList(ups)
-        self.classifier = nn.Conv2D(deep, num_classes, v.classifier_kernel, padding=v.classifier_kernel // 2)
+        self.classifier = nn.Conv2D(deep, num_classes, s.classifier_kernel, padding=s.classifier_kernel // 2)
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
-        if self.variant.valid:
+        if self.style.valid:
             check_valid_size(x.shape[2:])
         return super().forward(x)
 
-    def _overlap_tile(self, x: Tensor) -> Tensor:
+    def logits(self, x: Tensor) -> Tensor:
+        return self.overlap_tile(x) if self.style.valid else super().logits(x)
+
+    def overlap_tile(self, x: Tensor) -> Tensor:
         """Logits ``[N, K, H, W]`` for any H, W: the image is continued by mirroring, as in the paper's figure 2."""
         height, width = x.shape[2:]
         rows, columns = mirrored(height), mirrored(width)
@@ -123,7 +128,7 @@ class UNet(Segmentor):
         return self(widened)["out"][:, :, :height, :width]
 
     def finish(self, outputs: dict[str, Tensor], x: Tensor) -> dict[str, Tensor]:
-        return outputs if self.variant.valid else super().finish(outputs, x)  # valid: smaller by 184 on purpose
+        return outputs if self.style.valid else super().finish(outputs, x)  # valid: smaller by 184 on purpose
 
     def decode(self, features: Sequence[Any], x: Tensor) -> dict[str, Tensor]:
         y = features[-1]
@@ -135,15 +140,13 @@ class UNet(Segmentor):
 class ContractingPath(Backbone):
     """Five double convolutions with 2x2 max-pooling between; strides 1, 2, 4, 8, 16."""
 
-    def __init__(
-        self, in_channels: int, widths: Sequence[int], variant: Variant, mid_kernel: int, dropout: float
-    ) -> None:
+    def __init__(self, in_channels: int, widths: Sequence[int], style: Style, dropout: float) -> None:
         super().__init__()
-        stages = [double_conv(in_channels, widths[0], variant)]
+        stages = [double_conv(in_channels, widths[0], style)]
         for level in range(1, 5):
             block = [
-                nn.MaxPool2D(2, 2, ceil_mode=variant.ceil_pool),
-                double_conv(widths[level - 1], widths[level], variant, kernel=mid_kernel if level == 4 else 3),
+                nn.MaxPool2D(2, 2, ceil_mode=style.ceil_pool),
+                double_conv(widths[level - 1], widths[level], style, kernel=style.mid_kernel if level == 4 else 3),
             ]
             if level == 4 and dropout:
                 block.append(nn.Dropout(dropout))
@@ -156,45 +159,45 @@ class Up(nn.Layer):
     """Twice the size, concatenate the skip, two convolutions."""
 
     def __init__(
-        self, in_channels: int, skip_channels: int, out_channels: int, variant: Variant, align_corners: bool
+        self, in_channels: int, skip_channels: int, out_channels: int, style: Style, align_corners: bool
     ) -> None:
         super().__init__()
-        self.variant = variant
+        self.style = style
         self.align_corners = align_corners
-        if variant.bilinear:
+        if style.bilinear:
             joined = in_channels + skip_channels
-            middle = joined // 2 if variant.align_corners else out_channels
-            self.conv = double_conv(joined, out_channels, variant, middle=middle)
+            middle = joined // 2 if style.align_corners else out_channels
+            self.conv = double_conv(joined, out_channels, style, middle=middle)
         else:
-            up_channels = out_channels // 2 if variant.half_up else skip_channels
+            up_channels = out_channels // 2 if style.half_up else skip_channels
             self.up = nn.Conv2DTranspose(in_channels, up_channels, 2, stride=2)
-            self.conv = double_conv(up_channels + skip_channels, out_channels, variant)
+            self.conv = double_conv(up_channels + skip_channels, out_channels, style)
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
-        v = self.variant
-        if not v.bilinear:
+        s = self.style
+        if not s.bilinear:
             x = self.up(x)
-        elif v.align_corners:
+        elif s.align_corners:
             x = interpolate(x, scale_factor=2, align_corners=True)
         else:
             x = resize(x, skip.shape[2:], align_corners=self.align_corners)
-        if v.valid:
+        if s.valid:
             skip = fit_to(skip, x)  # centre crop
         else:
             x = fit_to(x, skip)
-        return self.conv(concat([skip, x] if v.skip_first else [x, skip]))
+        return self.conv(concat([skip, x] if s.skip_first else [x, skip]))
 
 
 def double_conv(
-    in_channels: int, out_channels: int, variant: Variant, *, middle: int | None = None, kernel: int = 3
+    in_channels: int, out_channels: int, style: Style, *, middle: int | None = None, kernel: int = 3
 ) -> nn.Sequential:
     """Two convolutions, each with (BN and) ReLU."""
     middle = middle or out_channels
-    padding = 0 if variant.valid else kernel // 2
-    if variant.norm:
+    padding = 0 if style.valid else kernel // 2
+    if style.norm:
         return nn.Sequential(
-            ConvBNAct(in_channels, middle, kernel, bias=variant.conv_bias),
-            ConvBNAct(middle, out_channels, kernel, bias=variant.conv_bias),
+            ConvBNAct(in_channels, middle, kernel, bias=style.conv_bias),
+            ConvBNAct(middle, out_channels, kernel, bias=style.conv_bias),
         )
     he = paddle.ParamAttr(initializer=nn.initializer.KaimingNormal())  # N(0, sqrt(2 / N)), the paper's
     return nn.Sequential(
@@ -224,5 +227,5 @@ def check_valid_size(size: Sequence[int]) -> None:
             raise ValueError(
                 f"UNet 'original' has valid convolutions: each side must be 12 mod 16 and at least 188 "
                 f"(output is 184 smaller), but got {list(size)}. Nearest legal: {below} or {below + 16}; "
-                "or use variant 'same'."
+                "or use style 'same'."
             )

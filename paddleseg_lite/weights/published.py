@@ -83,10 +83,10 @@ ENTRIES: dict[str, dict[str, Any]] = {
         {"type": "DeepLabV3", "style": "torchvision", "backbone": "ResNet101"},
     ),
     "paddleseg/unet_cityscapes": _paddleseg(
-        "unet_cityscapes_1024x512_160k", 65.0, CITYSCAPES, {"type": "UNet", "variant": "paddleseg"}
+        "unet_cityscapes_1024x512_160k", 65.0, CITYSCAPES, {"type": "UNet", "style": "paddleseg"}
     ),
     "paddleseg/segnet_cityscapes": _paddleseg(
-        "segnet_cityscapes_1024x512_80k", 60.09, CITYSCAPES, {"type": "SegNet", "variant": "paddleseg"}
+        "segnet_cityscapes_1024x512_80k", 60.09, CITYSCAPES, {"type": "SegNet", "style": "paddleseg"}
     ),
     "paddleseg/enet_cityscapes": _paddleseg(
         "enet_cityscapes_1024x512_80k", 67.42, CITYSCAPES, {"type": "ENet", "style": "paddleseg"}

@@ -19,7 +19,7 @@ from paddleseg_lite.models import build_model
 
 
 def unet(**kwargs):
-    return build_model({"type": "UNet", "variant": "paddleseg", "base_channels": 8, **kwargs}, num_classes=4)
+    return build_model({"type": "UNet", "style": "paddleseg", "base_channels": 8, **kwargs}, num_classes=4)
 
 
 def test_enable_and_disable_leave_no_trace():

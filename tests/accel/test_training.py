@@ -15,7 +15,7 @@ from paddleseg_lite.runtime import seed_everything
 SMALL = {"type": "ResNet18", "width": 0.25}
 NETWORKS = {
     "UNet": {"type": "UNet", "base_channels": 8},
-    "UNet-bilinear": {"type": "UNet", "base_channels": 8, "variant": "bilinear"},
+    "UNet-bilinear": {"type": "UNet", "base_channels": 8, "style": "bilinear"},
     "ENet": {"type": "ENet", "style": "paddleseg"},
     "SegNet": {"type": "SegNet", "width": 0.125},
     "DeepLabV3P": {"type": "DeepLabV3P", "backbone": {**SMALL, "output_stride": 8}},

@@ -81,7 +81,7 @@ RECIPES = [
     ("unknown_convention", recipe(miou_convention="mine"), ["miou_convention is 'mine'", "nan, gt_only"]),
     # the network
     ("unknown_model", recipe(model={"type": "UNett"}), ["unknown model type 'UNett'", "Did you mean 'UNet'"]),
-    ("unknown_argument", recipe(model__varient="same"), ["UNet has no argument 'varient'", "Did you mean 'variant'"]),
+    ("unknown_argument", recipe(model__stile="same"), ["UNet has no argument 'stile'", "Did you mean 'style'"]),
     ("text_for_a_width", recipe(model__base_channels="wide"), ["model UNet", "base_channels", "wide"]),
     ("zero_width", recipe(model__base_channels=0), ["base_channels", "would be empty", "is 0"]),
     (

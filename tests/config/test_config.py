@@ -71,7 +71,7 @@ def test_saved_config_loads_to_the_same(recipe, write):
     [
         ("modle: {type: UNet}", ["there is no 'model'"]),
         ("model: {type: UNett}", ["model", "unknown model type 'UNett'", "Did you mean 'UNet'"]),
-        ("model: {type: UNet, varient: same}", ["UNet has no argument 'varient'", "Did you mean 'variant'"]),
+        ("model: {type: UNet, stile: same}", ["UNet has no argument 'stile'", "Did you mean 'style'"]),
         ("model: {type: UNet}\nbatchsize: 2", ["unknown key 'batchsize'", "Did you mean 'batch_size'"]),
         ("model: {type: UNet}\nbatch_size: two", ["'batch_size' must be int", "'two'"]),
         ("model: {type: UNet}\nbatch_size: true", ["'batch_size' must be int"]),

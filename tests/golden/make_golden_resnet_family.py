@@ -179,7 +179,7 @@ CASES = {
         for depth, gains in ((50, UNITS), (101, DEEP_UNITS))
     },
     "unet": (unet, {"type": "UNet"}, 5, [1, 3, 45, 67], {}, {}),
-    "unet_bilinear": (unet, {"type": "UNet", "variant": "bilinear"}, 5, [1, 3, 45, 67], {"bilinear": True}, {}),
+    "unet_bilinear": (unet, {"type": "UNet", "style": "bilinear"}, 5, [1, 3, 45, 67], {"bilinear": True}, {}),
     "pspnet": (pspnet, SEMSEG, 21, [1, 3, 89, 105], {"align_corners": True, "width": 0.5}, UNITS),
     "pspnet_half_pixel": (
         pspnet,

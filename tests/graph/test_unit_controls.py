@@ -158,6 +158,7 @@ def test_slot_takes_units_and_controls(position):
     slot = ContextSlot(shuffled, channels=[8, C], num_classes=4)
     assert slot.unit.in_channels == (C if position == "deep" else 8)
     presence = ContextSlot({"type": "GINet", "num_state": 6, "num_nodes": 5}, channels=[8, C], num_classes=4)
-    presence.deep(features())
-    assert presence.take_extras()["context_presence"].shape == [2, 4]
+    extras = {}
+    presence.deep(features(), extras)
+    assert extras.pop("context_presence").shape == [2, 4] and not extras
     assert ContextSlot(spec, channels=[8, C], num_classes=4).unit.num_nodes == 5

@@ -14,7 +14,7 @@ from paddleseg_lite import build_model, load, predict
 from paddleseg_lite.data import write_png
 from paddleseg_lite.visualize.overlays import overlay
 
-TINY = {"type": "UNet", "variant": "bilinear", "base_channels": 4}
+TINY = {"type": "UNet", "style": "bilinear", "base_channels": 4}
 
 
 def test_import_is_light(root):

@@ -70,9 +70,9 @@ def test_the_resolved_recipe_is_ours(read, tmp_path):
             {"type": "FCN", "backbone": {"type": "ResNet18_vd"}, "backbone_indices": [-1], "channels": 16},
             {"style": "paddleseg", "head_channels": 16},
         ),
-        ({"type": "UNet", "use_deconv": True}, {"variant": "paddleseg_deconv"}),
-        ({"type": "UNet", "use_deconv": False, "align_corners": True}, {"variant": "paddleseg", "align_corners": True}),
-        ({"type": "SegNet"}, {"variant": "paddleseg"}),
+        ({"type": "UNet", "use_deconv": True}, {"style": "paddleseg_deconv"}),
+        ({"type": "UNet", "use_deconv": False, "align_corners": True}, {"style": "paddleseg", "align_corners": True}),
+        ({"type": "SegNet"}, {"style": "paddleseg"}),
         ({"type": "ENet", "encoder_relu": False}, {"style": "paddleseg"}),
         (
             {

@@ -61,7 +61,7 @@ SMALL = {
 VARIANTS = {
     "enet_course faithful": {"type": "enet_course", "width": 0.25, "faithful": True},
     "pspnet_mobilenet faithful": {"type": "pspnet_mobilenet", "alpha": 0.125, "faithful": True},
-    "UNet paddleseg": {"type": "UNet", "variant": "paddleseg", "base_channels": 4},
+    "UNet paddleseg": {"type": "UNet", "style": "paddleseg", "base_channels": 4},
     "PSPNet paddleseg": {
         "type": "PSPNet",
         "style": "paddleseg",
@@ -123,6 +123,36 @@ def test_training_outputs(name):
     for key, value in outputs.items():
         assert list(value.shape[:2]) == [2, 3], key
         assert value.ndim == 2 or model.native_output or list(value.shape[2:]) == [65, 97], key
+
+
+@every
+def test_encode_returns_a_feature_map_for_each_stage(name):
+    model = build_model(SPECS[name], num_classes=3)
+    model.eval()
+    with paddle.no_grad():
+        features = model.encode(paddle.randn([2, 3, 64, 96]))
+    assert isinstance(features, list) and len(features) == len(model.backbone.out_channels)
+    widths = [*model.backbone.out_channels[:-1], model.deep_channels]
+    assert [(x.ndim, x.shape[0], x.shape[1]) for x in features] == [(4, 2, width) for width in widths]
+
+
+@every
+def test_a_call_leaves_no_tensor_on_any_layer(name):
+    """What one call computes must not wait on the network for the next, or for another thread."""
+    model = build_model({**SPECS[name], "context": {"type": "GCU", "num_nodes": 4}}, num_classes=3)
+
+    def attributes():
+        layers = model.named_sublayers(include_self=True)
+        return {
+            layer: {k: id(v) for k, v in vars(x).items() if isinstance(v, (dict, list, tuple, paddle.Tensor))}
+            for layer, x in layers
+        }
+
+    model.train()
+    before, sizes = attributes(), {k: len(vars(x)) for k, x in model.named_sublayers(include_self=True)}
+    model(paddle.randn([2, 3, 65, 97]))
+    assert attributes() == before
+    assert {k: len(vars(x)) for k, x in model.named_sublayers(include_self=True)} == sizes
 
 
 @every

@@ -32,8 +32,8 @@ TABLE = [
     (net("FCN", "ResNet50"), 32_957_013, 138.4),
     (net("FCN", "ResNet101"), 51_949_141, 215.9),
     (net("UNet"), 31_038_933, 193.0),
-    (net("UNet", variant="bilinear"), 17_264_277, 160.3),
-    (net("UNet", variant="course"), 18_461_909, 180.1),
+    (net("UNet", style="bilinear"), 17_264_277, 160.3),
+    (net("UNet", style="course"), 18_461_909, 180.1),
     (net("SegNet"), 29_455_125, 163.1),
     (net("SegNet", conv_bias=False), 29_447_189, 163.1),
     (net("PSPNet", "ResNet50", aux=False), 46_592_597, 177.1),
@@ -113,7 +113,7 @@ def test_counts_with_training_heads(spec, parameters):
 
 
 PEER = [  # what PaddleSeg's own counter says of its configurations at 1024 x 512, K = 19: M with BN buffers, G
-    (net("UNet", variant="paddleseg"), 13.41, 253.75),
+    (net("UNet", style="paddleseg"), 13.41, 253.75),
     (net("PSPNet", style="paddleseg", **R101_VD), 86.97, 686.89),
     (net("DeepLabV3", style="paddleseg", **R101_VD), 58.17, 481.00),
     (net("DeepLabV3P", style="paddleseg"), 26.79, 228.44),

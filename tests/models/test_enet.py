@@ -91,7 +91,7 @@ def test_unpooling_uses_the_places_of_the_matching_bottleneck():
     for name in ("1.0", "2.0"):
         named[name].register_forward_pre_hook(lambda layer, args, name=name: inputs.update({name: args[0]}))
     with paddle.no_grad():
-        _, (place1, place2, none) = model.backbone.trace(x)
+        place1, place2, none = model.backbone(x).places
         assert none is None
         for name, place in (("1.0", place1), ("2.0", place2)):
             source = inputs[name]

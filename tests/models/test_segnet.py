@@ -35,21 +35,21 @@ def convolutions(model):
         ({}, 11, 29_449_355),
         ({}, 21, 29_455_125),
         ({"conv_bias": False}, 21, 29_447_189),
-        ({"variant": "paddleseg"}, 21, 29_455_125 + 128 * 128 * 9 + 3 * 128),  # one more convolution with bias and BN
+        ({"style": "paddleseg"}, 21, 29_455_125 + 128 * 128 * 9 + 3 * 128),  # one more convolution with bias and BN
     ],
 )
 def test_counts(more, num_classes, expected):
     assert count(lazy_model({"type": "SegNet", **more}, num_classes=num_classes)) == expected
 
 
-@pytest.mark.parametrize(("variant", "expected"), [("paper", 26), ("paddleseg", 27)])
-def test_widths_mirror(variant, expected):
+@pytest.mark.parametrize(("style", "expected"), [("paper", 26), ("paddleseg", 27)])
+def test_widths_mirror(style, expected):
     with paddle.LazyGuard():
-        model = build_model({"type": "SegNet", "variant": variant}, num_classes=11)
+        model = build_model({"type": "SegNet", "style": style}, num_classes=11)
     widths = [layer._out_channels for layer in convolutions(model)]
     assert len(widths) == expected
     assert widths[:13] == [64] * 2 + [128] * 2 + [256] * 3 + [512] * 6
-    fourth = [128, 64] if variant == "paper" else [128, 128, 64]
+    fourth = [128, 64] if style == "paper" else [128, 128, 64]
     assert widths[13:] == [512] * 3 + [512, 512, 256] + [256, 256, 128] + fourth + [64, 11]
 
 
@@ -75,7 +75,7 @@ def test_unpooling_in_the_network():
 
 
 def test_paddleseg_pooling_rounds_down():
-    model = build_model({**SMALL, "variant": "paddleseg"}, num_classes=3)
+    model = build_model({**SMALL, "style": "paddleseg"}, num_classes=3)
     with paddle.no_grad():
         model.eval()
         assert [f.shape[2] for f in model.backbone(paddle.randn([1, 3, 45, 64]))] == [22, 11, 5, 2, 1]
@@ -92,11 +92,11 @@ def test_last_convolution_is_linear():
     assert float(out.min()) < 0 < float(out.max())
 
 
-@pytest.mark.parametrize("variant", ["paper", "paddleseg"])
-def test_sizes(variant):
+@pytest.mark.parametrize("style", ["paper", "paddleseg"])
+def test_sizes(style):
     """S-2."""
-    sizes = [*SIZES, (1, 5)] if variant == "paper" else SIZES
-    check_sizes({**SMALL, "variant": variant}, sizes=sizes)
+    sizes = [*SIZES, (1, 5)] if style == "paper" else SIZES
+    check_sizes({**SMALL, "style": style}, sizes=sizes)
 
 
 def test_gradients():
@@ -134,7 +134,7 @@ def test_static_graph():
 
 def test_unknown_variant():
     with pytest.raises(ConfigError, match="'caffe' is unknown"):
-        build_model({"type": "SegNet", "variant": "caffe"}, num_classes=2)
+        build_model({"type": "SegNet", "style": "caffe"}, num_classes=2)
 
 
 def test_unpooled_sum_is_kept():

@@ -151,7 +151,7 @@ def test_nothing_is_left_behind():
 
 def test_a_failing_pass_restores_the_layers_too():
     forward = nn.Conv2D.forward
-    model = build_model({"type": "UNet", "variant": "original", "base_channels": 2}, num_classes=2)
+    model = build_model({"type": "UNet", "style": "original", "base_channels": 2}, num_classes=2)
     with pytest.raises(ValueError, match="508 or 524"):
         summarize(model, (1, 3, 512, 512))
     assert nn.Conv2D.forward is forward
@@ -173,7 +173,7 @@ def test_describe_takes_classes_from_the_recipe(root):
     with pytest.raises(ConfigError, match="Did you mean 'PSPNet'"):
         describe(model="PSPNett")
     with pytest.raises(ConfigError, match=r"--input_size 512 512: .*508 or 524"):
-        describe(model="UNet", opts=["model.variant=original"])
+        describe(model="UNet", opts=["model.style=original"])
 
 
 def test_the_tool(root):

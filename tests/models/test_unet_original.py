@@ -13,7 +13,7 @@ from paddleseg_lite.models import build_model
 from paddleseg_lite.models.unet import mirrored
 from paddleseg_lite.training.trainer import Trainer
 
-SPEC = {"type": "UNet", "variant": "original", "base_channels": 2}
+SPEC = {"type": "UNet", "style": "original", "base_channels": 2}
 SCENES = {"type": "Scenes", "num_samples": 4, "num_classes": 6, "transforms": [{"type": "Normalize"}]}
 
 
@@ -59,5 +59,5 @@ def test_trains_validates_and_predicts(tmp_path):
     assert load(tmp_path).predict(np.zeros([40, 30, 3], np.uint8)).labels.shape == (40, 30)
     with pytest.raises(ConfigError, match="use --engine dygraph"):
         use_engine(load(tmp_path), "static")
-    with pytest.raises(ConfigError, match="another variant"):
+    with pytest.raises(ConfigError, match="another style"):
         run_export(load(tmp_path), tmp_path / "export")

@@ -264,9 +264,9 @@ def test_origins_by_their_names(shapes, origin):
     assert detect_origin({k: np.zeros(s, np.float32) for k, s in shapes.items()}) == origin
 
 
-@pytest.mark.parametrize("variant", ["same", "paddleseg", "original"])
-def test_variants_are_native(variant):
-    assert detect_origin(arrays_of(build_model({**SPEC, "variant": variant}))) == "native"
+@pytest.mark.parametrize("style", ["same", "paddleseg", "original"])
+def test_styles_are_native(style):
+    assert detect_origin(arrays_of(build_model({**SPEC, "style": style}))) == "native"
 
 
 @pytest.mark.parametrize("name", MODELS.names())

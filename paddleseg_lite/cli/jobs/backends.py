@@ -52,7 +52,7 @@ def use_engine(
         raise ConfigError(f"--engine {kind} computes on the CPU and the network is on a GPU: add --device cpu.")
     if not on_cpu or (kind == "dygraph" and not half):
         return
-    if hasattr(loaded.model, "overlap_tile"):
+    if not loaded.model.same_size:
         if kind != "auto" or half:
             raise ConfigError(f"--engine {kind} in {precision or 'fp32'}: {NO_EXPORT}: use --engine dygraph, in fp32.")
         return

@@ -67,8 +67,8 @@ def run_export(
     """
     if format not in FORMATS:
         raise ConfigError(f"format '{format}' is unknown; one of {', '.join(FORMATS)}.")
-    if hasattr(loaded.model, "overlap_tile"):
-        raise ConfigError(f"{NO_EXPORT}. Export a UNet of another variant.")
+    if not loaded.model.same_size:
+        raise ConfigError(f"{NO_EXPORT}. Export a UNet of another style.")
     folder = Path(save_dir)
     refuse_inputs([folder / name for name in FILES], [*protected, *images], "--save_dir")
     make_folder(folder)
