@@ -21,6 +21,7 @@ class information), no presence output (the V2S branch is dead), last BN at 1.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -29,11 +30,23 @@ import paddle.nn.functional as F
 from paddle import Tensor, nn
 
 from ..errors import ConfigError
-from ..layers import BatchNorm, add, relu
+from ..layers import BatchNorm, add, pick, relu
 from ..registry import CONTEXTS
 from .base import Explanation, NodeUnit, as_assignment, mean_product, pixels, to_map
 from .embeddings import EMBEDDING_SIZE, check_distinct, gaussian_embeddings, read_glove
 from .gcn import LearnedGCN, check_steps
+
+
+@dataclass(frozen=True)
+class Style:
+    """What PaddleSeg's unit lacks, and cannot be given."""
+
+    embeddings: bool = True
+    presence: bool = True
+    zero_init: bool = True
+
+
+STYLES = {"paper": Style(), "paddleseg": Style(embeddings=False, presence=False, zero_init=False)}
 
 
 @CONTEXTS.register
@@ -69,13 +82,14 @@ class GINet(NodeUnit):
         style: str = "paper",
     ) -> None:
         super().__init__(in_channels)
-        if style not in ("paper", "paddleseg") or num_classes < 2:
-            raise ConfigError(f"GINet needs style 'paper' or 'paddleseg' and 2 classes; got {style!r}, {num_classes}.")
-        if style == "paddleseg":
-            class_embeddings = np.zeros([num_classes, EMBEDDING_SIZE], "float32")
-            presence = zero_init = False
-        else:
+        s = pick(STYLES, style, owner="GINet unit")
+        if num_classes < 2:
+            raise ConfigError(f"GINet needs at least 2 classes, whose graph it builds; got {num_classes}.")
+        presence, zero_init = presence and s.presence, zero_init and s.zero_init
+        if s.embeddings:
             class_embeddings = _embeddings(class_embeddings, class_names, num_classes)
+        else:
+            class_embeddings = np.zeros([num_classes, EMBEDDING_SIZE], "float32")
         self.num_state, self.num_nodes = d, v = num_state, num_nodes
         self.starts_as_identity = zero_init
         self.conv_theta = nn.Conv2D(in_channels, v, 1)

@@ -14,6 +14,7 @@ from .norm import FREEZE_BN, BatchNorm, apply_freeze_bn, freeze_bn, keep_statist
 from .pyramid import ASPP, PyramidPooling, adaptive_avg_pool
 from .separable import SeparableConv
 from .squeeze_excite import SqueezeExcite
+from .styles import pick
 from .upsample import bilinear_kernel, fit_to, resize
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "make_dropout",
     "max_pool_2x2",
     "max_unpool_2x2",
+    "pick",
     "relu",
     "resize",
     "running_statistics",

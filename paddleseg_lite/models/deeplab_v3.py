@@ -135,7 +135,7 @@ class DeepLabV3(Segmentor):
         s = pick(
             STYLES,
             style,
-            network="DeepLabV3",
+            owner="DeepLabV3",
             cascade=cascade,
             aspp=aspp,
             extra_conv=extra_conv,

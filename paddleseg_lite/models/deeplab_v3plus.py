@@ -82,7 +82,7 @@ class DeepLabV3P(Segmentor):
         super().__init__(
             num_classes=num_classes, in_channels=in_channels, align_corners=align_corners, pretrained=pretrained
         )
-        s = pick(STYLES, style, network="DeepLabV3P")
+        s = pick(STYLES, style, owner="DeepLabV3P")
         self.build_encoder(backbone or s.backbone, context, output_stride=s.output_stride, multi_grid=(1, 2, 4))
         bias = s.conv_bias
         self.aspp = ASPP(

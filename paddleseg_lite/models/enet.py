@@ -94,7 +94,7 @@ class ENet(Segmentor):
         if decoder_upsample not in (None, "unpool", "nearest"):
             raise ConfigError(f"decoder_upsample '{decoder_upsample}' is unknown; 'unpool' or 'nearest'.")
         unpool = None if decoder_upsample is None else decoder_upsample == "unpool"
-        s = pick(STYLES, style, network="ENet", unpool=unpool)
+        s = pick(STYLES, style, owner="ENet", unpool=unpool)
         self.build_encoder(ENetEncoder(in_channels, width, s), context)
         if encoder_only:
             self.decoder, self.classifier = None, nn.Conv2D(self.deep_channels, num_classes, 1)

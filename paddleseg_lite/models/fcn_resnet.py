@@ -77,7 +77,7 @@ class FCN(Segmentor):
         super().__init__(
             num_classes=num_classes, in_channels=in_channels, align_corners=align_corners, pretrained=pretrained
         )
-        s = pick(STYLES, style, network="FCN", dropout=dropout)
+        s = pick(STYLES, style, owner="FCN", dropout=dropout)
         self.build_encoder(
             backbone or s.backbone, context, output_stride=8, first_block_dilation=s.first_block_dilation
         )

@@ -82,7 +82,7 @@ class GINet(UnitNetwork):
         context: Spec | None = None,
         pretrained: str | None = None,
     ) -> None:
-        s = pick(STYLES, style, network="GINet", jpu=jpu, align_corners=align_corners)
+        s = pick(STYLES, style, owner="GINet", jpu=jpu, align_corners=align_corners)
         super().__init__(
             num_classes=num_classes, in_channels=in_channels, align_corners=s.align_corners, pretrained=pretrained
         )

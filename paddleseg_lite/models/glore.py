@@ -73,7 +73,7 @@ class GloRe(UnitNetwork):
         super().__init__(
             num_classes=num_classes, in_channels=in_channels, align_corners=align_corners, pretrained=pretrained
         )
-        s = pick(STYLES, style, network="GloRe")
+        s = pick(STYLES, style, owner="GloRe")
         self.build_encoder(backbone or s.backbone, context, output_stride=8)
         self.build_head(
             {"type": "GloRe", "num_state": num_state, "num_nodes": num_nodes, **s.unit, **(unit or {})},

@@ -121,7 +121,7 @@ class PSPNet(Segmentor):
         s = pick(
             STYLES,
             style,
-            network="PSPNet",
+            owner="PSPNet",
             head_channels=head_channels,
             dropout=dropout,
             aux=aux,

@@ -71,7 +71,7 @@ class SegNet(Segmentor):
         super().__init__(
             num_classes=num_classes, in_channels=in_channels, align_corners=align_corners, pretrained=pretrained
         )
-        s = pick(STYLES, from_former_name(style, variant, default="paper", network="SegNet"), network="SegNet")
+        s = pick(STYLES, from_former_name(style, variant, default="paper", owner="SegNet"), owner="SegNet")
         encoder = SegNetEncoder(in_channels=in_channels, width=width, conv_bias=conv_bias, ceil=s.ceil_pool)
         self.build_encoder(encoder, context)
         deep = self.backbone.out_channels[-1]

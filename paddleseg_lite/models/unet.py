@@ -96,8 +96,8 @@ class UNet(Segmentor):
         super().__init__(
             num_classes=num_classes, in_channels=in_channels, align_corners=align_corners, pretrained=pretrained
         )
-        style = from_former_name(style, variant, default="same", network="UNet")
-        self.style = s = pick(STYLES, style, network="UNet", mid_kernel=mid_kernel)
+        style = from_former_name(style, variant, default="same", owner="UNet")
+        self.style = s = pick(STYLES, style, owner="UNet", mid_kernel=mid_kernel)
         if s.valid:  # the output is smaller than the input: other ways to train and to predict
             self.label_fit, self.same_size = "crop", False
         widths = [base_channels * 2**i for i in range(5)]

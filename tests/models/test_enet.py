@@ -295,7 +295,7 @@ def test_static_graph(style):
 
 
 def test_unknown_options():
-    with pytest.raises(ConfigError, match="style 'lua' is unknown; one of paper, pytorch, paddleseg, keras"):
+    with pytest.raises(ConfigError, match=r"style 'lua' is unknown\..* Known: paper, pytorch, paddleseg, keras"):
         build_model({"type": "ENet", "style": "lua"}, num_classes=2)
     with pytest.raises(ConfigError, match="decoder_upsample 'linear' is unknown"):
         build_model({"type": "ENet", "decoder_upsample": "linear"}, num_classes=2)

@@ -7,7 +7,7 @@ import pytest
 from paddleseg_lite.errors import ConfigError
 from paddleseg_lite.models import build_model
 from paddleseg_lite.models.styles import from_former_name, pick
-from paddleseg_lite.registry import MODELS
+from paddleseg_lite.registry import CONTEXTS, MODELS
 
 
 @dataclass(frozen=True)
@@ -20,14 +20,14 @@ STYLES = {"paper": Style(), "paddleseg": Style(bias=True)}
 
 
 def test_what_is_given_replaces_the_styles_own():
-    assert pick(STYLES, "paddleseg", network="Net") == Style(0.1, True)
-    assert pick(STYLES, "paddleseg", network="Net", dropout=0.0, bias=False) == Style(0.0, False)
-    assert pick(STYLES, "paper", network="Net", dropout=None) is not None and STYLES["paper"] == Style()
+    assert pick(STYLES, "paddleseg", owner="Net") == Style(0.1, True)
+    assert pick(STYLES, "paddleseg", owner="Net", dropout=0.0, bias=False) == Style(0.0, False)
+    assert pick(STYLES, "paper", owner="Net", dropout=None) is not None and STYLES["paper"] == Style()
 
 
 def test_an_unknown_style_names_the_nearest():
     with pytest.raises(ConfigError, match=r"Net style 'padleseg' is unknown. Did you mean 'paddleseg'\?.*paper"):
-        pick(STYLES, "padleseg", network="Net")
+        pick(STYLES, "padleseg", owner="Net")
 
 
 @pytest.mark.parametrize("name", [n for n in MODELS.names() if MODELS.accepts(n, "style")])
@@ -49,6 +49,11 @@ def test_variant_is_the_former_name_of_style(name, style, small):
 
 
 def test_the_former_name_where_both_agree():
-    assert from_former_name("same", "course", default="same", network="UNet") == "course"
-    assert from_former_name("course", "course", default="same", network="UNet") == "course"
-    assert from_former_name("course", None, default="same", network="UNet") == "course"
+    assert from_former_name("same", "course", default="same", owner="UNet") == "course"
+    assert from_former_name("course", "course", default="same", owner="UNet") == "course"
+    assert from_former_name("course", None, default="same", owner="UNet") == "course"
+
+
+def test_a_unit_picks_as_the_networks_do():
+    with pytest.raises(ConfigError, match=r"GINet unit style 'papr' is unknown. Did you mean 'paper'\?"):
+        CONTEXTS.build({"type": "GINet", "style": "papr"}, in_channels=4, num_classes=2)

@@ -104,7 +104,7 @@ def unet_sizes():
             size = 2 * size - 4
         return size
 
-    model = build_model({"type": "UNet", "variant": "original", "base_channels": 2}, num_classes=2)
+    model = build_model({"type": "UNet", "style": "original", "base_channels": 2}, num_classes=2)
     model.eval()
     ours = [model(paddle.zeros([1, 3, n, n]))["out"].shape[2] for n in (188, 252, 572)]
     return ours, [valid(n) for n in (188, 252, 572)]

@@ -211,7 +211,7 @@ CASES = {
     "course_unet": (
         "day 3",
         unet,
-        {"type": "UNet", "variant": "course", "base_channels": 8},
+        {"type": "UNet", "style": "course", "base_channels": 8},
         59,
         [1, 3, 45, 70],
         {"base": 8},
