@@ -29,9 +29,9 @@ runtime.setup("cpu", seed=0)
 import numpy as np  # noqa: E402
 import paddle  # noqa: E402
 
-from paddleseg_lite.export import Normalisation, available, compare, load_engine, to_onnx  # noqa: E402
+from paddleseg_lite.export import Normalisation, available, compare, load_backend, to_onnx  # noqa: E402
 from paddleseg_lite.export import agreement as verify  # noqa: E402
-from paddleseg_lite.export.backends import OnnxEngine, _onnxruntime, _openvino  # noqa: E402
+from paddleseg_lite.export.backends import OnnxBackend, _onnxruntime, _openvino  # noqa: E402
 from paddleseg_lite.export.onnx.trace import eval_mode  # noqa: E402
 from paddleseg_lite.export.source import FileSource, ModelFile  # noqa: E402
 from paddleseg_lite.models import build_model  # noqa: E402
@@ -66,7 +66,7 @@ def examine(name: str, unit: str, engines: list[str]) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         for kind in engines:
             try:
-                agreement = verify(network, load_engine(kind, network, folder=folder), images)
+                agreement = verify(network, load_backend(kind, network, folder=folder), images)
                 found[kind] = [agreement.argmax, agreement.relative]
             except Exception as e:  # it belongs in the list
                 found[kind] = f"{type(e).__name__}: {str(e).splitlines()[0][:160]}"
@@ -86,7 +86,7 @@ def inside(network, kind: str, folder: Path):
             expected = network(paddle.to_tensor(x))["out"].numpy()
         path = to_onnx(network, (1, 3, 41, 59), normalise=HOW, argmax=True).save(folder / "inside.onnx")
         runner = _openvino("fp32", None) if kind == "openvino" else _onnxruntime(None)
-        labels = OnnxEngine(kind, FileSource(ModelFile(path, (1, 41, 59, 3), 1, 0.0, "NHWC")), runner)(pixels)
+        labels = OnnxBackend(kind, FileSource(ModelFile(path, (1, 41, 59, 3), 1, 0.0, "NHWC")), runner)(pixels)
         one_hot = np.stack([labels == k for k in range(expected.shape[1])], axis=1).astype(np.float32)
         return [compare(expected, one_hot).argmax, None]
     except Exception as e:

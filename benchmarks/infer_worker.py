@@ -25,7 +25,7 @@ class Ours:
 
         paddleseg_lite.setup("cpu", seed=0)
         from paddleseg_lite import accel
-        from paddleseg_lite.export import load_engine
+        from paddleseg_lite.export import load_backend
         from paddleseg_lite.interop.converters import CONVERTERS
         from paddleseg_lite.models import build_model
         from paddleseg_lite.weights import load_strict
@@ -36,7 +36,7 @@ class Ours:
         self.model.eval()
         accel.enable(self.model, "fp32")  # what tools do on a CPU
         kind, precision = job["engine"].split()
-        self.engine = load_engine(kind, self.model, precision=precision, folder=job["cache"])
+        self.engine = load_backend(kind, self.model, precision=precision, folder=job["cache"])
 
     def predict(self, x):
         return self.engine(x)

@@ -29,6 +29,8 @@ PAGES = {  # page -> (title, packages or modules)
             "models/context.py",
             "models/summary.py",
             "inference/predictor.py",
+            "inference/loaded.py",
+            "inference/backend.py",
             "inference/evaluation.py",
             "training/trainer.py",
             "accel/switch.py",

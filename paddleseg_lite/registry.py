@@ -202,5 +202,6 @@ DATASETS = Registry("dataset", filled_by="paddleseg_lite.data")
 TRANSFORMS = Registry("transform", filled_by="paddleseg_lite.data")
 OPTIMIZERS = Registry("optimizer", filled_by="paddleseg_lite.optim", advice={**_RATED, **_FROZEN})
 SCHEDULERS = Registry("lr_scheduler", filled_by="paddleseg_lite.optim")
+BACKENDS = Registry("backend", filled_by="paddleseg_lite.export")  # f(network, *, precision, threads, folder)
 REFINERS = Registry("refiner", filled_by="paddleseg_lite.postprocess")  # of predictions: f(spec) -> refiner or None
 TRANSLATORS = Registry("recipe translator", filled_by="paddleseg_lite.interop.paddleseg_config")

@@ -38,7 +38,7 @@ def to_markdown(content: dict[str, Any]) -> str:
 
 
 def _inference(networks) -> str:
-    header = ["network", "parameters", "GMACs", "engine", "p50 ms", "p90 ms", "images/s", "share of peak", "peak MB"]
+    header = ["network", "parameters", "GMACs", "backend", "p50 ms", "p90 ms", "images/s", "share of peak", "peak MB"]
     rows = []
     for n in networks:
         for way, r in n["latency"].items():
@@ -65,7 +65,7 @@ def _sweep(networks) -> str:
         for n in networks
         for way, r in n.get("sweep", {}).items()
     ]
-    return markdown_table(["network", "engine", *sizes], rows)
+    return markdown_table(["network", "backend", *sizes], rows)
 
 
 def _training(networks) -> str:

@@ -30,7 +30,7 @@ def measure_peak(
     Args:
         config: the recipe.
         size, batch: of the input; in training the recipe's own batch counts where its data is here.
-        way: ``engine:precision``.
+        way: ``backend:precision``.
         mode: ``infer`` or ``train``.
         imports: the user's modules that register parts of their own.
 
@@ -59,14 +59,14 @@ def main(recipe: str, width: str, height: str, batch: str, way: str, mode: str, 
     from ..plugins import import_file
     from .subject import build_subject
     from .training import split_step
-    from .ways import open_engine, split
+    from .ways import open_backend, split
 
     for file in imports:
         import_file(Path(file))
     config, size = load_config(recipe), (int(width), int(height))
     subject = build_subject(recipe, config, size=size, batch=int(batch))
     if mode == "infer":
-        run, image = open_engine(way, subject.model, subject.shape), subject.image()
+        run, image = open_backend(way, subject.model, subject.shape), subject.image()
         before = reset_peak()
         for _ in range(2):
             run(image)

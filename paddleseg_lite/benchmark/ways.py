@@ -1,8 +1,8 @@
-"""Ways to run a network, one interface: ``open_engine("dygraph:bf16", model, shape)`` gives ``f(image)``.
+"""Ways to run a network, one interface: ``open_backend("dygraph:bf16", model, shape)`` gives ``f(image)``.
 
-A way is written ``engine:precision``. ``dygraph:off`` is Paddle's own kernels, ``dygraph:fp32`` and
+A way is written ``backend:precision``. ``dygraph:off`` is Paddle's own kernels, ``dygraph:fp32`` and
 ``dygraph:bf16`` our oneDNN layers (:mod:`paddleseg_lite.accel`); ``static``, ``openvino`` and
-``onnxruntime`` are the engines of :mod:`paddleseg_lite.export.backends`, ``auto`` the fastest of all that agrees.
+``onnxruntime`` are the backends of :mod:`paddleseg_lite.export.backends`, ``auto`` the fastest of all that agrees.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ import paddle
 from .. import accel
 from ..errors import ConfigError, EnvironmentProblem, nearest
 from ..export import backends as exported
-from ..export import choose_engine, load_engine
-from ..inference.logits import run_logits
+from ..export import choose_backend, load_backend
+from ..inference.backend import as_backend
+from ..registry import BACKENDS
 from .subject import synchronize
 
 logger = logging.getLogger("paddleseg_lite")
@@ -41,27 +42,27 @@ def open_dygraph(model, *, precision: str, shape: Sequence[int]) -> Callable:
 
 
 def open_exported(kind: str) -> Opener:
-    """Opens one of the engines of :mod:`paddleseg_lite.export.backends`, on as many threads as Paddle has."""
+    """Opens one of the backends of :mod:`paddleseg_lite.export.backends`, on as many threads as Paddle has."""
 
     def opener(model, *, precision: str, shape: Sequence[int]) -> Callable:
         own = copy.deepcopy(model)
         own.eval()
         if kind != "auto":
-            return load_engine(kind, own, precision=precision)
-        choice = choose_engine(own, precision=precision, probe=paddle.randn(list(shape)).numpy())
+            return load_backend(kind, own, precision=precision)
+        choice = choose_backend(own, precision=precision, probe=paddle.randn(list(shape)).numpy())
         logger.info("%s", choice.reason)
-        return choice.engine
+        return choice.backend
 
     return opener
 
 
 def openers() -> dict[str, Opener]:
-    """Engines by name; whether one is installed shows when it is opened."""
-    return {"dygraph": open_dygraph, **{k: open_exported(k) for k in (*exported.KINDS[1:], "auto")}}
+    """Backends by name; whether one is installed shows when it is opened."""
+    return {"dygraph": open_dygraph, **{k: open_exported(k) for k in (*BACKENDS.names(), "auto") if k != "dygraph"}}
 
 
-def default_engines() -> list[str]:
-    """What is compared unless asked otherwise: Paddle's kernels, ours, and the optional engines that are installed."""
+def default_backends() -> list[str]:
+    """What is compared unless asked otherwise: Paddle's kernels, ours, and the optional backends that are installed."""
     chosen = ["dygraph:off"]
     if not paddle.get_device().startswith("gpu") and accel.available()[0]:
         chosen += ["dygraph:fp32", *(["dygraph:bf16"] if accel.has_bf16() else [])]
@@ -72,32 +73,34 @@ def default_engines() -> list[str]:
 
 
 def split(way: str) -> tuple[str, str]:
-    """``engine:precision`` -> both; fp32 where there is only an engine."""
-    engine, _, precision = way.partition(":")
-    return engine, precision or "fp32"
+    """``backend:precision`` -> both; fp32 where there is only a backend."""
+    backend, _, precision = way.partition(":")
+    return backend, precision or "fp32"
 
 
 def check_ways(ways: Sequence[str]) -> None:
-    """Refuse engines that do not exist before anything is built."""
+    """Refuse backends that do not exist before anything is built."""
     known = openers()
     for way in ways:
         name = split(way)[0]
         if name not in known:
-            raise ConfigError(f"--engines {way}: no such engine here.{nearest(name, known)} Known: {', '.join(known)}.")
+            raise ConfigError(
+                f"--backends {way}: no such backend here.{nearest(name, known)} Known: {', '.join(known)}."
+            )
 
 
-def open_engine(way: str, model, shape: Sequence[int]) -> Callable[[paddle.Tensor], paddle.Tensor]:
+def open_backend(way: str, model, shape: Sequence[int]) -> Callable[[paddle.Tensor], paddle.Tensor]:
     """``f(image [N, C, H, W]) -> logits``, finished when it returns.
 
     Raises:
-        UserError: the engine cannot run this network here; the message says why.
+        UserError: the backend cannot run this network here; the message says why.
     """
-    engine, precision = split(way)
-    forward = openers()[engine](model, precision=precision, shape=tuple(shape))
+    backend, precision = split(way)
+    run_once = as_backend(openers()[backend](model, precision=precision, shape=tuple(shape)))
 
     def run(image):
         with paddle.no_grad():
-            logits = run_logits(forward, image)
+            logits = run_once(image)
             synchronize()
         return logits
 

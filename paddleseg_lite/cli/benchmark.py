@@ -15,10 +15,12 @@ def build_parser():
     p.add_argument("--sizes", nargs="+", default=[], metavar="WxH", help="also the latency at these sizes")
     p.add_argument("--batch", type=int, default=1, help="images at a time")
     p.add_argument(
+        "--backends",
         "--engines",
+        dest="backends",
         nargs="+",
         default=[],
-        metavar="ENGINE:PRECISION",
+        metavar="BACKEND:PRECISION",
         help="such as dygraph:off (Paddle's kernels), dygraph:fp32, openvino:bf16; default: all here",
     )
     p.add_argument("--repeats", type=int, default=15, help="runs of each variant")
@@ -49,7 +51,7 @@ def main(argv=None):
         size=tuple(args.input_size),
         sizes=tuple(parse_size(text) for text in args.sizes),
         batch=args.batch,
-        engines=tuple(args.engines),
+        backends=tuple(args.backends),
         repeats=args.repeats,
         max_seconds=args.max_seconds,
         train=not args.no_train,

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import runtime
+from ..errors import ConfigError, nearest
 from ..language import LANGUAGES, set_language
 from ..plugins import import_file
 from ..version import __version__
@@ -51,8 +52,8 @@ def add_config_flags(
     p.add_argument("--dataset_root", help="folder of the data, for training and validation")
 
 
-def add_test_flags(p: argparse.ArgumentParser, aug: str, *, engine: str) -> None:
-    """Sliding windows, multi-scale and flips (``aug`` is ``--aug_eval`` or ``--aug_pred``); engine, by default this."""
+def add_test_flags(p: argparse.ArgumentParser, aug: str, *, backend: str) -> None:
+    """Sliding windows, multi-scale and flips (``aug``: ``--aug_eval`` or ``--aug_pred``), what computes and how."""
     p.add_argument("--is_slide", action="store_true", default=None, help="sliding windows")
     p.add_argument("--crop_size", nargs=2, type=int, metavar=("W", "H"), help="window")
     p.add_argument("--stride", nargs=2, type=int, metavar=("W", "H"), help="step between windows")
@@ -61,10 +62,12 @@ def add_test_flags(p: argparse.ArgumentParser, aug: str, *, engine: str) -> None
     p.add_argument("--flip_horizontal", action="store_true", default=None, help="average with the mirrored image")
     p.add_argument("--flip_vertical", action="store_true", default=None, help="average with the image upside down")
     p.add_argument(
+        "--backend",
         "--engine",
-        default=engine,
-        choices=ENGINES,
-        help="what computes: the network itself (dygraph), an export of it, or the fastest (auto)",
+        default=backend,
+        metavar="NAME",
+        help="what computes: the network itself (dygraph), an export of it on another runtime (static, openvino, "
+        "onnxruntime), or the fastest (auto)",
     )
     p.add_argument("--precision", help="fp32, bf16 or (GPU) fp16; default: fp32 on a CPU, on a GPU as it was trained")
     p.add_argument("--amp_level", help="sets amp_level: O1 or O2 (GPU)")
@@ -78,7 +81,6 @@ def add_test_flags(p: argparse.ArgumentParser, aug: str, *, engine: str) -> None
     )
 
 
-ENGINES = ("dygraph", "static", "openvino", "onnxruntime", "auto")
 DEFAULT_CRF = "deeplab_v2_resnet101"  # of the two DeepLab papers the later one's
 TEST_FLAGS = ("is_slide", "crop_size", "stride", "aug_eval", "scales", "flip_horizontal", "flip_vertical")
 
@@ -99,6 +101,21 @@ def read_test_config(args: argparse.Namespace, overrides: dict[str, Any] | None 
     elif args.crf is not None:
         config.test_config.crf = args.crf
     return config
+
+
+def check_backend(name: str) -> None:
+    """Refuse a backend that there is not, before anything is loaded.
+
+    Raises:
+        ConfigError: the name is not registered; the message has the nearest.
+    """
+    from ..registry import BACKENDS
+
+    known = ["auto", *BACKENDS.names()]
+    if name not in known:
+        raise ConfigError(
+            f"--backend {name}: there is no such backend.{nearest(name, known)} Known: {', '.join(known)}."
+        )
 
 
 def start(args: argparse.Namespace, *, seed: int | None = None) -> runtime.Runtime:

@@ -25,8 +25,8 @@ def build_parser(description: str = __doc__):
     p.add_argument("--contours", action="store_true", help="draw the borders between classes")
     p.add_argument("--custom_color", nargs="+", type=int, metavar="R G B", help="palette, three numbers a class")
     p.add_argument("--explain", action="store_true", help="also show what the nodes of the graph unit look at")
-    cli.add_test_flags(p, "--aug_pred", engine="auto")
     add_tolerated(p, "data_format", "device_id")
+    cli.add_test_flags(p, "--aug_pred", backend="auto")
     return p
 
 
@@ -34,6 +34,7 @@ def main(argv=None, *, parser=None):
     args = (parser or build_parser()).parse_args(argv)
     tell_tolerated(args)
     cli.start(args)
+    cli.check_backend(args.backend)
 
     from ..inference.predictor import find_config, load
     from .jobs.infer import run_prediction
@@ -56,7 +57,7 @@ def main(argv=None, *, parser=None):
         painter,
         explain=args.explain,
         also=args.also,
-        engine=args.engine,
+        backend=args.backend,
         precision=args.precision,
         protected=cli.files_read(args),
     )

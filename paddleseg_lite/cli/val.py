@@ -15,8 +15,8 @@ def build_parser():
     p.add_argument("--json", metavar="FILE", help="write the scores here")
     p.add_argument("--report", metavar="DIR", help="write an HTML report with tables and pictures here")
     p.add_argument("--miou_convention", choices=["nan", "gt_only", "one", "zero"], help="classes absent everywhere")
-    cli.add_test_flags(p, "--aug_eval", engine="dygraph")
     add_tolerated(p, "data_format", "auc_roc")
+    cli.add_test_flags(p, "--aug_eval", backend="dygraph")
     return p
 
 
@@ -24,6 +24,7 @@ def main(argv=None):
     args = build_parser().parse_args(argv)
     tell_tolerated(args)
     cli.start(args)
+    cli.check_backend(args.backend)
 
     from ..inference.predictor import find_config, load
     from .jobs.val import run_validation
@@ -37,7 +38,7 @@ def main(argv=None):
         num_workers=args.num_workers,
         json_path=args.json,
         report=args.report,
-        engine=args.engine,
+        backend=args.backend,
         precision=args.precision,
         protected=cli.files_read(args),
     )

@@ -1,4 +1,4 @@
-"""Is an engine's output the network's?"""
+"""Is a backend's output the network's?"""
 
 from __future__ import annotations
 
@@ -60,13 +60,13 @@ def compare(reference: np.ndarray, other: np.ndarray) -> Agreement:
     return Agreement(float(difference.max()), float(np.abs(reference).max()), float(same.mean()), same.size)
 
 
-def verify(network: paddle.nn.Layer, engine: Callable, images: Iterable[np.ndarray]) -> Agreement:
+def verify(network: paddle.nn.Layer, backend: Callable, images: Iterable[np.ndarray]) -> Agreement:
     """Run both on images ``[N, C, H, W]`` and compare; the worst difference, the mean agreement."""
     results = []
     with eval_mode(network), paddle.no_grad():
         for image in images:
             reference = network(paddle.to_tensor(image))["out"].numpy()
-            results.append(compare(reference, np.asarray(engine(image))))
+            results.append(compare(reference, np.asarray(backend(image))))
     if not results:
         raise ValueError("verify needs at least one image.")
     pixels = sum(r.pixels for r in results)

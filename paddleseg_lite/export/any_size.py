@@ -12,25 +12,29 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+import paddle
 
-from ..inference.logits import predict_labels
+from ..inference.backend import Backend
+from ..inference.labels import predict_labels
 from ..inference.options import InferenceOptions
 from ..inference.windows import window_starts
 
 _SMALL = 64  # pixels a side
 
 
-class AnySize:
-    """An engine that takes any height and width.
+class AnySize(Backend):
+    """A backend that takes any height and width.
 
     Args:
-        engine: takes and gives what ``deploy.yml`` says.
+        backend: takes and gives what ``deploy.yml`` says.
         given: its ``input`` entry.
         num_classes, bytes_per_pixel: for the memory that a picture will take.
     """
 
-    def __init__(self, engine: Callable, given: Mapping[str, Any], *, num_classes: int, bytes_per_pixel: float = 0.0):
-        self.engine, self.given = engine, given
+    name = "export"
+
+    def __init__(self, backend: Callable, given: Mapping[str, Any], *, num_classes: int, bytes_per_pixel: float = 0.0):
+        self.backend, self.given = backend, given
         self.num_classes, self.bytes_per_pixel = num_classes, bytes_per_pixel
         n, _, height, width = given["shape"]
         self.batch = n if None not in given["shape"] else None
@@ -38,7 +42,7 @@ class AnySize:
 
     def __call__(self, image: Any) -> np.ndarray:
         """``[N, C, h, w]`` (no larger than a fixed shape) ``-> [N, K, h, w]`` logits or ``[N, h, w]`` labels."""
-        x = image.numpy() if hasattr(image, "numpy") else np.asarray(image)
+        x = image.numpy() if isinstance(image, paddle.Tensor) else np.asarray(image)
         height, width = x.shape[2:]
         if self.window is not None:
             wide = self._widened(x, self.window)
@@ -69,7 +73,7 @@ class AnySize:
     def _run(self, x: np.ndarray) -> np.ndarray:
         size = x.shape[2:]
         x = x.transpose(0, 2, 3, 1) if self.given["layout"] == "NHWC" else x
-        found = np.asarray(self.engine(np.ascontiguousarray(x, dtype=self.given["dtype"])))
+        found = np.asarray(self.backend(np.ascontiguousarray(x, dtype=self.given["dtype"])))
         if found.shape[-2:] != size:
             raise ValueError(f"a result of shape {list(found.shape)} for a picture of {size[1]} x {size[0]} pixels.")
         return found

@@ -1,6 +1,6 @@
-"""The fastest engine that computes what the network computes.
+"""The fastest backend that computes what the network computes.
 
-The first time a network meets a size, every engine at hand runs a probe next
+The first time a network meets a size, every backend at hand runs a probe next
 to the network itself. What was found is kept beside the exports; the next
 process starts with the winner.
 """
@@ -19,12 +19,13 @@ import paddle
 
 from ..errors import EnvironmentProblem, UserError, instead
 from ..files import read_json, write_json
+from ..inference.backend import Backend, PaddleBackend
 from ..runtime import available_cores, threads_in_force
 from .agreement import compare
-from .backends import DygraphEngine, Engine, available
+from .backends import available
 from .cache import cache_folder
 from .onnx.trace import eval_mode
-from .opening import load_engine
+from .opening import load_backend
 
 logger = logging.getLogger("paddleseg_lite")
 
@@ -34,46 +35,51 @@ EXPORT_SECONDS = 6.0  # what making and trying the exports of a middling network
 
 @dataclass(frozen=True)
 class Choice:
-    """An engine and why it was chosen, in one line."""
+    """A backend and why it was chosen, in one line."""
 
-    engine: Engine
+    backend: Backend
     reason: str
 
+    @property
+    def engine(self) -> Backend:
+        """``backend`` by its former name."""
+        return self.backend
 
-class BackedEngine:
-    """An engine with the network behind it: what the engine fails on, the network computes.
+
+class WithSubstitute(Backend):
+    """A backend with the network behind it: what the backend fails on, the network computes.
 
     Attributes:
-        name: of the engine; says how often the network stood in.
+        name: of the backend; says how often the network stood in.
     """
 
-    def __init__(self, engine: Engine, plain: DygraphEngine):
-        self._engine, self._plain, self._stood_in = engine, plain, 0
-        self.num_classes, self.overlaps = engine.num_classes, getattr(engine, "overlaps", False)
+    def __init__(self, backend: Backend, plain: PaddleBackend):
+        self._backend, self._plain, self._stood_in = backend, plain, 0
+        self.num_classes, self.overlaps = backend.num_classes, backend.overlaps
 
     @property
     def name(self) -> str:
-        return self._engine.name + (f" ({self._stood_in} runs by {self._plain.name})" if self._stood_in else "")
+        return self._backend.name + (f" ({self._stood_in} runs by {self._plain.name})" if self._stood_in else "")
 
     @property
     def bytes_per_pixel(self) -> float:
-        return self._engine.bytes_per_pixel
+        return self._backend.bytes_per_pixel
 
     def __call__(self, image) -> np.ndarray:
         try:
-            return self._engine(image)
+            return self._backend(image)
         except MemoryError:
             raise
-        except Exception as e:  # an engine of any make may fail in any way
+        except Exception as e:  # a backend of any make may fail in any way
             if not self._stood_in:
                 size = "x".join(str(s) for s in image.shape)
                 why = f"it fails on an input of {size}: {_line(e)}"
-                logger.warning("%s", instead(f"engine {self._engine.name}", why, self._plain.name))
+                logger.warning("%s", instead(f"backend {self._backend.name}", why, self._plain.name))
             self._stood_in += 1
             return self._plain(image)
 
 
-def choose_engine(
+def choose_backend(
     network: paddle.nn.Layer,
     kind: str = "auto",
     *,
@@ -83,10 +89,10 @@ def choose_engine(
     threads: int | None = None,
     folder: str | Path | None = None,
 ) -> Choice:
-    """Make the engine asked for, or find the fastest one that agrees with the network.
+    """Make the backend asked for, or find the fastest one that agrees with the network.
 
     Args:
-        kind: ``auto`` or one of :data:`~.backends.KINDS`. What is named is made, or is an error.
+        kind: ``auto`` or a name of ``BACKENDS``. What is named is made, or is an error.
         precision: ``fp32`` or ``bf16``; with ``auto``, fp32 takes over where bf16 is not to be had.
         probe: an image ``[N, C, H, W]`` as the network takes it, of the size that matters;
             noise of 360 x 480 by default.
@@ -94,14 +100,14 @@ def choose_engine(
         folder: where exports are kept; the cache by default.
 
     Raises:
-        UserError: the engine named is not to be had.
+        UserError: the backend named is not to be had.
     """
     if kind != "auto":
-        engine = load_engine(kind, network, precision=precision, threads=threads, folder=folder)
-        return Choice(engine, f"engine {engine.name}, as asked for")
-    plain = DygraphEngine(network)
+        backend = load_backend(kind, network, precision=precision, threads=threads, folder=folder)
+        return Choice(backend, f"backend {backend.name}, as asked for")
+    plain = PaddleBackend(network)
     if not next(iter(network.parameters())).place.is_cpu_place():
-        return Choice(plain, "engine dygraph: the network is on a GPU, the other engines are for CPUs")
+        return Choice(plain, "backend dygraph: the network is on a GPU, the other backends are for CPUs")
     if probe is None:
         probe = np.random.default_rng(0).standard_normal((1, network.in_channels, 360, 480)).astype(np.float32)
     folder = Path(folder) if folder else cache_folder(network)
@@ -109,7 +115,7 @@ def choose_engine(
     threads = threads or threads_in_force()
     machine = [platform.processor() or platform.machine(), available_cores(), threads, _versions()]
     kept = read_json(record)
-    if kept.get("machine") != machine:
+    if kept.get("machine") != machine or "backend" not in kept:
         seconds, _ = _timed(plain, probe, runs=1)
         if images is not None and images * seconds < EXPORT_SECONDS:
             return _without_export(
@@ -124,29 +130,29 @@ def choose_engine(
 
 def _without_export(network, precision: str, why: str) -> Choice:
     """The network itself, in the precision asked for where that can be had."""
-    engine = DygraphEngine(network)
+    backend = PaddleBackend(network)
     if precision == "bf16":
         try:
-            engine = DygraphEngine(network, precision)
+            backend = PaddleBackend(network, precision)
         except EnvironmentProblem as e:
             why += f"; {e}"
-    return Choice(engine, f"engine {engine.name}: {why}")
+    return Choice(backend, f"backend {backend.name}: {why}")
 
 
-def _open(kept: dict, plain: DygraphEngine, network, threads, folder) -> Choice:
+def _open(kept: dict, plain: PaddleBackend, network, threads, folder) -> Choice:
     """The winner of a race, now or of an earlier process."""
-    if kept["engine"] == "dygraph fp32":
+    if kept["backend"] == "dygraph fp32":
         return Choice(plain, kept["reason"])
-    kind, precision = kept["engine"].split()
+    kind, precision = kept["backend"].split()
     try:
-        engine = load_engine(kind, network, precision=precision, threads=threads, folder=folder)
-        return Choice(BackedEngine(engine, plain), kept["reason"])
+        backend = load_backend(kind, network, precision=precision, threads=threads, folder=folder)
+        return Choice(WithSubstitute(backend, plain), kept["reason"])
     except UserError as e:
-        return Choice(plain, f"engine dygraph fp32: {e}")
+        return Choice(plain, f"backend dygraph fp32: {e}")
 
 
 def _candidates(precision: str) -> list[tuple[str, str]]:
-    """Engines worth a try. Paddle's static graph runs Paddle's own kernels: only where there is no other."""
+    """Backends worth a try. Paddle's static graph runs Paddle's own kernels: only where there is no other."""
     missing = available()
     kinds = [kind for kind in ("openvino", "onnxruntime") if not missing[kind]]
     found = [(kind, "fp32") for kind in kinds] or [("static", "fp32")]
@@ -160,38 +166,38 @@ def _candidates(precision: str) -> list[tuple[str, str]]:
 def _race(network, precision: str, probe: np.ndarray, threads, folder, plain_seconds: float) -> dict:
     """Try the candidates on the probe: the fastest that agrees, why, and what it saves a run."""
     with eval_mode(network):
-        reference = DygraphEngine(network)(probe)
-    best = {"engine": "dygraph fp32", "seconds": plain_seconds, "agreement": "", "opens_in": 0.0}
+        reference = PaddleBackend(network)(probe)
+    best = {"backend": "dygraph fp32", "seconds": plain_seconds, "agreement": "", "opens_in": 0.0}
     notes: list[str] = []
     for kind, how in _candidates(precision):
-        if how == "fp32" and best["engine"].endswith("bf16"):
+        if how == "fp32" and best["backend"].endswith("bf16"):
             continue  # bf16 was asked for and is there
         try:
-            load_engine(kind, network, precision=how, threads=threads, folder=folder)(probe)  # writes the export
+            load_backend(kind, network, precision=how, threads=threads, folder=folder)(probe)  # writes the export
             started = time.perf_counter()
-            engine = load_engine(kind, network, precision=how, threads=threads, folder=folder)
-            engine(probe)
+            backend = load_backend(kind, network, precision=how, threads=threads, folder=folder)
+            backend(probe)
             opens_in = time.perf_counter() - started
-            seconds, logits = _timed(engine, probe)
+            seconds, logits = _timed(backend, probe)
             agreement = compare(reference, logits)
-        except Exception as e:  # an engine of any make may fail in any way; the network itself is always there
+        except Exception as e:  # a backend of any make may fail in any way; the network itself is always there
             notes.append(_line(e) if isinstance(e, EnvironmentProblem) else f"{kind} {how} failed: {_line(e)}")
         else:
             if not agreement.good(how):
                 notes.append(f"{kind} {how} is not used: {agreement}")
-            elif seconds < best["seconds"] or how == "bf16" != best["engine"].split()[1]:
-                best = {"engine": engine.name, "seconds": seconds, "agreement": str(agreement), "opens_in": opens_in}
+            elif seconds < best["seconds"] or how == "bf16" != best["backend"].split()[1]:
+                best = {"backend": backend.name, "seconds": seconds, "agreement": str(agreement), "opens_in": opens_in}
     if all(available()[kind] for kind in ("openvino", "onnxruntime")):
         notes.append("openvino and onnxruntime are not installed (requirements-fast.txt)")
-    if best["engine"] == "dygraph fp32":
-        reason = "engine dygraph fp32: " + ("; ".join(notes) or "none is faster")
+    if best["backend"] == "dygraph fp32":
+        reason = "backend dygraph fp32: " + ("; ".join(notes) or "none is faster")
     else:
         reason = (
-            f"engine {best['engine']}: {1e3 * best['seconds']:.0f} ms where dygraph fp32 takes "
+            f"backend {best['backend']}: {1e3 * best['seconds']:.0f} ms where dygraph fp32 takes "
             f"{1e3 * plain_seconds:.0f}; {best['agreement']}" + (f" ({'; '.join(notes)})" if notes else "")
         )
     return {
-        "engine": best["engine"],
+        "backend": best["backend"],
         "reason": reason,
         "saves": plain_seconds - best["seconds"],
         "opens_in": best["opens_in"],
@@ -207,12 +213,12 @@ def _line(e: Exception) -> str:
     return text.splitlines()[0][:200] if text else type(e).__name__
 
 
-def _timed(engine: Callable, probe: np.ndarray, runs: int = _TIMED_RUNS) -> tuple[float, np.ndarray]:
+def _timed(backend: Callable, probe: np.ndarray, runs: int = _TIMED_RUNS) -> tuple[float, np.ndarray]:
     """Median seconds after one run for warming up, and the logits."""
-    logits, times = engine(probe), []
+    logits, times = backend(probe), []
     for _ in range(runs):
         started = time.perf_counter()
-        engine(probe)
+        backend(probe)
         times.append(time.perf_counter() - started)
     return sorted(times)[len(times) // 2], logits
 

@@ -1,85 +1,39 @@
-"""Engines: different ways to compute the same logits, all called as ``engine(image [N, C, H, W]) -> ndarray``.
+"""Backends by name: different ways to compute the same logits.
 
-    dygraph       the network itself; fp32, the number of record; bf16 by the oneDNN kernels of accel
+    dygraph       the network itself: :class:`~paddleseg_lite.inference.backend.PaddleBackend`
     static        Paddle's static graph (paddle.inference), fixed shapes; fp32
     openvino      ONNX on OpenVINO; fp32, or bf16 where the chip computes in it
     onnxruntime   ONNX on ONNX Runtime; fp32
 
-``openvino`` and ``onnxruntime`` are optional packages (requirements-fast.txt).
+``openvino`` and ``onnxruntime`` are optional packages (requirements-fast.txt). An entry of ``BACKENDS`` is a function
+``f(network, *, precision, threads, folder) -> Backend``.
 """
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import paddle
+from paddle import nn
 
-from .. import accel
 from ..errors import EnvironmentProblem
+from ..inference.backend import Backend, PaddleBackend
+from ..registry import BACKENDS
 from ..runtime import threads_in_force
 from .onnx.convert import AXES
 from .source import FileSource, ModelFile, NetworkSource
+from .static import StaticBackend
 
-KINDS = ("dygraph", "static", "openvino", "onnxruntime")
 PRECISIONS = ("fp32", "bf16")
 _FIXED = 4  # shapes compiled each on their own before one model for all takes over
 
 
-class Engine(Protocol):
-    """What computes logits.
-
-    Attributes:
-        name: for reports, ``"openvino bf16"``.
-        bytes_per_pixel: memory of a run per input pixel, 0 where unknown.
-        overlaps: whether Python can go on in another thread while it computes.
-    """
-
-    name: str
-    bytes_per_pixel: float
-    overlaps: bool = False
-
-    def __call__(self, image: Any) -> np.ndarray:
-        """``image [N, C, H, W]`` float32 (array or tensor) ``-> logits [N, K, H, W]``."""
-
-
-class DygraphEngine:
-    """The network itself.
-
-    Args:
-        network: in eval mode.
-        precision: ``bf16``: its convolutions compute in bf16 while this engine runs it.
-
-    Raises:
-        EnvironmentProblem: nothing computes in bf16 here.
-    """
-
-    def __init__(self, network: paddle.nn.Layer, precision: str = "fp32"):
-        if precision == "bf16":
-            usable, reason = accel.available()
-            if not usable or not accel.has_bf16():
-                raise EnvironmentProblem(
-                    f"dygraph does not compute in bf16 here: "
-                    f"{'this chip has no bf16 arithmetic' if usable else reason}."
-                )
-        self.network, self.precision = network, precision
-        self.name = f"dygraph {precision}"
-        self.bytes_per_pixel = 0.0
-        self.num_classes = getattr(network, "num_classes", None)
-
-    def __call__(self, image) -> np.ndarray:
-        x = image if isinstance(image, paddle.Tensor) else paddle.to_tensor(np.asarray(image))
-        half = accel.evaluating(self.network, "bf16") if self.precision == "bf16" else contextlib.nullcontext()
-        with paddle.no_grad(), half:
-            out = self.network(x)
-        return (out["out"] if isinstance(out, dict) else out).numpy()
-
-
-class OnnxEngine:
+class OnnxBackend(Backend):
     """ONNX models on a runtime, compiled when a shape first comes.
 
     The first few shapes get a model compiled for just them; after that, where a
@@ -94,7 +48,6 @@ class OnnxEngine:
     def __init__(self, name: str, source: NetworkSource | FileSource, compile_model: Callable):
         self.name, self.source, self._compile = name, source, compile_model
         self.num_classes = source.num_classes
-        self.bytes_per_pixel = 0.0
         self._runs: OrderedDict[Any, Callable] = OrderedDict()
 
     def __call__(self, image) -> np.ndarray:
@@ -125,7 +78,7 @@ def _package(name: str) -> Any:
         return importlib.import_module(name)
     except ImportError as e:
         raise EnvironmentProblem(
-            f"the engine {name} needs the package '{name}': pip install -r requirements-fast.txt ({e})."
+            f"the backend {name} needs the package '{name}': pip install -r requirements-fast.txt ({e})."
         ) from e
     except Exception as e:  # OpenVINO, for one, asks for a home folder while it is imported
         raise EnvironmentProblem(
@@ -172,7 +125,7 @@ def _onnxruntime(threads: int | None) -> Callable:
 
 
 def available() -> dict[str, str]:
-    """Engines this process can make, and for the others why not."""
+    """Backends this process can make, and for the others why not."""
     found = {"dygraph": "", "static": ""}
     for kind in ("openvino", "onnxruntime"):
         try:
@@ -184,9 +137,36 @@ def available() -> dict[str, str]:
 
 
 def has_bf16() -> bool:
-    """Whether some engine here computes in bf16."""
+    """Whether some backend here computes in bf16."""
     try:
         _openvino("bf16", 1)
     except EnvironmentProblem:
         return False
     return True
+
+
+@BACKENDS.register(name="dygraph")
+def _dygraph(network: nn.Layer, *, precision: str, **_) -> Backend:
+    return PaddleBackend(network, precision)
+
+
+@BACKENDS.register(name="static")
+def _static(network: nn.Layer, *, precision: str, threads: int | None, folder: Path | None) -> Backend:
+    _only_fp32("static", precision)
+    return StaticBackend.of(network, folder=folder)
+
+
+@BACKENDS.register(name="openvino")
+def _by_openvino(network: nn.Layer, *, precision: str, threads: int | None, folder: Path | None) -> Backend:
+    return OnnxBackend(f"openvino {precision}", NetworkSource(network, folder), _openvino(precision, threads))
+
+
+@BACKENDS.register(name="onnxruntime")
+def _by_onnxruntime(network: nn.Layer, *, precision: str, threads: int | None, folder: Path | None) -> Backend:
+    _only_fp32("onnxruntime", precision)
+    return OnnxBackend("onnxruntime fp32", NetworkSource(network, folder), _onnxruntime(threads))
+
+
+def _only_fp32(kind: str, precision: str) -> None:
+    if precision != "fp32":
+        raise EnvironmentProblem(f"the backend {kind} computes in fp32 only: openvino and dygraph know bf16.")

@@ -23,7 +23,7 @@ _CODE = ("models", "backbones", "layers", "graph", "export")  # what an export d
 
 def cache_folder(network: paddle.nn.Layer, root: str | Path | None = None) -> Path:
     """The folder of a network's exports, made where it is missing; under ``root`` instead of the user's cache."""
-    name = f"engines/{fingerprint(network)}"
+    name = f"backends/{fingerprint(network)}"
     folder = make_folder(Path(root) / name) if root else files.cache_folder(name)  # marks it as used just now
     with contextlib.suppress(FileNotFoundError):  # another process prunes too
         _prune(folder.parent)
@@ -62,7 +62,7 @@ def _code() -> str:
     return digest.hexdigest()
 
 
-def _prune(engines: Path) -> None:
-    folders = sorted((f for f in engines.iterdir() if f.is_dir()), key=lambda f: f.stat().st_mtime)
+def _prune(backends: Path) -> None:
+    folders = sorted((f for f in backends.iterdir() if f.is_dir()), key=lambda f: f.stat().st_mtime)
     for folder in folders[:-_KEEP]:
         shutil.rmtree(folder, ignore_errors=True)

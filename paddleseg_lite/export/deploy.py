@@ -17,6 +17,7 @@ import yaml
 from ..config.reading import parse_yaml
 from ..errors import CheckpointError, ConfigError
 from ..files import file_hash, write_text
+from ..inference.backend import Backend
 from .source import FileSource, ModelFile
 
 FILE = "deploy.yml"
@@ -36,7 +37,7 @@ class Description:
         transforms: what to do to an RGB uint8 image before (without Normalize where it is inside).
         value_range: what stored values of 16-bit and floating-point images become 0 and 255
             (:func:`~paddleseg_lite.data.levels.parse_value_range`).
-        checked: how the export compared with the network, on which engine and images.
+        checked: how the export compared with the network, on which backend and images.
         sha256: of each file.
     """
 
@@ -70,7 +71,7 @@ class Deployment:
 
     def __init__(self, folder: Path, description: Description):
         self.folder, self.about = folder, description
-        self._engine = None
+        self._backend = None
 
     @classmethod
     def read(cls, folder: str | Path) -> Deployment:
@@ -93,7 +94,7 @@ class Deployment:
                 raise CheckpointError(f"{path} is missing or differs from what was exported: export again.")
         return cls(folder, about)
 
-    def engine(self, kind: str = "auto", *, precision: str = "fp32", threads: int | None = None):
+    def backend(self, kind: str = "auto", *, precision: str = "fp32", threads: int | None = None) -> Backend:
         """What runs the model; takes and gives what ``deploy.yml`` says under ``input`` and ``output``.
 
         Args:
@@ -103,8 +104,8 @@ class Deployment:
         Raises:
             ConfigError: the kind does not run this format.
         """
-        from .backends import OnnxEngine, _onnxruntime, _openvino, available
-        from .static import StaticEngine
+        from .backends import OnnxBackend, _onnxruntime, _openvino, available
+        from .static import StaticBackend
 
         fits = {"onnx": ("openvino", "onnxruntime"), "static": ("static",)}[self.about.format]
         if kind == "auto":
@@ -115,7 +116,7 @@ class Deployment:
             )
         path = self.folder / Path(self.about.model).name
         if kind == "static":
-            return StaticEngine(lambda shape: path)
+            return StaticBackend(lambda shape: path)
         runner = _openvino(precision, threads) if kind == "openvino" else _onnxruntime(threads)
         shape = self.about.input["shape"]
         fixed = None if None in shape else tuple(shape)
@@ -124,15 +125,18 @@ class Deployment:
         model = ModelFile(
             path, fixed, int(self.about.input["multiple"]), self.about.bytes_per_pixel, self.about.input["layout"]
         )
-        return OnnxEngine(f"{kind} {precision}", FileSource(model, len(self.about.classes)), runner)
+        return OnnxBackend(f"{kind} {precision}", FileSource(model, len(self.about.classes)), runner)
 
-    def predict(self, image: Any, engine=None) -> np.ndarray | list[np.ndarray]:
+    engine = backend  # its former name
+
+    def predict(self, image: Any, backend=None, *, engine=None) -> np.ndarray | list[np.ndarray]:
         """Class ids ``[H, W]`` of a picture of any size, at its own size, as the network itself gives them.
 
         Args:
             image: what :func:`~paddleseg_lite.data.picture.as_picture` takes (a path, encoded bytes, an array, a
                 Pillow picture), or a list of these.
-            engine: by default the first of :meth:`engine` that is installed.
+            backend: by default the first of :meth:`backend` that is installed.
+            engine: ``backend`` by its former name.
 
         Returns:
             the ids, or a list of them where a list was given.
@@ -145,10 +149,11 @@ class Deployment:
         from ..data.picture import as_picture, is_batch
         from .any_size import AnySize, predict_by_labels, predict_by_logits
 
-        if engine is None:
-            engine = self._engine = self._engine or self.engine()
+        backend = backend or engine
+        if backend is None:
+            backend = self._backend = self._backend or self.backend()
         if is_batch(image):
-            return [self.predict(one, engine) for one in image]
+            return [self.predict(one, backend) for one in image]
         given, ranges = self.about.input, parse_value_range(self.about.value_range)
         picture = as_picture(image, int(given["shape"][1]), value_range=ranges)
         meta = {"path": picture.path, "size": picture.pixels.shape[:2], "trans_info": []}
@@ -156,7 +161,7 @@ class Deployment:
         x, undo = sample["image"].transpose(2, 0, 1)[None], sample["meta"]["trans_info"]
         x = np.ascontiguousarray(x, dtype=given["dtype"])
         forward = AnySize(
-            engine, given, num_classes=len(self.about.classes), bytes_per_pixel=self.about.bytes_per_pixel
+            backend, given, num_classes=len(self.about.classes), bytes_per_pixel=self.about.bytes_per_pixel
         )
         if self.about.output["name"] == "logits":
             return predict_by_logits(forward, x, undo)

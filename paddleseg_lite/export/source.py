@@ -1,4 +1,4 @@
-"""Where an engine takes its ONNX model from: a network at hand, or an exported folder."""
+"""Where a backend takes its ONNX model from: a network at hand, or an exported folder."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import paddle
 
 from ..errors import ConfigError
 from ..files import read_json, write_bytes, write_json
+from ..inference.backend import as_backend
 from .cache import cache_folder
 from .onnx.convert import to_onnx
 from .onnx.dynamic import SizeDependent, fits
@@ -47,7 +48,7 @@ class NetworkSource:
     def __init__(self, network: paddle.nn.Layer, folder: str | Path | None = None):
         self.network = network
         self.folder = Path(folder) if folder else cache_folder(network)
-        self.num_classes = getattr(network, "num_classes", None)
+        self.num_classes = as_backend(network).num_classes
         self._all_sizes: ModelFile | None = None
         self._tried = False
 

@@ -1,4 +1,4 @@
-"""Paddle's static graph: the format of Paddle Inference, and an engine that needs nothing but Paddle.
+"""Paddle's static graph: the format of Paddle Inference, and a backend that needs nothing but Paddle.
 
 The sizes are fixed: the network runs once as it is on recording tensors, and
 what its Python code does with ``x.shape`` is fixed with it. Translating the
@@ -19,6 +19,7 @@ import paddle
 from paddle import nn
 
 from ..files import write_json
+from ..inference.backend import Backend, as_backend
 from .cache import cache_folder
 from .onnx.convert import Normalisation
 from .onnx.trace import eval_mode
@@ -80,7 +81,7 @@ def export_static(
     return sorted(p for p in stem.parent.glob(f"{stem.name}.*") if p.suffix in (".json", ".pdmodel", ".pdiparams"))
 
 
-class StaticEngine:
+class StaticBackend(Backend):
     """Static graphs, one per shape, saved when a shape first comes.
 
     Args:
@@ -88,15 +89,14 @@ class StaticEngine:
     """
 
     name = "static fp32"
-    bytes_per_pixel = 0.0
 
     def __init__(self, stem_for, num_classes: int | None = None):
         self._stem_for, self.num_classes = stem_for, num_classes
         self._graphs: dict[tuple[int, ...], nn.Layer] = {}
 
     @classmethod
-    def of(cls, network: nn.Layer, *, threads: int | None = None, folder: str | Path | None = None) -> StaticEngine:
-        """The engine of a network at hand; Paddle's own threads, set before it was imported, are used."""
+    def of(cls, network: nn.Layer, *, folder: str | Path | None = None) -> StaticBackend:
+        """The backend of a network at hand; Paddle's own threads, set before it was imported, are used."""
         folder = Path(folder) if folder else cache_folder(network)
 
         def stem_for(shape) -> Path:
@@ -107,7 +107,7 @@ class StaticEngine:
                 write_json(done, list(shape))  # last: it says that the graph is whole
             return stem
 
-        return cls(stem_for, getattr(network, "num_classes", None))
+        return cls(stem_for, as_backend(network).num_classes)
 
     def __call__(self, image) -> np.ndarray:
         x = image if isinstance(image, paddle.Tensor) else paddle.to_tensor(np.asarray(image))

@@ -49,7 +49,7 @@ class GCUGraph(nn.Layer):
         self.anchors = self.create_parameter([num_nodes, channels], default_initializer=init)  # w
         self.raw_sigma = self.create_parameter([num_nodes, channels], default_initializer=nn.initializer.Constant(0.0))
         self.gcn = GCNLayer(channels, channels)
-        # Scale 1 and shift 0, fixed: converters to other engines expect the two tensors.
+        # Scale 1 and shift 0, fixed: converters to other runtimes expect the two tensors.
         fixed = [paddle.ParamAttr(initializer=nn.initializer.Constant(v), trainable=False) for v in (1.0, 0.0)]
         self.norm = BatchNorm(channels, weight_attr=fixed[0], bias_attr=fixed[1])
         self.further = nn.LayerList([GCNLayer(channels, channels) for _ in range(1, check_steps("GCU", steps))])

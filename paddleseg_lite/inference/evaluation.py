@@ -19,6 +19,7 @@ from ..data import eval_batches, restore
 from ..errors import DataError
 from ..metrics import ConfusionMatrix, Scores
 from ..progress import watched
+from .backend import Backend, PaddleBackend, as_backend
 from .class_ids import argmax_labels
 from .logits import predict_logits
 from .options import InferenceOptions
@@ -42,9 +43,14 @@ class Evaluation:
     images: int
     seconds: float
     loss: float | None = None
-    engine: str = "dygraph fp32"
+    backend: str = "dygraph fp32"  # what computed
     per_image: list[ImageResult] = field(default_factory=list)
     unrefined: Scores | None = None  # before the CRF, where there is one
+
+    @property
+    def engine(self) -> str:
+        """``backend`` by its former name."""
+        return self.backend
 
     @property
     def images_per_second(self) -> float:
@@ -64,14 +70,14 @@ def evaluate(
     observers: tuple[Callable, ...] = (),
     rank: int = 0,
     world_size: int = 1,
-    engine: str = "dygraph fp32",
+    engine: str | None = None,
     crf: Callable | None = None,
 ) -> Evaluation:
     """Score ``model`` on ``dataset`` at the labels' own size.
 
     Args:
-        model: a network (put into eval mode for the pass) or any callable
-            ``[N, C, H, W] -> logits``.
+        model: a network or :class:`~.backend.PaddleBackend` of one (put into eval mode for the pass), another
+            backend, or a function ``[N, C, H, W] -> logits``.
         dataset: in ``val`` mode: geometric transforms touch the image only and
             the prediction is brought back to the label's size.
         options: whole image, sliding window, multi-scale, flips.
@@ -83,13 +89,16 @@ def evaluate(
             for measures beyond the confusion matrix.
         rank, world_size: this process scores every ``world_size``-th image;
             merge the matrices afterwards.
+        engine: what the result says computed it, in place of the backend's name.
         crf: refines each prediction with its raw image; everything reported is then the
             refined prediction's, and ``unrefined`` has the scores before it.
     """
     options = options or InferenceOptions()
-    was_training = getattr(model, "training", False)
-    if isinstance(model, paddle.nn.Layer):
-        model.eval()
+    backend = as_backend(model)
+    network = backend.network if isinstance(backend, PaddleBackend) else None
+    was_training = network is not None and network.training
+    if network is not None:
+        network.eval()
     matrix = ConfusionMatrix(dataset.num_classes, ignore_index=dataset.ignore_index)
     before = ConfusionMatrix(dataset.num_classes, ignore_index=dataset.ignore_index)
     losses: list[Any] = []
@@ -99,7 +108,7 @@ def evaluate(
     own_part = len(range(rank, len(dataset), world_size))
     bar = None if rank == 0 else False
     for batch, logits in watched(
-        _predicted(model, batches, options), own_part, "images", steps=lambda pair: len(pair[0]["meta"]), bar=bar
+        _predicted(backend, batches, options), own_part, "images", steps=lambda pair: len(pair[0]["meta"]), bar=bar
     ):
         for i, (label, meta) in enumerate(zip(labels_of(batch), batch["meta"])):
             own = logits[i : i + 1]
@@ -108,7 +117,7 @@ def evaluate(
             if crf is not None:
                 before.update(argmax_labels(own.numpy())[0], label)
                 own = refine(crf, own, dataset.load(meta["index"])["image"])
-            # NumPy from here: Paddle's threads would wait where an engine has its own
+            # NumPy from here: Paddle's threads would wait where a backend has its own
             values = own.numpy() if isinstance(own, paddle.Tensor) else own
             prediction = argmax_labels(values)[0]
             if keep_images:
@@ -127,14 +136,14 @@ def evaluate(
                 observe(own[0], label, meta)
             count += 1
     if was_training:
-        model.train()
+        network.train()
     return Evaluation(
         scores=matrix.compute(convention),
         matrix=matrix,
         images=count,
         seconds=time.perf_counter() - started,
         loss=float(np.mean([float(v) for v in losses])) if losses else None,
-        engine=engine,
+        backend=engine or backend.name,
         per_image=per_image,
         unrefined=None if crf is None else before.compute(convention),
     )
@@ -153,20 +162,20 @@ def labels_of(batch: dict) -> list[np.ndarray]:
     return labels
 
 
-def _predicted(model: Callable, batches: Iterable, options: InferenceOptions) -> Iterator[tuple[dict, Any]]:
+def _predicted(backend: Backend, batches: Iterable, options: InferenceOptions) -> Iterator[tuple[dict, Any]]:
     """Batches with their logits, tensors or arrays.
 
-    An engine that leaves Python alone while it computes works on the next batch while this one is scored.
+    A backend that leaves Python alone while it computes works on the next batch while this one is scored.
     """
     whole = not options.aug_eval and options.is_slide is False
-    if not (whole and getattr(model, "overlaps", False)):
+    if not (whole and backend.overlaps):
         for batch in batches:
-            yield batch, predict_logits(model, batch["image"], options=options)
+            yield batch, predict_logits(backend, batch["image"], options=options)
         return
     with ThreadPoolExecutor(1) as pool:
         waiting = None
         for batch in batches:
-            following = batch, pool.submit(model, batch["image"].numpy())
+            following = batch, pool.submit(backend, batch["image"].numpy())
             if waiting is not None:
                 yield waiting[0], waiting[1].result()
             waiting = following

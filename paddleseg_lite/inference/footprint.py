@@ -10,11 +10,13 @@ import numpy as np
 import paddle
 
 from ..runtime import free_bytes
+from .backend import Backend, PaddleBackend
 
 # Paddle's convolution unfolds its input (k * k * C values per pixel): UNet, the heaviest network
 # here, needs 6.2 KB per pixel. Assumed where nothing better is known.
 DEFAULT_BYTES_PER_PIXEL = 8192
 _PROBE_SIDE = 192
+_USUAL_CLASSES = 21
 _MEASURED: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
@@ -24,21 +26,20 @@ def allowed_bytes(limit: int) -> int:
     return limit if free is None else max(64 << 20, min(limit, free // 2))
 
 
-def bytes_per_pixel(forward: Callable, channels: int, *, pixels: int, limit: int) -> float:
-    """Peak memory of one forward pass per input pixel.
+def bytes_per_pixel(backend: Backend, channels: int, *, pixels: int, limit: int) -> float:
+    """Peak memory of one pass per input pixel.
 
-    Known from the engine (``forward.bytes_per_pixel``), measured once on a small
-    image for a network, or assumed. Images that fit by the assumption are not worth measuring.
+    Known from the backend, measured once on a small image for a network, or
+    assumed. Images that fit by the assumption are not worth measuring.
     """
-    copies = 12 * getattr(forward, "num_classes", 21)  # float logits on the way to class ids
-    known = getattr(forward, "bytes_per_pixel", None)
-    if known:
-        return float(known) + copies
-    if pixels * DEFAULT_BYTES_PER_PIXEL <= limit or not isinstance(forward, paddle.nn.Layer):
+    copies = 12 * (backend.num_classes or _USUAL_CLASSES)  # float logits on the way to class ids
+    if backend.bytes_per_pixel:
+        return backend.bytes_per_pixel + copies
+    if pixels * DEFAULT_BYTES_PER_PIXEL <= limit or not isinstance(backend, PaddleBackend):
         return DEFAULT_BYTES_PER_PIXEL
-    if forward not in _MEASURED:
-        _MEASURED[forward] = _measure(forward, channels)
-    return _MEASURED[forward] + copies
+    if backend.network not in _MEASURED:
+        _MEASURED[backend.network] = _measure(backend.network, channels)
+    return _MEASURED[backend.network] + copies
 
 
 def peak_of(call: Callable[[], object]) -> int | None:

@@ -15,7 +15,7 @@ from .logits import predict_logits
 from .refine import refine
 
 if TYPE_CHECKING:
-    from .predictor import Loaded
+    from .loaded import Loaded
 
 _COPIES = 3  # of all maps at the picture's own size: logits, their exponentials, probabilities
 
@@ -25,7 +25,7 @@ def class_probabilities(loaded: Loaded, sample: dict[str, Any], image: np.ndarra
 
     Args:
         loaded: the network.
-        sample: transformed, as :meth:`~.predictor.Loaded.sample` gives it.
+        sample: transformed, as :meth:`~.loaded.Loaded.sample` gives it.
         image: as read, uint8 ``[H, W, C]``; the CRF compares its colours.
 
     Raises:
@@ -39,7 +39,7 @@ def class_probabilities(loaded: Loaded, sample: dict[str, Any], image: np.ndarra
             f"{free / 1e9:.1f} GB are free: predict it without, or cut the picture into parts."
         )
     batch = paddle.to_tensor(np.ascontiguousarray(sample["image"].transpose(2, 0, 1))[None])
-    logits = predict_logits(loaded.forward or loaded.model, batch, options=loaded.any_size)
+    logits = predict_logits(loaded.backend, batch, options=loaded.any_size)
     logits = restore(logits, sample["meta"]["trans_info"])
     if loaded.crf is not None:
         logits = refine(loaded.crf, logits, image)

@@ -2,7 +2,7 @@
 
 Adaptive average pooling is written as two small matrix products, one per axis.
 It is exact for bins that do not divide the size (and for more bins than
-pixels), and converters to other engines reproduce it to the last digit.
+pixels), and converters to other runtimes reproduce it to the last digit.
 """
 
 from __future__ import annotations

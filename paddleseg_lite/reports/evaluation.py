@@ -92,7 +92,7 @@ def write_evaluation_report(
     worst = worst[:WORST]
     summary = {
         "images": evaluation.images,
-        "engine": evaluation.engine,
+        "backend": evaluation.backend,
         "miou_convention": convention,
         "mIoU_interval_95": [interval.low, interval.high],
         "boundary_F1": boundary.mean,
@@ -111,7 +111,7 @@ def write_evaluation_report(
         ("mean class accuracy", f"{scores.mAcc:.4f}", "mAcc"),
         ("boundary F1", f"{boundary.mean:.4f}", "outlines within a few pixels"),
         ("calibration error", f"{calibration.ECE:.4f}", "ECE: confidence against accuracy"),
-        ("speed", f"{evaluation.images_per_second:.1f}/s", f"{evaluation.images} images, {evaluation.engine}"),
+        ("speed", f"{evaluation.images_per_second:.1f}/s", f"{evaluation.images} images, {evaluation.backend}"),
     ]
     facts = [
         ["frequency-weighted IoU", f"{scores.fwIoU:.4f}"],

@@ -16,8 +16,8 @@ from paddle import Tensor, nn
 from ..accel import disabled
 from ..data import restore
 from ..errors import DataError
+from ..inference.backend import logits_of
 from ..inference.class_ids import argmax_labels
-from ..inference.logits import run_logits
 from ..inference.predictor import Loaded
 from ..inference.reduced import as_batch, fit
 from ..layers import ASPP, PyramidPooling
@@ -107,7 +107,7 @@ def pixel_of(looked: Scene, logits: Tensor, y: int, x: int) -> Tensor:
 def probabilities(loaded: Loaded, looked: Scene, y: int, x: int) -> np.ndarray:
     """Probability of each class ``[K]`` at a pixel of the picture."""
     check_pixel(looked, y, x)
-    return F.softmax(pixel_of(looked, run_logits(loaded.model, looked.batch), y, x), axis=1).numpy()[0]
+    return F.softmax(pixel_of(looked, logits_of(loaded.model, looked.batch), y, x), axis=1).numpy()[0]
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def receptive_field(loaded: Loaded, looked: Scene, y: int, x: int, class_id: int
     batch = looked.batch.clone()
     batch.stop_gradient = False
     with disabled(loaded.model):  # Paddle's own kernels: the gradient by the picture alone
-        at_pixel = pixel_of(looked, run_logits(loaded.model, batch), y, x)[0]
+        at_pixel = pixel_of(looked, logits_of(loaded.model, batch), y, x)[0]
         chosen = int(at_pixel.argmax()) if class_id is None else class_id
         gradient = paddle.grad(at_pixel[chosen], batch)[0].abs().sum(1).numpy()[0]
     strength = looked.on_picture(gradient)
@@ -171,7 +171,7 @@ def branches(loaded: Loaded, looked: Scene, y: int, x: int, pyramid: nn.Layer) -
     check_pixel(looked, y, x)
     sizes: list[tuple[int, int]] = []
     with hooked(pyramid, lambda layer, given, made: sizes.append(tuple(given[0].shape[2:]))):
-        run_logits(loaded.model, looked.batch)
+        logits_of(loaded.model, looked.batch)
     height, width = sizes[-1]
     row, column = looked.cell(y, x, height, width)
     parts = _bins(pyramid) if isinstance(pyramid, PyramidPooling) else _rates(pyramid)

@@ -1,6 +1,6 @@
 """Networks by name, a few of them in memory, and one thread in which everything is computed.
 
-One thread, because visitors then come in turn, because engines need not be thread-safe, and because what Paddle and
+One thread, because visitors then come in turn, because backends need not be thread-safe, and because what Paddle and
 glibc keep for each thread is kept once: memory stays where it is.
 """
 
@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..errors import ConfigError
-from ..export import available, choose_engine
+from ..export import available, choose_backend
 from ..export.deploy import FILE, Deployment
 from ..inference.predictor import Loaded, load
 from .library import NETWORK, Library
@@ -41,7 +41,7 @@ class Network:
     name: str
     loaded: Loaded | None
     deployment: Deployment | None
-    _engines: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False)
+    _opened: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False)
 
     @property
     def class_names(self) -> list[str]:
@@ -84,16 +84,16 @@ class Network:
         Raises:
             UserError: that backend, or precision, is not to be had.
         """
-        engine = self._engine(backend, precision)
+        computes = self._computes(backend, precision)
         started = time.perf_counter()
         if self.deployment is not None:
-            labels, name = self.deployment.predict(image, engine), engine.name
+            labels, name = self.deployment.predict(image, computes), computes.name
         else:
-            chosen = self.loaded if engine is None else replace(self.loaded, forward=engine)
-            labels, name = chosen.predict(image).labels, chosen.computed_by
+            chosen = self.loaded if computes is None else replace(self.loaded, backend=computes)
+            labels, name = chosen.predict(image).labels, chosen.backend.name
         return labels, 1e3 * (time.perf_counter() - started), name
 
-    def _engine(self, backend: str, precision: str) -> Any:
+    def _computes(self, backend: str, precision: str) -> Any:
         """What computes; None for the network itself."""
         if self.deployment is not None and backend == "dygraph":
             backend = "auto"  # what a page offers before it knows what was chosen
@@ -101,13 +101,13 @@ class Network:
             return None
         if backend not in (*BACKENDS, "auto") or (self.loaded and backend not in self.backends()):
             raise ConfigError(f"backend '{backend}' does not compute {self.name} here: {', '.join(self.backends())}.")
-        if (backend, precision) not in self._engines:
+        if (backend, precision) not in self._opened:
             if self.deployment is not None:
-                engine = self.deployment.engine(backend, precision=precision)
+                computes = self.deployment.backend(backend, precision=precision)
             else:
-                engine = choose_engine(self.loaded.model, backend, precision=precision).engine
-            self._engines[backend, precision] = engine
-        return self._engines[backend, precision]
+                computes = choose_backend(self.loaded.model, backend, precision=precision).backend
+            self._opened[backend, precision] = computes
+        return self._opened[backend, precision]
 
 
 class Networks:

@@ -27,7 +27,7 @@ from ..graph import LearnedGCN, NodeUnit, NonLocal
 from ..graph.gcn import GCNLayer
 from ..graph.gcu import GCU
 from ..graph.introspect import explain_model, spans
-from ..inference.logits import run_logits
+from ..inference.backend import logits_of
 from ..inference.predictor import Loaded
 from .insides import Scene, check_pixel, hooked, pixel_of
 
@@ -131,9 +131,9 @@ def counterfactual(
         ConfigError: there is no such node, or the unit's edges cannot be taken away.
     """
     check_pixel(looked, y, x)
-    plain = run_logits(loaded.model, looked.batch)
+    plain = logits_of(loaded.model, looked.batch)
     with switched_off(loaded.model, [nodes], edges):
-        without = run_logits(loaded.model, looked.batch)
+        without = logits_of(loaded.model, looked.batch)
     at = [F.softmax(pixel_of(looked, logits, y, x), axis=1).numpy()[0] for logits in (plain, without)]
     return Counterfactual(*at, looked.labels(plain), looked.labels(without))
 
@@ -149,7 +149,7 @@ def without_each(
     for start in range(0, len(chosen), TOGETHER):
         part = chosen[start : start + TOGETHER]
         with switched_off(loaded.model, [[v] for v in part]):
-            logits = run_logits(loaded.model, looked.batch.tile([len(part), 1, 1, 1]))
+            logits = logits_of(loaded.model, looked.batch.tile([len(part), 1, 1, 1]))
         found.update(zip(part, F.softmax(pixel_of(looked, logits, y, x), axis=1).numpy()))
     return found
 
@@ -279,7 +279,7 @@ def _source_size(unit: NonLocal, x: Tensor) -> tuple[int, int]:
 def _look_at_attention(unit: NonLocal, loaded: Loaded, looked: Scene, y: int, x: int) -> Reasoning:
     seen: list[Tensor] = []
     with hooked(unit, lambda layer, given, made: seen.append(given[0])):
-        run_logits(loaded.model, looked.batch)
+        logits_of(loaded.model, looked.batch)
     features = seen[-1]
     attention = _array(unit.attention(features))[0]  # [L, L']
     size, sources = tuple(features.shape[2:]), _source_size(unit, features)

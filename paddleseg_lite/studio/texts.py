@@ -40,8 +40,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "pixels": ("pixels", "像素"),
     "share": ("share", "占比"),
     "timing": (
-        "{ms:.1f} ms by {engine}, {width} x {height} pixels",
-        "{engine}，{ms:.1f} 毫秒，{width} x {height} 像素",
+        "{ms:.1f} ms by {backend}, {width} x {height} pixels",
+        "{backend}，{ms:.1f} 毫秒，{width} x {height} 像素",
     ),
     "confidence_note": ("black: not sure, white: sure; mean {mean:.1f} %", "黑：不确定，白：确定；平均 {mean:.1f} %"),
     "files": ("Make files", "生成文件"),

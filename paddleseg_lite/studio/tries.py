@@ -34,7 +34,7 @@ class Tried:
         image: uint8 ``[H, W, C]``.
         labels: class ids ``[H, W]``, those of ``Loaded.predict``.
         milliseconds: that took.
-        computed_by: engine and precision.
+        computed_by: backend and precision.
         confidence: probability of the class predicted, float32 ``[H, W]``; None where it was not asked for.
     """
 
@@ -70,7 +70,7 @@ def confidence_map(network: Network, image: np.ndarray) -> np.ndarray:
     loaded = network.open
     small = fit(image, CONFIDENCE_SIDE)
     sample = loaded.sample(small)[0]
-    logits = predict_logits(loaded.forward or loaded.model, as_batch(sample), options=loaded.any_size)
+    logits = predict_logits(loaded.backend, as_batch(sample), options=loaded.any_size)
     with paddle.no_grad():
         logits = restore(logits, sample["meta"]["trans_info"])
         sure = F.softmax(logits, axis=1).max(1, keepdim=True)

@@ -169,7 +169,7 @@ class MetricsFile(Callback):
                 "is_best": is_best,
                 "seconds": evaluation.seconds,
                 "time": _now(),
-                "engine": evaluation.engine,
+                "backend": evaluation.backend,
                 **evaluation.scores.as_dict(trainer.val_dataset.class_names),
             }
         )

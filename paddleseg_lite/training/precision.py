@@ -12,7 +12,7 @@ import paddle
 
 from .. import accel
 from ..accel import accelerate
-from ..inference.precision import on_this_device
+from ..inference.backend import precision_here
 
 logger = logging.getLogger("paddleseg_lite")
 
@@ -42,7 +42,7 @@ class Precision:
         self.amp_dtype = {"fp16": "float16", "bf16": "bfloat16"}.get(precision) if on_gpu else None
         self.level, self.scaler = level, None
         if not on_gpu:
-            precision = on_this_device(precision, note)
+            precision = precision_here(precision, note)
             accelerate(model, precision, cpu_accel)
         elif self.amp_dtype:
             if level == "O2":

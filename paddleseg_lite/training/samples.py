@@ -7,7 +7,7 @@ import paddle
 
 from ..data import colorize, sample_rng
 from ..data.transforms.normalize import Normalize
-from ..inference.logits import predict_labels
+from ..inference.labels import predict_labels
 from ..inference.options import InferenceOptions
 from ..visualize.overlays import IGNORED, background_classes, overlay, panel, rgb
 

@@ -12,8 +12,8 @@ from ..config import Config
 from ..data import train_batches
 from ..data.building import build_datasets
 from ..errors import EnvironmentProblem, UserError
+from ..inference.backend import PaddleBackend
 from ..inference.evaluation import Evaluation, evaluate
-from ..inference.precision import engine_name, half_forward
 from ..layers import keep_statistics, running_statistics
 from ..optim.ema import EMA
 from . import parallel
@@ -213,7 +213,7 @@ class Trainer:
             parallel.broadcast(running_statistics(self.model), self.world_size)
             self.model.eval()
             evaluation = evaluate(
-                half_forward(self.model, config.precision, config.amp_level) or self.model,
+                PaddleBackend.as_trained(self.model, config.precision, config.amp_level),
                 self.val_dataset,
                 options=self.options,
                 loss=self.criterion.main,
@@ -221,7 +221,6 @@ class Trainer:
                 convention=config.miou_convention,
                 rank=self.rank,
                 world_size=self.world_size,
-                engine=engine_name(config.precision),
             )
             self.model.train()
             evaluation = parallel.merge_evaluation(evaluation, config.miou_convention, self.world_size)

@@ -13,7 +13,7 @@ from paddleseg_lite.benchmark.peak_memory import measure_peak
 from paddleseg_lite.benchmark.profile import BETWEEN, profile_forward
 from paddleseg_lite.benchmark.subject import subject_names
 from paddleseg_lite.benchmark.training import split_step
-from paddleseg_lite.benchmark.ways import default_engines, open_engine
+from paddleseg_lite.benchmark.ways import default_backends, open_backend
 from paddleseg_lite.cli.jobs.benchmark import parse_size
 from paddleseg_lite.config import load_config
 from paddleseg_lite.data import read_image
@@ -63,14 +63,14 @@ def test_sizes_are_width_x_height():
         parse_size("480")
 
 
-def test_engines_compute_the_same(subject):
+def test_backends_compute_the_same(subject):
     image = subject.image()
-    expected = open_engine("dygraph:off", subject.model, subject.shape)(image).numpy()
+    expected = open_backend("dygraph:off", subject.model, subject.shape)(image).numpy()
     assert expected.shape == (1, 8, 32, 48)
-    for way in default_engines():
+    for way in default_backends():
         if not way.startswith("dygraph"):
             continue
-        got = open_engine(way, subject.model, subject.shape)(image).numpy()
+        got = open_backend(way, subject.model, subject.shape)(image).numpy()
         tolerance = 0.1 * np.abs(expected).max() if way.endswith("bf16") else 1e-4
         np.testing.assert_allclose(got, expected, atol=tolerance)
     assert "_accel_root" not in subject.model.__dict__, "the measured network itself stays as it was"
@@ -179,7 +179,7 @@ def test_peak_memory_grows_with_the_picture(recipe):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["--engines", "dygraf:fp32"], "Did you mean 'dygraph'"),
+        (["--backends", "dygraf:fp32"], "Did you mean 'dygraph'"),
         (["--sizes", "large"], "WIDTHxHEIGHT"),
         (["--results", "nowhere.json"], "nowhere.json"),
         (["--batch", "0"], "at least 1"),
@@ -190,13 +190,13 @@ def test_bad_calls_are_told_before_anything_is_measured(recipe, tool, arguments,
     assert status == 2 and message in err
 
 
-def test_an_engine_that_fails_leaves_a_note_and_the_others(recipe, tool, monkeypatch, small_peak):
-    from paddleseg_lite.benchmark import ways as engines
+def test_a_backend_that_fails_leaves_a_note_and_the_others(recipe, tool, monkeypatch, small_peak):
+    from paddleseg_lite.benchmark import ways
 
     def broken(model, *, precision, shape):
-        raise RuntimeError("this engine\nhas no unpooling")
+        raise RuntimeError("this backend\nhas no unpooling")
 
-    monkeypatch.setattr(engines, "openers", lambda: {"dygraph": engines.open_dygraph, "odd": broken})
+    monkeypatch.setattr(ways, "openers", lambda: {"dygraph": ways.open_dygraph, "odd": broken})
     status, out, _ = tool(
         "benchmark",
         "--config",
@@ -214,4 +214,4 @@ def test_an_engine_that_fails_leaves_a_note_and_the_others(recipe, tool, monkeyp
         "--opts",
         *SMALL,
     )
-    assert status == 0 and "unet_scenes, odd: this engine has no unpooling" in out and "| dygraph:off |" in out
+    assert status == 0 and "unet_scenes, odd: this backend has no unpooling" in out and "| dygraph:off |" in out

@@ -47,15 +47,23 @@ def test_predict_is_infer_with_its_own_folder():
     assert [m.build_parser().parse_args(given).save_dir for m in (infer, predict)] == ["output/infer", "output/result"]
 
 
-def test_engines_are_named_after_what_computes():
-    from paddleseg_lite.inference.precision import engine_name, half_forward
+def test_the_network_is_named_after_what_computes():
+    from paddle import nn
 
-    assert [engine_name(p) for p in ("fp32", "fp16", "bf16")] == ["dygraph fp32"] * 3  # on a CPU validation is in fp32
-    assert half_forward(None, "bf16", "O1") is None  # on a CPU the kernels are chosen, not the types
+    from paddleseg_lite.inference.backend import PaddleBackend
+
+    names = [PaddleBackend.as_trained(nn.ReLU(), precision, "O1").name for precision in ("fp32", "fp16", "bf16")]
+    assert names == ["dygraph fp32"] * 3  # on a CPU validation is in fp32
 
 
-def test_the_engines_of_the_command_line_are_those_there_are():
-    from paddleseg_lite.cli.common import ENGINES
-    from paddleseg_lite.export import KINDS
+def test_a_backend_by_its_former_flag_and_by_a_name_there_is_not():
+    from paddleseg_lite.cli import common, val
+    from paddleseg_lite.errors import ConfigError
+    from paddleseg_lite.registry import BACKENDS
 
-    assert (*KINDS, "auto") == ENGINES
+    for flag in ("--engine", "--backend"):
+        assert val.build_parser().parse_args(["--model_path", "x", flag, "openvino"]).backend == "openvino"
+    assert BACKENDS.names() == ["dygraph", "onnxruntime", "openvino", "static"]
+    common.check_backend("auto")
+    with pytest.raises(ConfigError, match=r"--backend opnvino: there is no such backend\. Did you mean 'openvino'"):
+        common.check_backend("opnvino")

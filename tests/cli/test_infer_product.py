@@ -329,7 +329,7 @@ def counting(self, note=""):
 inference.Progress.step = counting
 marks = [int(v) for v in sys.argv[4:]]
 before = reset_peak()
-status = inference.run_prediction(loaded, sys.argv[2], sys.argv[3], inference.Painter(loaded), engine="auto")
+status = inference.run_prediction(loaded, sys.argv[2], sys.argv[3], inference.Painter(loaded), backend="auto")
 print("RESULT", status, peak_bytes() - before, *resident)
 """
 
@@ -407,7 +407,7 @@ def test_explain_reduces_what_does_not_fit(glore, tmp_path, monkeypatch):
     from paddleseg_lite.cli.jobs import explain as explanation
 
     monkeypatch.setattr(explanation, "REDUCED_SIDE", 64)
-    monkeypatch.setattr("paddleseg_lite.inference.logits.allowed_bytes", lambda limit: 1 << 20)
+    monkeypatch.setattr("paddleseg_lite.inference.plan.allowed_bytes", lambda limit: 1 << 20)
     content = explanation.Explainer(load(glore)).write(np.zeros((128, 256, 3), np.uint8), tmp_path / "x")
     assert content["reduced_to"] == [32, 64]
 

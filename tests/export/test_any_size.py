@@ -104,12 +104,12 @@ GIVEN = {"layout": "NCHW", "dtype": "float32", "multiple": 8, "shape": [None, 3,
 def test_padding_is_zero_inside_and_cut_off_again():
     seen = []
 
-    def engine(x):
+    def backend(x):
         seen.append(x)
         return x[:, :2]
 
     x = np.random.default_rng(0).random((1, 3, 13, 24), np.float32)
-    found = AnySize(engine, GIVEN, num_classes=2)(x)
+    found = AnySize(backend, GIVEN, num_classes=2)(x)
     assert seen[0].shape == (1, 3, 16, 24) and not seen[0][:, :, 13:].any()
     assert np.array_equal(found, x[:, :2])
     inside = {**GIVEN, "layout": "NHWC", "dtype": "uint8", "padding": [10.4, 20, 30]}
@@ -119,13 +119,13 @@ def test_padding_is_zero_inside_and_cut_off_again():
 
 @pytest.mark.parametrize("small", ["empty", "refused"])
 def test_a_picture_too_small_for_the_runtime_is_padded(small):
-    def engine(x):
+    def backend(x):
         if min(x.shape[2:]) < 16 and small == "refused":
             raise RuntimeError("kernel larger than the map")
         return x[:, :, :0, :0] if min(x.shape[2:]) < 16 else x
 
     x = np.random.default_rng(0).random((1, 3, 3, 40), np.float32)
-    assert np.array_equal(AnySize(engine, GIVEN, num_classes=3)(x), x)
+    assert np.array_equal(AnySize(backend, GIVEN, num_classes=3)(x), x)
 
 
 def test_a_result_of_another_size_is_no_answer():

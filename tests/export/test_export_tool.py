@@ -9,7 +9,7 @@ import yaml
 from paddleseg_lite.config import parse_config
 from paddleseg_lite.data import restore, write_png
 from paddleseg_lite.errors import CheckpointError, ConfigError
-from paddleseg_lite.export import Deployment, Normalisation, load_engine, to_onnx
+from paddleseg_lite.export import Deployment, Normalisation, load_backend, to_onnx
 from paddleseg_lite.inference.predictor import load
 from paddleseg_lite.training.trainer import Trainer
 from tests.export.conftest import RUNTIMES, needs_onnx, needs_runtime, noise, small
@@ -67,7 +67,7 @@ def export(tool, run, folder, *more):
 def test_onnx_predicts_what_the_network_does(run, tool, tmp_path, picture, more):
     path, image = picture
     about, out = export(tool, run, tmp_path / "e", *more)
-    assert [c["engine"] for c in about["checked"]] == [f"{kind} fp32" for kind in RUNTIMES] and "checked on" in out
+    assert [c["backend"] for c in about["checked"]] == [f"{kind} fp32" for kind in RUNTIMES] and "checked on" in out
     assert all(c["argmax_agreement"] >= 0.999 for c in about["checked"])
     assert about["output"]["name"] == ("labels" if "argmax" in more else "logits")
     assert about["input"]["layout"] == ("NHWC" if "--normalize" in more else "NCHW")
@@ -77,17 +77,17 @@ def test_onnx_predicts_what_the_network_does(run, tool, tmp_path, picture, more)
     expected = loaded.predict(path).labels
     if "argmax" in more:  # class ids are enlarged by nearest, logits bilinearly
         sample, _ = loaded.sample(path)
-        logits = load_engine("dygraph", loaded.model)(sample["image"].transpose(2, 0, 1)[None])
+        logits = load_backend("dygraph", loaded.model)(sample["image"].transpose(2, 0, 1)[None])
         expected = restore(logits.argmax(axis=1)[0].astype(np.uint8), sample["meta"]["trans_info"])
     for kind in RUNTIMES:
-        labels = deployment.predict(image, deployment.engine(kind))
+        labels = deployment.predict(image, deployment.backend(kind))
         assert labels.shape == image.shape[:2] and (labels == expected).mean() > 0.999
 
 
 def test_static_predicts_what_the_network_does(run, tool, tmp_path, picture):
     path, image = picture
     about, _ = export(tool, run, tmp_path / "e", "--format", "static", "--normalize")
-    assert about["format"] == "static" and about["checked"][0]["engine"] == "static fp32"
+    assert about["format"] == "static" and about["checked"][0]["backend"] == "static fp32"
     labels = Deployment.read(tmp_path / "e").predict(image)
     assert (labels == load(run).predict(path).labels).mean() > 0.999
 
@@ -102,14 +102,14 @@ def test_an_export_that_was_touched_is_refused(run, tool, tmp_path):
         Deployment.read(tmp_path)
 
 
-def test_an_export_for_one_size_refuses_others_and_other_engines(run, tool, tmp_path):
+def test_an_export_for_one_size_refuses_others_and_other_backends(run, tool, tmp_path):
     export(tool, run, tmp_path / "e", "--input_shape", "1", "3", "32", "32")
     deployment = Deployment.read(tmp_path / "e")
     with pytest.raises(ConfigError, match="openvino or onnxruntime"):
-        deployment.engine("static")
+        deployment.backend("static")
     if RUNTIMES:
         with pytest.raises(ConfigError, match=r"takes \[1, 3, 32, 32\]"):
-            deployment.engine(RUNTIMES[0])(noise(1, 3, 32, 48))
+            deployment.backend(RUNTIMES[0])(noise(1, 3, 32, 48))
 
 
 def test_normalising_inside_needs_a_normalize(run, tool, tmp_path):
@@ -154,7 +154,7 @@ def test_without_the_onnx_package(run, tool, tmp_path, monkeypatch):
 @needs_runtime
 @pytest.mark.parametrize("kind", RUNTIMES)
 def test_more_than_256_classes_give_int32(kind, tmp_path):
-    from paddleseg_lite.export.backends import OnnxEngine, _onnxruntime, _openvino
+    from paddleseg_lite.export.backends import OnnxBackend, _onnxruntime, _openvino
     from paddleseg_lite.export.source import FileSource, ModelFile
     from paddleseg_lite.models import build_model
 
@@ -162,5 +162,5 @@ def test_more_than_256_classes_give_int32(kind, tmp_path):
     network.eval()
     path = to_onnx(network, (1, 3, 16, 16), argmax=True).save(tmp_path / "m.onnx")
     runner = _openvino("fp32", 1) if kind == "openvino" else _onnxruntime(1)
-    engine = OnnxEngine(kind, FileSource(ModelFile(path, (1, 3, 16, 16), 1, 0.0)), runner)
-    assert engine(noise(1, 3, 16, 16)).dtype == np.int32
+    backend = OnnxBackend(kind, FileSource(ModelFile(path, (1, 3, 16, 16), 1, 0.0)), runner)
+    assert backend(noise(1, 3, 16, 16)).dtype == np.int32

@@ -1,6 +1,6 @@
 """Networks, with graph units and without, give the same logits as ONNX on every runtime here.
 
-A selection that takes seconds each; all networks x units x engines are run by
+A selection that takes seconds each; all networks x units x backends are run by
 ``benchmarks/engine_matrix.py`` (``docs/results/engines.md``) and by ``pytest -m slow``.
 """
 
@@ -10,7 +10,7 @@ import numpy as np
 import paddle
 import pytest
 
-from paddleseg_lite.export import load_engine
+from paddleseg_lite.export import load_backend
 from paddleseg_lite.export.agreement import verify
 from paddleseg_lite.registry import CONTEXTS
 from tests.export.conftest import RUNTIMES, needs_runtime, noise, small
@@ -41,7 +41,7 @@ def check(network, shapes, folder, *, all_sizes=True, tolerance=2e-5):
         (folder / "all_sizes.json").write_text(json.dumps({"impossible": "not asked for"}))
     images = [noise(*shape, seed=i) for i, shape in enumerate(shapes)]
     for kind in RUNTIMES:
-        found = verify(network, load_engine(kind, network, folder=folder), images)
+        found = verify(network, load_backend(kind, network, folder=folder), images)
         assert found.argmax >= 0.999, f"{kind}: {found}"
         assert found.relative <= tolerance, f"{kind}: {found}"
 
@@ -129,4 +129,4 @@ def test_unpooling_is_exact_with_ties(size, ceil_mode, tmp_path):
     with paddle.no_grad():
         expected = network(paddle.to_tensor(x))["out"].numpy()
     for kind in RUNTIMES:
-        np.testing.assert_array_equal(load_engine(kind, network, folder=tmp_path)(x), expected)
+        np.testing.assert_array_equal(load_backend(kind, network, folder=tmp_path)(x), expected)

@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 from paddle import nn
 
 from paddleseg_lite.errors import UserError
+from paddleseg_lite.inference.backend import Backend
 from paddleseg_lite.inference.class_ids import argmax_labels, resized_argmax
-from paddleseg_lite.inference.logits import make_plan, predict_labels, predict_logits, predict_picture
+from paddleseg_lite.inference.labels import predict_labels, predict_picture
+from paddleseg_lite.inference.logits import predict_logits
 from paddleseg_lite.inference.options import InferenceOptions
+from paddleseg_lite.inference.plan import make_plan
 from paddleseg_lite.inference.windows import stream_windows, window_starts, window_weights
 from paddleseg_lite.layers import resize
 
@@ -183,19 +186,19 @@ def test_windows_at_every_scale_when_both_are_asked_for():
 def test_forward_may_be_any_callable():
     model, x = Pointwise(), image()
     expected = predict_labels(model, x)
-    engine = lambda z: model(z)["out"].numpy()  # noqa: E731
-    assert (predict_labels(engine, x) == expected).all()
+    backend = lambda z: model(z)["out"].numpy()  # noqa: E731
+    assert (predict_labels(backend, x) == expected).all()
     assert (predict_labels(lambda z: [model(z)["out"]], x) == expected).all()
 
 
 def test_windows_are_chosen_where_memory_is_short():
     model = Blur()
-    small = make_plan(model, paddle.zeros([1, 3, 64, 64]), InferenceOptions(is_slide=None))
+    small = make_plan(model, (1, 3, 64, 64), InferenceOptions(is_slide=None))
     assert small.window is None
-    large = make_plan(model, paddle.zeros([1, 3, 8, 8]), InferenceOptions(is_slide=None), size=(6000, 8000))
+    large = make_plan(model, (1, 3, 6000, 8000), InferenceOptions(is_slide=None))
     assert large.window is not None and max(large.window) <= 1024 and large.taper
     assert large.stride[0] < large.window[0]
-    never = make_plan(model, paddle.zeros([1, 3, 8, 8]), InferenceOptions(is_slide=False), size=(6000, 8000))
+    never = make_plan(model, (1, 3, 6000, 8000), InferenceOptions(is_slide=False))
     assert never.window is None
 
 
@@ -232,7 +235,7 @@ def test_a_stride_above_the_window_is_refused_before_any_work(stride):
 
 def test_a_stride_above_the_window_that_was_chosen_is_cut_to_it():
     options = InferenceOptions(is_slide=True, stride=(5000, 100))
-    plan = make_plan(Pointwise(), paddle.zeros([1, 3, 8, 8]), options, size=(4000, 6000))
+    plan = make_plan(Pointwise(), (1, 3, 4000, 6000), options)
     assert plan.stride == (100, plan.window[1])
 
 
@@ -282,7 +285,7 @@ def test_a_huge_picture_stays_within_two_gib():
         from paddleseg_lite import runtime
         runtime.setup("cpu")
         from paddle import nn
-        from paddleseg_lite.inference.logits import InferenceOptions, predict_picture
+        from paddleseg_lite.inference.labels import InferenceOptions, predict_picture
         net = nn.Sequential(nn.Conv2D(3, 8, 3, stride=2, padding=1), nn.ReLU(), nn.Conv2D(8, 11, 1),
                             nn.Upsample(scale_factor=2, mode="bilinear"))
         net.eval()
@@ -300,7 +303,7 @@ def test_a_huge_picture_stays_within_two_gib():
 
 
 @pytest.mark.parametrize("count", [1, 4])
-def test_an_engine_that_overlaps_scores_the_same_images_in_order(count):
+def test_a_backend_that_overlaps_scores_the_same_images_in_order(count):
     from paddleseg_lite.data import Scenes
     from paddleseg_lite.inference.evaluation import evaluate
     from paddleseg_lite.metrics import MeanCrossEntropy
@@ -308,15 +311,15 @@ def test_an_engine_that_overlaps_scores_the_same_images_in_order(count):
     dataset = Scenes(num_samples=count, size=(32, 40), num_classes=6, mode="val", transforms=[{"type": "Normalize"}])
     kernel = np.random.default_rng(0).standard_normal((6, 3)).astype(np.float32)
 
-    class Engine:
-        overlaps, seen = False, 0
+    class Answers(Backend):
+        name, overlaps, seen = "answers", False, 0
 
         def __call__(self, image):
             self.seen += 1
             x = image.numpy() if isinstance(image, paddle.Tensor) else image
             return np.einsum("kc,nchw->nkhw", kernel, x)
 
-    plain, ahead = Engine(), Engine()
+    plain, ahead = Answers(), Answers()
     ahead.overlaps = True
     found = [evaluate(e, dataset, loss=MeanCrossEntropy(), keep_images=True) for e in (plain, ahead)]
     assert plain.seen == ahead.seen == count and found[0].loss == found[1].loss
@@ -325,14 +328,16 @@ def test_an_engine_that_overlaps_scores_the_same_images_in_order(count):
         np.testing.assert_array_equal(one.matrix, other.matrix)
 
 
-def test_an_error_in_an_engine_that_overlaps_arrives():
+def test_an_error_in_a_backend_that_overlaps_arrives():
     from paddleseg_lite.data import Scenes
     from paddleseg_lite.inference.evaluation import evaluate
 
-    def engine(image):
-        raise ValueError("no such size")
+    class Refuses(Backend):
+        name, overlaps = "refuses", True
 
-    engine.overlaps = True
+        def __call__(self, image):
+            raise ValueError("no such size")
+
     dataset = Scenes(num_samples=3, size=(32, 40), num_classes=6, mode="val", transforms=[{"type": "Normalize"}])
     with pytest.raises(ValueError, match="no such size"):
-        evaluate(engine, dataset)
+        evaluate(Refuses(), dataset)

@@ -4,7 +4,7 @@ import numpy as np
 import paddle
 import pytest
 
-from paddleseg_lite.cli.jobs.backends import use_engine
+from paddleseg_lite.cli.jobs.backends import use_backend
 from paddleseg_lite.cli.jobs.export import run_export
 from paddleseg_lite.config import parse_config
 from paddleseg_lite.errors import ConfigError
@@ -57,7 +57,7 @@ def test_trains_validates_and_predicts(tmp_path):
     trainer.run()
     assert list(seen[0]) == [2, 4, 20]  # the centre of the labels, not labels made smaller
     assert load(tmp_path).predict(np.zeros([40, 30, 3], np.uint8)).labels.shape == (40, 30)
-    with pytest.raises(ConfigError, match="use --engine dygraph"):
-        use_engine(load(tmp_path), "static")
+    with pytest.raises(ConfigError, match=": use dygraph, in fp32"):
+        use_backend(load(tmp_path), "static")
     with pytest.raises(ConfigError, match="another style"):
         run_export(load(tmp_path), tmp_path / "export")

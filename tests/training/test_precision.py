@@ -9,8 +9,7 @@ import paddle
 import pytest
 
 from paddleseg_lite import accel
-from paddleseg_lite.inference.logits import run_logits
-from paddleseg_lite.inference.precision import on_this_device
+from paddleseg_lite.inference.backend import logits_of, precision_here
 from paddleseg_lite.training import parallel, precision
 from paddleseg_lite.training.callbacks import Callback
 from paddleseg_lite.training.precision import Precision
@@ -28,8 +27,8 @@ def test_a_cpu_says_what_it_does_with_half_precision(tiny, tmp_path, caplog):
 def test_training_and_prediction_say_the_same_of_bf16(monkeypatch, there):
     monkeypatch.setattr(accel, "has_bf16", lambda: there)
     told = []
-    assert on_this_device("bf16", told.append) == ("bf16" if there else "fp32")
-    assert on_this_device("fp32", told.append) == "fp32" and len(told) == 1
+    assert precision_here("bf16", told.append) == ("bf16" if there else "fp32")
+    assert precision_here("fp32", told.append) == "fp32" and len(told) == 1
     if there:
         assert "on a CPU convolutions multiply in bf16" in told[0]
     else:
@@ -94,10 +93,10 @@ def test_validation_runs_the_network_as_tools_val_does(tiny, tmp_path, monkeypat
     owner, inside, modes = Trainer(tiny(cpu_accel="off"), tmp_path), [], []
     model = owner.model
 
-    def half_forward(network, *recipe):
+    def as_trained(network, *recipe):
         def forward(x):
             modes.append(network.training)
-            return run_logits(lambda y: {"out": network(y)["out"].astype(dtype)}, x)
+            return logits_of(lambda y: {"out": network(y)["out"].astype(dtype)}, x)
 
         return forward
 
@@ -111,13 +110,13 @@ def test_validation_runs_the_network_as_tools_val_does(tiny, tmp_path, monkeypat
         def on_eval(self, trainer, evaluation, is_best):
             modes.append(bool(inside))
 
-    monkeypatch.setattr("paddleseg_lite.training.trainer.half_forward", half_forward)
+    monkeypatch.setattr("paddleseg_lite.training.trainer.PaddleBackend.as_trained", as_trained)
     monkeypatch.setattr(owner.precision, "autocast", autocast)
     owner.callbacks.append(Shows())
     evaluation = owner.validate()
     assert modes == [False] * 4 + [True] and model.training  # 4 images, then the callback
     assert np.isfinite(evaluation.loss) and evaluation.matrix.matrix.sum() == 4 * 32 * 32
-    assert run_logits(lambda x: x.astype(dtype), paddle.ones([1, 2, 2, 2])).dtype == paddle.float32
+    assert logits_of(lambda x: x.astype(dtype), paddle.ones([1, 2, 2, 2])).dtype == paddle.float32
 
 
 @pytest.mark.parametrize("setting", [True, False, "backbone", "backbone_statistics"])

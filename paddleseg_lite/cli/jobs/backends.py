@@ -1,4 +1,4 @@
-"""``--engine`` and ``--precision`` of val and infer: which engine computes, tried on an image of the job."""
+"""``--backend`` and ``--precision`` of val and infer: what computes, tried on an image of the job."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ...errors import ConfigError, DataError
-from ...export import choose_engine
-from ...inference.logits import make_plan
-from ...inference.precision import on_this_device
-from ...inference.predictor import Loaded
+from ...export import choose_backend
+from ...inference.backend import precision_here
+from ...inference.loaded import Loaded
+from ...inference.plan import make_plan
 from ...inference.sources import Source
 from ...inference.windows import window_starts
 from .video import frames, opened
@@ -23,7 +23,7 @@ _LARGEST_PROBE = 1024  # pixels a side; windows are never larger
 _SOURCES_TRIED = 10
 
 
-def use_engine(
+def use_backend(
     loaded: Loaded,
     kind: str,
     *,
@@ -31,10 +31,10 @@ def use_engine(
     images: int | None = None,
     probe: Callable[[], tuple[np.ndarray | None, int]] = lambda: (None, 1),
 ) -> None:
-    """Let ``loaded`` compute by an engine; one line says which and why.
+    """Let ``loaded`` compute by a backend; one line says which and why.
 
     Args:
-        kind: ``dygraph``, ``static``, ``openvino``, ``onnxruntime`` or ``auto``.
+        kind: a name of ``BACKENDS``, or ``auto``.
         precision: ``bf16`` or ``fp32``, the default on CPUs. On GPUs the network itself computes, in
             the recipe's precision.
         images: how many there will be, where known.
@@ -42,25 +42,25 @@ def use_engine(
             takes (windows); asked only where it is needed.
 
     Raises:
-        UserError: the engine named is not to be had.
+        UserError: the backend named is not to be had.
     """
     on_cpu = next(iter(loaded.model.parameters())).place.is_cpu_place()
     if precision is not None:
-        precision = on_this_device(precision, logger.warning)
+        precision = precision_here(precision, logger.warning)
     half = precision == "bf16" and on_cpu
     if not on_cpu and kind not in ("dygraph", "auto"):
-        raise ConfigError(f"--engine {kind} computes on the CPU and the network is on a GPU: add --device cpu.")
+        raise ConfigError(f"--backend {kind} computes on the CPU and the network is on a GPU: add --device cpu.")
     if not on_cpu or (kind == "dygraph" and not half):
         return
     if not loaded.model.same_size:
         if kind != "auto" or half:
-            raise ConfigError(f"--engine {kind} in {precision or 'fp32'}: {NO_EXPORT}: use --engine dygraph, in fp32.")
+            raise ConfigError(f"--backend {kind} in {precision or 'fp32'}: {NO_EXPORT}: use dygraph, in fp32.")
         return
     image, runs = probe() if kind == "auto" else (None, 1)
-    choice = choose_engine(
+    choice = choose_backend(
         loaded.model, kind, precision="bf16" if half else "fp32", probe=image, images=images and images * runs
     )
-    loaded.forward = choice.engine
+    loaded.backend = choice.backend
     logger.info("%s", choice.reason)
 
 
@@ -72,7 +72,7 @@ def probe_of(loaded: Loaded, picture: np.ndarray) -> tuple[np.ndarray, int]:
         size, part = None, picture
     x = loaded.sample(part)[0]["image"].transpose(2, 0, 1)[None]
     size = size or x.shape[2:]
-    plan = make_plan(loaded.model, x, loaded.any_size, size=size)
+    plan = make_plan(loaded.model, (*x.shape[:2], *size), loaded.any_size)
     height, width = (min(w, s) for w, s in zip(plan.window or size, size))
     runs = 1
     if plan.window is not None:

@@ -18,7 +18,7 @@ from ...benchmark.peak_memory import measure_peak
 from ...benchmark.profile import profile_forward
 from ...benchmark.subject import subject_names
 from ...benchmark.training import split_step
-from ...benchmark.ways import arithmetic, check_ways, default_engines, open_engine, split
+from ...benchmark.ways import arithmetic, check_ways, default_backends, open_backend, split
 from ...config import Config
 from ...errors import ConfigError, UserError
 from ...files import make_folder, write_bytes, write_json
@@ -33,7 +33,7 @@ class Settings:
     size: tuple[int, int] = (480, 360)
     sizes: tuple[tuple[int, int], ...] = ()
     batch: int = 1
-    engines: tuple[str, ...] = ()
+    backends: tuple[str, ...] = ()
     repeats: int = 15
     max_seconds: float = 30.0
     train: bool = True
@@ -67,7 +67,7 @@ def run_benchmark(
     """
     names = subject_names([path for path, _ in recipes])
     scores = read_results(list(results), names)
-    ways = list(dict.fromkeys(settings.engines or default_engines()))
+    ways = list(dict.fromkeys(settings.backends or default_backends()))
     check_ways(ways)
     for path in filter(None, (json_path, plot_path)):
         make_folder(Path(path).parent)
@@ -114,8 +114,8 @@ def measure(subject: Subject, ways: Sequence[str], settings: Settings) -> dict[s
     running = {}
     for way in ways:
         try:
-            run = open_engine(way, subject.model, subject.shape)
-            run(subject.image())  # an engine may refuse only now
+            run = open_backend(way, subject.model, subject.shape)
+            run(subject.image())  # a backend may refuse only now
             running[way] = run
         except Exception as e:  # whatever a runtime may raise: the others are still worth measuring
             content["failed"][way] = " ".join(f"{e}".split())[-300:] or type(e).__name__
@@ -155,7 +155,7 @@ def add_shares(networks: list[dict[str, Any]], peaks: dict[str, float]) -> None:
 
 
 def timed(running: dict[str, Any], image, settings: Settings) -> dict[str, Stats]:
-    """Latency of all engines in turns."""
+    """Latency of all backends in turns."""
     if not running:
         return {}
     variants = {way: (lambda run=run: run(image)) for way, run in running.items()}
@@ -189,7 +189,7 @@ def training(subject: Subject, kernels: list[str], settings: Settings) -> dict[s
 
 
 def profiled(subject: Subject, way: str) -> list[dict[str, Any]]:
-    """Time by layer type on a copy of the network with the engine's kernels."""
+    """Time by layer type on a copy of the network with the backend's kernels."""
     from ...benchmark.ways import open_dygraph
 
     model = open_dygraph(subject.model, precision=split(way)[1], shape=subject.shape)

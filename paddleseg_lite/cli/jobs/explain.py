@@ -12,9 +12,8 @@ import paddle
 from ...data import write_png
 from ...files import write_json
 from ...graph import introspect
-from ...inference.logits import make_plan
+from ...inference.loaded import Loaded
 from ...inference.options import InferenceOptions
-from ...inference.predictor import Loaded
 from ...inference.reduced import as_batch, fit
 from ...visualize.node_maps import render
 from ...visualize.overlays import rgb
@@ -29,7 +28,7 @@ class Explainer:
     """Writes ``nodes.png``, ``owner.png``, ``adjacency.png`` and ``explain.json`` for pictures.
 
     Args:
-        loaded: its network (not a faster engine) is what is explained.
+        loaded: its network (not a faster backend) is what is explained.
 
     Raises:
         ConfigError: the network has no unit with nodes.
@@ -93,12 +92,8 @@ class Explainer:
 
     def _input(self, image: np.ndarray) -> tuple[paddle.Tensor, dict[str, Any]]:
         """The picture as the network takes it; smaller where it would not fit in memory as a whole."""
-        plan = make_plan(
-            self.loaded.model,
-            np.empty((1, image.shape[2], 1, 1)),
-            InferenceOptions(is_slide=None),
-            size=image.shape[:2],
-        )
+        height, width, channels = image.shape
+        plan = make_plan(self.loaded.model, (1, channels, height, width), InferenceOptions(is_slide=None))
         if plan.window is None:
             return as_batch(self.loaded.sample(image)[0]), {}
         small = fit(image, REDUCED_SIDE)

@@ -22,7 +22,7 @@ from ...export.onnx.trace import eval_mode
 from ...export.static import export_static
 from ...files import file_hash, make_folder
 from ...inference.class_ids import argmax_labels
-from ...inference.predictor import Loaded
+from ...inference.loaded import Loaded
 from ...outputs import refuse_inputs, whole_files
 from ...version import __version__
 from .backends import NO_EXPORT
@@ -32,7 +32,7 @@ logger = logging.getLogger("paddleseg_lite")
 FORMATS = ("onnx", "static")
 FILES = ("model.onnx", "deploy.yml", "model.json", "model.pdmodel", "model.pdiparams", "model.pdiparams.info")
 _CHECKED = 3  # images, where none are given
-_ENGINES = {"onnx": ("openvino", "onnxruntime"), "static": ("static",)}
+_BACKENDS = {"onnx": ("openvino", "onnxruntime"), "static": ("static",)}
 
 
 def run_export(
@@ -101,7 +101,7 @@ def _fill(loaded: Loaded, folder: Path, format, input_shape, samples, transforms
     deployment = Deployment(folder, about)
     usable = [x for x in samples if model.takes(x.shape)] or [_noise(loaded.model, model)]
     about.checked = [
-        _check(loaded, deployment, kind, usable, inside) for kind in _ENGINES[format] if not available()[kind]
+        _check(loaded, deployment, kind, usable, inside) for kind in _BACKENDS[format] if not available()[kind]
     ]
     about.write(folder)
     return about
@@ -173,19 +173,19 @@ def _output_dtype(loaded: Loaded, argmax: bool) -> str:
 
 
 def _check(loaded: Loaded, deployment: Deployment, kind: str, samples: list[np.ndarray], inside) -> dict[str, Any]:
-    """Compare an engine with the network; the worst of the images.
+    """Compare a backend with the network; the worst of the images.
 
     Raises:
         ConfigError: they do not agree.
     """
-    engine = deployment.engine(kind)
+    backend = deployment.backend(kind)
     agreement, difference = 1.0, 0.0
     for x in samples:
         with eval_mode(loaded.model), paddle.no_grad():
             given = x if inside is None else _pixels(x, inside)
             seen = x if inside is None else _normalised(given, inside)
             reference = loaded.model(paddle.to_tensor(seen))["out"].numpy()
-        out = np.asarray(engine(given))
+        out = np.asarray(backend(given))
         if deployment.about.output["name"] == "labels":
             agreement = min(agreement, float((out == argmax_labels(reference)).mean()))
             continue
@@ -193,10 +193,10 @@ def _check(loaded: Loaded, deployment: Deployment, kind: str, samples: list[np.n
         agreement, difference = min(agreement, found.argmax), max(difference, found.max_difference)
     if agreement < 0.995:
         raise ConfigError(
-            f"the export does not compute what the network does, so it was not kept: on {engine.name} only "
+            f"the export does not compute what the network does, so it was not kept: on {backend.name} only "
             f"{100 * agreement:.2f} % of the pixels get the same class. Please report this with the recipe."
         )
-    facts = {"engine": engine.name, "images": len(samples), "argmax_agreement": round(agreement, 6)}
+    facts = {"backend": backend.name, "images": len(samples), "argmax_agreement": round(agreement, 6)}
     if deployment.about.output["name"] == "logits":
         facts["max_difference"] = float(f"{difference:.3g}")
     return facts

@@ -11,7 +11,7 @@ import numpy as np
 from ...data.georeference import Georeference, read_georeference, write_geotiff
 from ...errors import ConfigError, nearest
 from ...files import open_whole, write_csv, write_json
-from ...inference.predictor import Prediction
+from ...inference.loaded import Prediction
 from ...interop.polygons import CocoWriter, geojson, labelme
 from ...visualize import background_classes
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from ...errors import DataError
 from ...files import make_folder
 from ...inference.earlier import RECORD, write_record
-from ...inference.predictor import Loaded
+from ...inference.loaded import Loaded
 from ...inference.sources import Source, find_sources
 from ...outputs import refuse_inputs
 from ...progress import Progress
-from .backends import first_probe, use_engine
+from .backends import first_probe, use_backend
 from .explain import EXPLAINED, Explainer
 from .extras import Extras
 from .painter import Painter
@@ -41,7 +41,7 @@ def run_prediction(
     *,
     explain: bool = False,
     also: Sequence[str] = (),
-    engine: str = "dygraph",
+    backend: str = "dygraph",
     precision: str | None = None,
     protected: Sequence[str | Path] = (),
 ) -> int:
@@ -54,7 +54,7 @@ def run_prediction(
         painter: writes them.
         explain: also write what the nodes of the network's graph unit look at (``explain/``).
         also: further results, see :class:`Extras`.
-        engine, precision: see :func:`use_engine`.
+        backend, precision: see :func:`use_backend`.
         protected: further files that no result may replace.
 
     Returns:
@@ -80,7 +80,7 @@ def run_prediction(
     extras = Extras(also, folder, loaded.class_names)
     painter.write_legend(folder)
     images_ahead = None if any(s.is_video for s in sources) else len(sources)
-    use_engine(loaded, engine, precision=precision, images=images_ahead, probe=lambda: first_probe(loaded, sources))
+    use_backend(loaded, backend, precision=precision, images=images_ahead, probe=lambda: first_probe(loaded, sources))
     broken: list[str] = []
     strangers = Strangers(loaded)
     images = 0
@@ -114,7 +114,7 @@ def run_prediction(
         write_record(folder, {path: [r for r in results if (folder / r).exists()] for path, results in made.items()})
     if images:
         seconds = time.perf_counter() - started
-        how = loaded.computed_by + (", CRF" if loaded.crf is not None else "")
+        how = loaded.backend.name + (", CRF" if loaded.crf is not None else "")
         logger.info("%d images in %.1f s (%.1f images/s) with %s -> %s", images, seconds, images / seconds, how, folder)
     strangers.close(images)
     extras.close()

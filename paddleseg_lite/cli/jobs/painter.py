@@ -9,7 +9,7 @@ import numpy as np
 from ...data import colorize, write_png
 from ...errors import ConfigError
 from ...files import write_text
-from ...inference.predictor import Loaded, Prediction
+from ...inference.loaded import Loaded, Prediction
 from ...visualize import overlays as pictures
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...inference.predictor import Loaded
+from ...inference.loaded import Loaded
 
 logger = logging.getLogger("paddleseg_lite")
 

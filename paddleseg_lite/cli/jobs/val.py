@@ -11,12 +11,12 @@ from ...data.building import build_scored, files_of, split_spec
 from ...errors import ConfigError
 from ...files import make_folder, write_json
 from ...inference.evaluation import Evaluation, evaluate
-from ...inference.predictor import Loaded
+from ...inference.loaded import Loaded
 from ...metrics import MeanCrossEntropy
 from ...outputs import refuse_inputs
 from ...reports.evaluation import REPORT_FILES, ReportMeasures, write_evaluation_report
 from ...training.limits import check_workers
-from .backends import probe_of, use_engine
+from .backends import probe_of, use_backend
 
 logger = logging.getLogger("paddleseg_lite")
 
@@ -28,7 +28,7 @@ def validate_loaded(
     num_workers: int = 0,
     keep_images: bool = False,
     observe: bool = False,
-    engine: str = "dygraph",
+    backend: str = "dygraph",
     precision: str | None = None,
     outputs: Mapping[str, Iterable[str | Path]] | None = None,
     protected: Sequence[str | Path] = (),
@@ -41,7 +41,7 @@ def validate_loaded(
         num_workers: of the loader.
         keep_images: keep a confusion matrix per image.
         observe: also take the measures that only the report shows.
-        engine, precision: see :func:`use_engine`.
+        backend, precision: see :func:`use_backend`.
         outputs: files that will be written afterwards, by the flag that chooses them; none may be an input.
         protected: inputs besides the dataset's.
     """
@@ -55,23 +55,22 @@ def validate_loaded(
         raise ConfigError(
             f"the network was trained for {len(loaded.class_names)} classes, the dataset has {dataset.num_classes}."
         )
-    use_engine(
+    use_backend(
         loaded,
-        engine,
+        backend,
         precision=precision,
         images=len(dataset),
         probe=lambda: probe_of(loaded, dataset.load(0)["image"]),
     )
     measures = ReportMeasures(dataset.num_classes, dataset.ignore_index) if observe else None
     evaluation = evaluate(
-        loaded.forward or loaded.model,
+        loaded.backend,
         dataset,
         options=loaded.options,
         loss=MeanCrossEntropy(dataset.ignore_index),
         num_workers=num_workers,
         convention=config.miou_convention,
         keep_images=keep_images,
-        engine=loaded.computed_by,
         observers=(measures,) if measures else (),
         crf=loaded.crf,
     )
@@ -85,7 +84,7 @@ def run_validation(
     num_workers: int = 0,
     json_path: str | None = None,
     report: str | None = None,
-    engine: str = "dygraph",
+    backend: str = "dygraph",
     precision: str | None = None,
     protected: Sequence[str | Path] = (),
 ) -> int:
@@ -100,12 +99,12 @@ def run_validation(
         num_workers=num_workers,
         keep_images=bool(report),
         observe=bool(report),
-        engine=engine,
+        backend=backend,
         precision=precision,
         outputs={**outputs, "--json": [json_path] if json_path else []},
         protected=protected,
     )
-    logger.info("%s on %d images with %s", loaded.source, evaluation.images, evaluation.engine)
+    logger.info("%s on %d images with %s", loaded.source, evaluation.images, evaluation.backend)
     print(evaluation.scores.table(dataset.class_names))
     logger.info(
         "mIoU %.6f (convention '%s'), cross-entropy %.4f, %.1f images/s",
@@ -127,7 +126,7 @@ def run_validation(
                 "source": str(loaded.source),
                 "split": split or (loaded.config.val_dataset or {}).get("mode", "val"),
                 "images": evaluation.images,
-                "engine": evaluation.engine,
+                "backend": evaluation.backend,
                 "miou_convention": loaded.config.miou_convention,
                 "loss": evaluation.loss,
                 "images_per_s": evaluation.images_per_second,

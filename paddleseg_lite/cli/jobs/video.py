@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from ...errors import DataError, EnvironmentProblem
-from ...inference.predictor import Loaded
+from ...inference.loaded import Loaded
 from ...progress import Progress
 from ...visualize.overlays import beside
 
@@ -71,7 +71,7 @@ def predict_video(loaded: Loaded, path: Path, target: Path, painter) -> int:
         busy,
         count / busy,
         rate,
-        loaded.computed_by,
+        loaded.backend.name,
         target,
     )
     if expected is not None and count < 0.9 * expected:  # containers only estimate their length

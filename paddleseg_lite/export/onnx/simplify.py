@@ -2,7 +2,7 @@
 
 Paddle records a convolution's bias as reshape and add, and keeps results nobody
 uses (masks of dropout, statistics of batch normalisation). Everything beyond
-that (folding batch normalisation, fusing activations) the engines do themselves.
+that (folding batch normalisation, fusing activations) the backends do themselves.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ def trace(network: paddle.nn.Layer, shape: tuple[int, int, int, int]) -> Graph:
     if not (hasattr(paddle.framework, "use_pir_api") and paddle.framework.use_pir_api()):
         raise EnvironmentProblem(
             f"tracing a network needs Paddle 3 with its PIR programs; this is {paddle.__version__} with PIR off. "
-            "Install paddlepaddle>=3.0 (and do not set FLAGS_enable_pir_api=0), or use the dygraph or static engine."
+            "Install paddlepaddle>=3.0 (and do not set FLAGS_enable_pir_api=0), or use the dygraph or static backend."
         )
     with eval_mode(network):
         spec = paddle.static.InputSpec(list(shape), "float32", "image")

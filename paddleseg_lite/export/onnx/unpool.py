@@ -1,4 +1,4 @@
-"""Max-unpooling in ONNX, which has no scatter that CPU engines run fast.
+"""Max-unpooling in ONNX, which has no scatter that CPU backends run fast.
 
 SegNet and ENet put values back where 2x2 / 2 max-pooling took others from. The
 pooled map is compared with the four corners of every window; the first that

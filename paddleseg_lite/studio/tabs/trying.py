@@ -61,7 +61,7 @@ def build(desk: Desk, say: Texts, choices: Choices) -> None:
 
     def told(tried: tries.Tried, view: str) -> str:
         height, width = tried.labels.shape
-        text = say("timing", ms=tried.milliseconds, engine=tried.computed_by, width=width, height=height)
+        text = say("timing", ms=tried.milliseconds, backend=tried.computed_by, width=width, height=height)
         if view == "confidence" and tried.confidence is not None:
             text += "; " + say("confidence_note", mean=100 * float(tried.confidence.mean()))
         return text

@@ -1,4 +1,4 @@
-"""Engines: names, precision, what is missing, and the choice of the fastest that agrees."""
+"""Backends: names, precision, what is missing, and the choice of the fastest that agrees."""
 
 import logging
 import sys
@@ -9,9 +9,8 @@ import pytest
 
 from paddleseg_lite import accel
 from paddleseg_lite.errors import ConfigError, EnvironmentProblem
-from paddleseg_lite.export import auto, choose_engine, load_engine
-from paddleseg_lite.export import backends as engines
-from paddleseg_lite.export.backends import DygraphEngine
+from paddleseg_lite.export import auto, backends, choose_backend, load_backend
+from paddleseg_lite.inference.backend import Backend, PaddleBackend
 from tests.export.conftest import RUNTIMES, needs_runtime, noise, small
 
 X = noise(1, 3, 40, 56)
@@ -22,13 +21,13 @@ def logits_of(network, x=X):
         return network(paddle.to_tensor(x))["out"].numpy()
 
 
-def test_unknown_engines_and_precisions_are_told():
+def test_unknown_backends_and_precisions_are_told():
     with pytest.raises(ConfigError, match="Did you mean 'openvino'"):
-        load_engine("openvin", small())
+        load_backend("openvin", small())
     with pytest.raises(ConfigError, match="fp32, bf16"):
-        load_engine("dygraph", small(), precision="fp8")
+        load_backend("dygraph", small(), precision="fp8")
     with pytest.raises(EnvironmentProblem, match="fp32 only"):
-        load_engine("static", small(), precision="bf16")
+        load_backend("static", small(), precision="bf16")
 
 
 @pytest.mark.parametrize("kind", ["openvino", "onnxruntime"])
@@ -36,7 +35,7 @@ def test_a_missing_package_is_named_with_the_remedy(kind, monkeypatch):
     network = small()
     monkeypatch.setitem(sys.modules, kind, None)
     with pytest.raises(EnvironmentProblem, match=rf"'{kind}': pip install -r requirements-fast.txt"):
-        load_engine(kind, network)
+        load_backend(kind, network)
 
 
 @pytest.mark.skipif(not accel.has_bf16(), reason="this chip has no bf16 arithmetic")
@@ -44,7 +43,7 @@ def test_dygraph_in_bf16_leaves_the_network_as_it_was():
     network = small("UNet")
     accel.enable(network, "fp32")
     before = logits_of(network)
-    half = load_engine("dygraph", network, precision="bf16")(X)
+    half = load_backend("dygraph", network, precision="bf16")(X)
     assert 0 < np.abs(half - before).max() < 0.05 * np.abs(before).max()
     np.testing.assert_array_equal(logits_of(network), before)
 
@@ -53,7 +52,7 @@ def test_a_runtime_that_is_installed_and_does_not_start(monkeypatch, tmp_path):
     (tmp_path / "openvino.py").write_text("raise RuntimeError('Could not determine home directory.')", encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "openvino", raising=False)
-    assert "installed and does not start (RuntimeError: Could not determine home" in engines.available()["openvino"]
+    assert "installed and does not start (RuntimeError: Could not determine home" in backends.available()["openvino"]
 
 
 # -- auto ------------------------------------------------------------------------------------------------------
@@ -67,20 +66,20 @@ def no_runtimes(monkeypatch):
 def test_auto_without_the_packages_says_so_and_computes_the_same(monkeypatch, tmp_path):
     no_runtimes(monkeypatch)
     network = small("UNet")
-    choice = choose_engine(network, probe=X, folder=tmp_path)
-    assert choice.engine.name in ("dygraph fp32", "static fp32")
+    choice = choose_backend(network, probe=X, folder=tmp_path)
+    assert choice.backend.name in ("dygraph fp32", "static fp32")
     assert "openvino and onnxruntime are not installed" in choice.reason
-    np.testing.assert_allclose(choice.engine(X), logits_of(network), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(choice.backend(X), logits_of(network), rtol=1e-4, atol=1e-5)
 
 
 def test_few_images_are_not_worth_an_export(tmp_path):
-    choice = choose_engine(small(), probe=X, images=2, folder=tmp_path)
-    assert choice.engine.name == "dygraph fp32" and "2 images take" in choice.reason
+    choice = choose_backend(small(), probe=X, images=2, folder=tmp_path)
+    assert choice.backend.name == "dygraph fp32" and "2 images take" in choice.reason
     assert not list(tmp_path.glob("*.onnx"))
 
 
-class Quick:
-    """An engine without a cost."""
+class Quick(Backend):
+    """A backend without a cost."""
 
     num_classes, bytes_per_pixel = 3, 100.0
 
@@ -93,59 +92,59 @@ class Quick:
         return self.answer
 
 
-def one_candidate(monkeypatch, engine):
+def one_candidate(monkeypatch, backend):
     monkeypatch.setattr(auto, "_candidates", lambda precision: [("openvino", "fp32")])
-    monkeypatch.setattr(auto, "load_engine", lambda *args, **kwargs: engine)
+    monkeypatch.setattr(auto, "load_backend", lambda *args, **kwargs: backend)
 
 
 def test_the_winner_is_remembered_and_backed_by_the_network(monkeypatch, tmp_path, caplog):
     network = small()
     one_candidate(monkeypatch, Quick(logits_of(network)))
-    first = choose_engine(network, probe=X, folder=tmp_path)
-    assert first.engine.name == "openvino fp32" and "argmax agrees on 100.000 %" in first.reason
+    first = choose_backend(network, probe=X, folder=tmp_path)
+    assert first.backend.name == "openvino fp32" and "argmax agrees on 100.000 %" in first.reason
     monkeypatch.setattr(auto, "_race", lambda *args: pytest.fail("the race is run once"))
-    again = choose_engine(network, probe=X, folder=tmp_path, images=10**9)
+    again = choose_backend(network, probe=X, folder=tmp_path, images=10**9)
     assert again.reason == first.reason
     other = noise(1, 3, 33, 20)
     with caplog.at_level(logging.WARNING, "paddleseg_lite"):
         for _ in range(2):
-            np.testing.assert_array_equal(again.engine(other), logits_of(network, other))
+            np.testing.assert_array_equal(again.backend(other), logits_of(network, other))
     (line,) = [r.getMessage() for r in caplog.records]
     assert "1x3x33x20" in line and "odd size" in line and "long story" not in line
-    assert again.engine.name == "openvino fp32 (2 runs by dygraph fp32)"
+    assert again.backend.name == "openvino fp32 (2 runs by dygraph fp32)"
 
 
-def test_an_engine_that_disagrees_is_not_used(monkeypatch, tmp_path):
+def test_a_backend_that_disagrees_is_not_used(monkeypatch, tmp_path):
     network = small()
     one_candidate(monkeypatch, Quick(-logits_of(network)))
-    choice = choose_engine(network, probe=X, folder=tmp_path)
-    assert isinstance(choice.engine, DygraphEngine) and "openvino fp32 is not used: argmax agrees on" in choice.reason
+    choice = choose_backend(network, probe=X, folder=tmp_path)
+    assert isinstance(choice.backend, PaddleBackend) and "openvino fp32 is not used: argmax agrees on" in choice.reason
 
 
-def test_a_broken_engine_is_a_line_not_an_end(monkeypatch, tmp_path):
+def test_a_broken_backend_is_a_line_not_an_end(monkeypatch, tmp_path):
     class Broken(Quick):
         def __call__(self, image):
             raise RuntimeError("illegal instruction")
 
     one_candidate(monkeypatch, Broken(None))
-    choice = choose_engine(small(), probe=X, folder=tmp_path)
-    assert isinstance(choice.engine, DygraphEngine) and "illegal instruction" in choice.reason
+    choice = choose_backend(small(), probe=X, folder=tmp_path)
+    assert isinstance(choice.backend, PaddleBackend) and "illegal instruction" in choice.reason
 
 
 @needs_runtime
 @pytest.mark.parametrize("kind", RUNTIMES)
 def test_a_named_runtime_computes_what_the_network_does(kind, tmp_path):
     network = small("UNet")
-    engine = choose_engine(network, kind, folder=tmp_path).engine
-    assert engine.name == f"{kind} fp32"
-    np.testing.assert_allclose(engine(X), logits_of(network), rtol=1e-4, atol=1e-4)
+    backend = choose_backend(network, kind, folder=tmp_path).engine  # its former name
+    assert backend.name == f"{kind} fp32"
+    np.testing.assert_allclose(backend(X), logits_of(network), rtol=1e-4, atol=1e-4)
 
 
 @needs_runtime
 def test_changed_weights_are_another_export(tmp_path):
     network = small("UNet")
-    before = load_engine(RUNTIMES[0], network)(X)
+    before = load_backend(RUNTIMES[0], network)(X)
     network.parameters()[0].set_value(network.parameters()[0] * 2)
-    after = load_engine(RUNTIMES[0], network)(X)
+    after = load_backend(RUNTIMES[0], network)(X)
     np.testing.assert_allclose(after, logits_of(network), rtol=1e-4, atol=1e-4)
     assert np.abs(after - before).max() > 1e-3
