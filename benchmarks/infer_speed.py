@@ -124,9 +124,9 @@ def start(name: str, args, folder: Path) -> list[Side]:
             job["weights"] = str(trained)
         sides = [Side(THREADED, args.peer_python, theirs, args.threads)]
     sides.append(Side(SHIPPED, args.peer_python, theirs, None))
-    for engine in args.engines:
-        job = {**common, "side": "ours", "network": our_network(name), "engine": engine.replace(":", " ")}
-        sides.append(Side(engine.replace(":", " "), sys.executable, job, args.threads))
+    for backend in args.backends:
+        job = {**common, "side": "ours", "network": our_network(name), "backend": backend.replace(":", " ")}
+        sides.append(Side(backend.replace(":", " "), sys.executable, job, args.threads))
     return sides
 
 
@@ -220,7 +220,7 @@ def report(results: dict, args) -> str:
         f"`{' '.join(['python', 'benchmarks/infer_speed.py', *args.shown])}` on {args.threads} threads of "
         f"{processor()}; {versions()}. Medians of {args.rounds} predictions of 1x3x{SIZE[0]}x{SIZE[1]} taken in "
         "turns, each side a process of its own. Weights are the same on all sides, random unless said. The floor "
-        "is a target set before measuring, for the fastest of our engines in that precision against PaddleSeg on all "
+        "is a target set before measuring, for the fastest of our backends in that precision against PaddleSeg on all "
         "threads; argmax and largest "
         "difference of logits are against PaddleSeg's.",
         markdown_table(
@@ -245,7 +245,7 @@ def report(results: dict, args) -> str:
                 "`evaluate`, where the table says so on the first images only. mIoU counts absent classes as 1, as "
                 f"PaddleSeg does. PaddleSeg's metric needed one repair to run on Paddle 3 (it joins scalars). The best "
                 f"of {args.val_passes} passes; passes above a minute are taken once. The networks "
-                "were trained at 240x180, so mIoU at 480x360 is not what [engines](engines.md) has."
+                "were trained at 240x180, so mIoU at 480x360 is not what [backends](backends.md) has."
             ),
             markdown_table(
                 ["network", "side", "images", "images/s", "to as shipped", "to all threads", "floor", "mIoU"], val_rows
@@ -258,7 +258,7 @@ def report(results: dict, args) -> str:
 
 
 def share_of_peak(results: dict, peak: dict[str, float]) -> str:
-    """What the fastest engines reach of what large convolutions reach here."""
+    """What the fastest backends reach of what large convolutions reach here."""
     from paddleseg_lite.models import build_model
     from paddleseg_lite.models.summary import summarize
 
@@ -281,7 +281,7 @@ def share_of_peak(results: dict, peak: dict[str, float]) -> str:
     ]
     named = ", ".join(f"{v:,.0f} in {k}" for k, v in peak.items())
     text = (
-        "Operations a second of our fastest engine, two per multiply-add, and their share of the most seen "
+        "Operations a second of our fastest backend, two per multiply-add, and their share of the most seen "
         f"here (these networks, and large convolutions of oneDNN: {named} GFLOP/s)."
     )
     table = markdown_table(["network", "GMACs", "fp32 GFLOP/s", "of the most", "bf16 GFLOP/s", "of the most"], rows)
@@ -318,7 +318,7 @@ def main() -> int:
     p.add_argument("--camvid", help="CamVid folder, for validation and a real image")
     p.add_argument("--only", nargs="*", default=list(NETWORKS), choices=list(NETWORKS))
     p.add_argument(
-        "--engines",
+        "--backends",
         nargs="*",
         default=["dygraph:fp32", "openvino:fp32", "onnxruntime:fp32", "dygraph:bf16", "openvino:bf16"],
     )

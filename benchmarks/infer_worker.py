@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 class Ours:
-    """This project through one of its engines."""
+    """This project through one of its backends."""
 
     def __init__(self, job):
         sys.path.insert(0, str(ROOT))
@@ -35,11 +35,11 @@ class Ours:
         load_strict(self.model, conversion.state, source=job["weights"])
         self.model.eval()
         accel.enable(self.model, "fp32")  # what tools do on a CPU
-        kind, precision = job["engine"].split()
-        self.engine = load_backend(kind, self.model, precision=precision, folder=job["cache"])
+        kind, precision = job["backend"].split()
+        self.backend = load_backend(kind, self.model, precision=precision, folder=job["cache"])
 
     def predict(self, x):
-        return self.engine(x)
+        return self.backend(x)
 
     def val(self, count):
         """Seconds and mIoU (PaddleSeg's convention) of the first images, as tools/val.py takes them."""
@@ -51,7 +51,7 @@ class Ours:
         dataset = build_dataset(spec, mode="val")
         dataset.items = dataset.items[:count]
         started = time.perf_counter()
-        found = evaluate(self.engine, dataset, loss=MeanCrossEntropy(dataset.ignore_index), convention="one")
+        found = evaluate(self.backend, dataset, loss=MeanCrossEntropy(dataset.ignore_index), convention="one")
         return {"seconds": time.perf_counter() - started, "images": found.images, "mIoU": float(found.scores.mIoU)}
 
     def peak(self):

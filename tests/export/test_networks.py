@@ -1,7 +1,7 @@
 """Networks, with graph units and without, give the same logits as ONNX on every runtime here.
 
 A selection that takes seconds each; all networks x units x backends are run by
-``benchmarks/engine_matrix.py`` (``docs/results/engines.md``) and by ``pytest -m slow``.
+``benchmarks/backend_matrix.py`` (``docs/results/backends.md``) and by ``pytest -m slow``.
 """
 
 import json

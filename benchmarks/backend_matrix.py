@@ -1,12 +1,12 @@
-"""Every network x {none, GCU, GloRe, GINet} x engine against dygraph: ``docs/results/engines.md``.
+"""Every network x {none, GCU, GloRe, GINet} x backend against dygraph: ``docs/results/backends.md``.
 
-    python benchmarks/engine_matrix.py --out docs/results/engines.md
+    python benchmarks/backend_matrix.py --out docs/results/backends.md
 
 The small variants of ``tests/models/test_all.py`` (every part of the network, few
 channels), random weights of which none is zero. Each is compared at an odd size and in
 a batch at another size; where one ONNX file serves all sizes, that file is used. Without
 a unit also with normalisation and argmax inside the file. An exception is a comparison
-with less than 99.9 % of the pixels in the same class, or an engine that fails.
+with less than 99.9 % of the pixels in the same class, or a backend that fails.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ def noise(*shape, seed=0):
     return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
-def examine(name: str, unit: str, engines: list[str]) -> dict:
-    """``{engine: [same argmax, relative difference] or what went wrong}`` and the sizes one file serves."""
+def examine(name: str, unit: str, backends: list[str]) -> dict:
+    """``{backend: [same argmax, relative difference] or what went wrong}`` and the sizes one file serves."""
     arguments = dict(SPECS[name])
     if UNITS[unit]:
         arguments["context"] = UNITS[unit]
@@ -64,7 +64,7 @@ def examine(name: str, unit: str, engines: list[str]) -> dict:
     found: dict = {}
     images = [noise(*shape, seed=i) for i, shape in enumerate(SHAPES)]
     with tempfile.TemporaryDirectory() as folder:
-        for kind in engines:
+        for kind in backends:
             try:
                 agreement = verify(network, load_backend(kind, network, folder=folder), images)
                 found[kind] = [agreement.argmax, agreement.relative]
@@ -72,9 +72,9 @@ def examine(name: str, unit: str, engines: list[str]) -> dict:
                 found[kind] = f"{type(e).__name__}: {str(e).splitlines()[0][:160]}"
         facts = json.loads((Path(folder) / "all_sizes.json").read_text())
         if unit == "none":
-            for kind in (k for k in engines if k != "static"):
+            for kind in (k for k in backends if k != "static"):
                 found[f"{kind}, inside"] = inside(network, kind, Path(folder))
-    return {"engines": found, "multiple": facts.get("multiple")}
+    return {"backends": found, "multiple": facts.get("multiple")}
 
 
 def inside(network, kind: str, folder: Path):
@@ -97,24 +97,24 @@ def exceptions(results: dict) -> list[str]:
     """What does not agree."""
     lines = []
     for case, r in results.items():
-        for engine, value in r["engines"].items():
+        for backend, value in r["backends"].items():
             if isinstance(value, str):
-                lines.append(f"{case}, {engine}: {value}")
+                lines.append(f"{case}, {backend}: {value}")
             elif value[0] < LEAST:
-                lines.append(f"{case}, {engine}: the same class at {100 * value[0]:.2f} % of the pixels")
+                lines.append(f"{case}, {backend}: the same class at {100 * value[0]:.2f} % of the pixels")
     return lines
 
 
-def report(results: dict, engines: list[str], seconds: float) -> str:
+def report(results: dict, backends: list[str], seconds: float) -> str:
     """The page."""
     from importlib import metadata
 
-    columns = [*engines, *(f"{k}, inside" for k in engines if k != "static")]
+    columns = [*backends, *(f"{k}, inside" for k in backends if k != "static")]
     rows = []
     for case, r in results.items():
         cells = []
-        for engine in columns:
-            value = r["engines"].get(engine)
+        for backend in columns:
+            value = r["backends"].get(backend)
             if value is None or isinstance(value, str):
                 cells.append("" if value is None else "failed")
             else:
@@ -124,12 +124,12 @@ def report(results: dict, engines: list[str], seconds: float) -> str:
     wrong = exceptions(results)
     names = ("paddlepaddle", "openvino", "onnxruntime")
     versions = ", ".join(f"{n} {metadata.version(n)}" for n in names if n == "paddlepaddle" or not available()[n])
-    count = sum(len(r["engines"]) for r in results.values())
+    count = sum(len(r["backends"]) for r in results.values())
     return (
         "\n\n".join(
             [
-                "# The engines against dygraph",
-                f"`python benchmarks/engine_matrix.py`: {len(results)} networks and graph units in them, {count} "
+                "# The backends against dygraph",
+                f"`python benchmarks/backend_matrix.py`: {len(results)} networks and graph units in them, {count} "
                 f"comparisons with dygraph fp32 (Paddle's own kernels), {seconds / 60:.0f} minutes; {versions}. Each cell: "
                 "pixels with the same class, and the largest difference of two logits relative to the largest logit, over an "
                 "image of 41x59 and a batch of two of 64x96. `inside`: uint8 pixels in, class ids out, normalisation and "
@@ -152,7 +152,7 @@ def main() -> int:
     p.add_argument("--json", help="results so far; what is in it is not run again")
     p.add_argument("--out", help="Markdown file")
     args = p.parse_args()
-    engines = [kind for kind in ("static", "openvino", "onnxruntime") if not available()[kind]]
+    backends = [kind for kind in ("static", "openvino", "onnxruntime") if not available()[kind]]
     kept = Path(args.json) if args.json else None
     state = json.loads(kept.read_text()) if kept and kept.exists() else {"seconds": 0.0, "results": {}}
     for name in args.only:
@@ -161,12 +161,12 @@ def main() -> int:
             if case in state["results"]:
                 continue
             started = time.perf_counter()
-            state["results"][case] = examine(name, unit, engines)
+            state["results"][case] = examine(name, unit, backends)
             state["seconds"] += time.perf_counter() - started
             print(case, state["results"][case], flush=True)
             if kept:
                 kept.write_text(json.dumps(state), encoding="utf-8")
-    text = report(state["results"], engines, state["seconds"])
+    text = report(state["results"], backends, state["seconds"])
     publish(text, args.out)
     return 1 if exceptions(state["results"]) else 0
 
