@@ -14,6 +14,7 @@ from ...files import write_json
 from ...graph import introspect
 from ...inference.loaded import Loaded
 from ...inference.options import InferenceOptions
+from ...inference.plan import make_plan
 from ...inference.reduced import as_batch, fit
 from ...visualize.node_maps import render
 from ...visualize.overlays import rgb
