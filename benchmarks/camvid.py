@@ -300,7 +300,7 @@ def pictures(found: dict, args) -> None:
         if not parts["all"]:
             continue
         loaded = load(args.runs / parts["all"][0]["run"])
-        dataset = dataset or build_scored(loaded.config.val_dataset)
+        dataset = dataset or build_scored(loaded.config.val_dataset, mode="val")
         chosen = np.linspace(0, len(dataset) - 1, SHOWN).round().astype(int)
         samples = [dataset.load(int(i)) for i in chosen]
         if not rows:

@@ -23,6 +23,7 @@ train(load_config("recipe.yml"), save_dir="run")
 labels = load("run").predict(numpy.zeros([20, 30, 3], dtype=numpy.uint8)).labels
 assert labels.shape == (20, 30), labels.shape
 assert load_config("quick_start/unet_scenes").model["type"] == "UNet"
+assert load("quick_start").predict(numpy.zeros([20, 30, 3], dtype=numpy.uint8)).labels.shape == (20, 30)
 """
 
 

@@ -54,7 +54,7 @@ def build_parser():
     c = add("scenes", "procedural street scenes: pictures to try a network or the way of own data with")
     c.add_argument("--output", required=True, help="dataset folder to make")
     c.add_argument("--count", type=int, default=12, help="how many")
-    c.add_argument("--size", type=int, default=192, help="height and width, at least 32 pixels")
+    c.add_argument("--size", type=int, default=128, help="height and width, at least 32 pixels; recipes train on 96")
     c.add_argument("--seed", type=int, default=1, help="of the set; 0 is the one that recipes train on")
     c = add("rgb2id", "colour pictures to class ids")
     c.add_argument("--input", required=True, help="folder of colour labels")
