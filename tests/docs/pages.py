@@ -76,7 +76,7 @@ TREATMENT = [
     (r"^visualdl ", ("skip", "a server")),
     (r"paddle\.distributed\.launch", ("skip", "two processes: tests/training/test_distributed.py")),
     (r"--device gpu", ("flags", "needs a GPU")),
-    (r"^python tools/prepare\.py scenes --output data/scenes$", ("run", "--count 2")),
+    (r"^python tools/prepare\.py scenes --output data/scenes$", ("run", "")),
     (r"^python tools/infer\.py --model_path quick_start --image_path data/scenes/images$", ("run", "--threads 1")),
     (ABSENT, ("flags", "needs data or weights")),
     (r"^python docs/course/scripts/train_basic\.py", ("run", "--num_samples 8 --size 32")),
