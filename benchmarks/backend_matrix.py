@@ -2,7 +2,7 @@
 
     python benchmarks/backend_matrix.py --out docs/results/backends.md
 
-The small variants of ``tests/models/test_all.py`` (every part of the network, few
+The small variants that ``tests/contracts`` tries (every part of the network, few
 channels), random weights of which none is zero. Each is compared at an odd size and in
 a batch at another size; where one ONNX file serves all sizes, that file is used. Without
 a unit also with normalisation and argmax inside the file. An exception is a comparison
@@ -35,9 +35,10 @@ from paddleseg_lite.export.backends import OnnxBackend, _onnxruntime, _openvino 
 from paddleseg_lite.export.onnx.trace import eval_mode  # noqa: E402
 from paddleseg_lite.export.source import FileSource, ModelFile  # noqa: E402
 from paddleseg_lite.models import build_model  # noqa: E402
+from paddleseg_lite.registry import MODELS  # noqa: E402
 from paddleseg_lite.reports import markdown_table  # noqa: E402
+from tests.contracts.found import specs  # noqa: E402
 from tests.models.checks import awake  # noqa: E402
-from tests.models.test_all import SPECS  # noqa: E402
 
 UNITS = {
     "none": None,
@@ -47,6 +48,7 @@ UNITS = {
 }
 SHAPES = ((1, 3, 41, 59), (2, 3, 64, 96))
 LEAST = 0.999
+SPECS = specs(MODELS)
 HOW = Normalisation((0.5, 0.4, 0.3), (0.2, 0.3, 0.4))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import ast
 import inspect
+import re
 import sys
 from pathlib import Path
 
@@ -39,7 +40,7 @@ PAGES = {  # page -> (title, packages or modules)
     "models": ("Networks", ["models"]),
     "backbones": ("Backbones", ["backbones"]),
     "layers": ("Layers", ["layers"]),
-    "graph": ("Graph units, controls, introspection", ["graph"]),
+    "graph": ("Graph units, controls, introspection", ["graph", "graph/attention"]),
     "losses": ("Losses", ["losses"]),
     "metrics": ("Metrics", ["metrics"]),
     "data": ("Datasets and transforms", ["data", "data/datasets", "data/transforms"]),
@@ -112,6 +113,47 @@ def render_page(title, entries) -> str:
                         parts.append(f"* `{node.name}.{method.name}{signature(method)}`: {first}")
                 if parts[-1].startswith("*"):
                     parts.append("")
+    return "\n".join(parts)
+
+
+# parts
+
+
+PARTS = {  # registry -> (title, page that has its classes in full)
+    "MODELS": ("Networks", "models"),
+    "BACKBONES": ("Backbones", "backbones"),
+    "CONTEXTS": ("Context units", "graph"),
+    "LOSSES": ("Losses", "losses"),
+    "DATASETS": ("Datasets", "data"),
+    "TRANSFORMS": ("Transforms", "data"),
+    "OPTIMIZERS": ("Optimizers", "training"),
+    "SCHEDULERS": ("Learning-rate schedules", "training"),
+}
+
+
+def registered():
+    """``(registry, name, what it is, page anchor)`` of every class or function with an ``@X.register`` decorator."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            for decorator in getattr(node, "decorator_list", []):
+                call = decorator if isinstance(decorator, ast.Call) else None
+                function = call.func if call else decorator
+                if getattr(function, "attr", "") != "register" or getattr(function.value, "id", "") not in PARTS:
+                    continue
+                names = [k.value.value for k in call.keywords if k.arg == "name"] if call else []
+                first = docstring(node).split("\n\n")[0].replace("\n", " ").replace("|", "\\|")
+                first = re.sub(r":\w+:(?=`)", "", first).replace("``", "`")
+                yield function.value.id, (names or [node.name])[0], first, node.name.lower()
+
+
+def render_parts() -> str:
+    """A table of every kind: what a recipe may write after ``type:``."""
+    found = sorted(registered(), key=lambda part: part[1].lower())
+    parts = [NOTE, "# Parts by the name a recipe gives them\n", "[All pages](README.md)\n"]
+    for registry, (title, page) in PARTS.items():
+        rows = [f"| [{n}]({page}.md#{a}) | {what} |" for kind, n, what, a in found if kind == registry]
+        parts += [f"## {title}\n", "| `type` | |", "|---|---|", *rows, ""]
+    parts.append("A part of your own: [extending](../extending.md).\n")
     return "\n".join(parts)
 
 
@@ -211,9 +253,10 @@ def render_config() -> str:
 def pages() -> dict[str, str]:
     """File name -> content of every reference page."""
     made = {f"{name}.md": render_page(*spec) for name, spec in PAGES.items()}
-    made["tools.md"], made["config.md"] = render_tools(), render_config()
+    made["tools.md"], made["config.md"], made["parts.md"] = render_tools(), render_config(), render_parts()
     index = [NOTE, "# Reference\n", "Made from the docstrings, flags and config keys of the sources.\n"]
-    titles = {"tools": "Tools and their flags", "config": "Keys of a recipe", **{k: v[0] for k, v in PAGES.items()}}
+    titles = {"tools": "Tools and their flags", "config": "Keys of a recipe", "parts": "Parts by name"}
+    titles.update({name: title for name, (title, _) in PAGES.items()})
     index += [f"* [{title}]({name}.md)" for name, title in titles.items()]
     made["README.md"] = "\n".join([*index, ""])
     return {name: text.rstrip() + "\n" for name, text in made.items()}

@@ -43,6 +43,7 @@ class Registry:
     def __init__(self, kind: str, *, filled_by: str | None = None, advice: Mapping[str, str] | None = None):
         self.kind, self._filled_by = kind, filled_by
         self._own: dict[str, Callable[..., Any]] = {}
+        self._small: dict[str, dict[str, Any]] = {}
         self.advice = dict(advice or {})
         self._filling, self._lock = False, threading.RLock()
 
@@ -59,14 +60,29 @@ class Registry:
                         self._filling = False
         return self._own
 
-    def register(self, entry: Callable[..., Any] | None = None, *, name: str | None = None):
-        """Add a class or function; usable as ``@R.register`` or ``@R.register(name="X")``."""
+    def register(
+        self,
+        entry: Callable[..., Any] | None = None,
+        *,
+        name: str | None = None,
+        small: Mapping[str, Any] | None = None,
+    ):
+        """Add a class or function; usable as ``@R.register`` or ``@R.register(name="X", small={...})``.
+
+        Args:
+            entry: the class or function.
+            name: what it is called in a recipe; its own name unless given.
+            small: arguments of a version that is built and run in a moment: what the contract tests try. Where
+                an argument is a folder, a mapping stands for it: ``{path: None for a picture, ids of a label, or
+                the text of a list}``.
+        """
         if entry is None:
-            return lambda e: self.register(e, name=name)
+            return lambda e: self.register(e, name=name, small=small)
         key = name or entry.__name__
         if key in self._own and self._own[key] is not entry:
             raise ConfigError(f"{self.kind} '{key}' is already registered by {self._own[key]!r}.")
         self._own[key] = entry
+        self._small[key] = {"type": key, **(small or {})}
         return entry
 
     def __contains__(self, name: str) -> bool:
@@ -88,6 +104,11 @@ class Registry:
                 "One of your own is loaded by --import FILE.py."
             )
         return self._entries[name]
+
+    def small(self, name: str) -> dict[str, Any]:
+        """The spec of a small version of an entry, as it was registered: ``{"type": name, **arguments}``."""
+        self.get(name)
+        return {**self._small[name]}
 
     def accepts(self, name: str, argument: str) -> bool:
         """Whether the entry ``name`` takes a keyword ``argument``."""

@@ -16,6 +16,28 @@ WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
 runtime.setup("cpu", threads=max(1, runtime.available_cores() // WORKERS) if WORKERS > 1 else None)
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--with",
+        action="append",
+        default=[],
+        dest="own_files",
+        metavar="FILE",
+        help="a file of your own whose networks, units, losses, ... go through tests/contracts too",
+    )
+
+
+def pytest_configure(config):
+    """Register what the files of ``--with`` hold, as ``--import`` of the tools does."""
+    for file in config.option.own_files:
+        from paddleseg_lite.plugins import import_file
+        from tests.contracts.found import OWN_MODULES
+
+        path = Path(file).resolve()
+        import_file(path)
+        OWN_MODULES.add(path.stem)
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The checkout."""

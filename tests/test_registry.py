@@ -50,6 +50,17 @@ def test_mistakes(registry, spec, expected):
     assert expected in str(error.value)
 
 
+def test_an_entry_tells_its_small_arguments(registry):
+    registry.register(Base, name="Small", small={"color": "grey"})
+    assert registry.small("Small") == {"type": "Small", "color": "grey"}
+    assert registry.build(registry.small("Small")).color == "grey"
+    assert registry.small("Thing") == {"type": "Thing"}
+    registry.small("Small")["color"] = "red"
+    assert registry.small("Small")["color"] == "grey"
+    with pytest.raises(ConfigError, match="Did you mean 'Small'"):
+        registry.small("Smal")
+
+
 def test_a_name_is_taken_once(registry):
     with pytest.raises(ConfigError, match="already registered"):
         registry.register(Base, name="Thing")

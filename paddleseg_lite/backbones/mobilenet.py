@@ -24,7 +24,7 @@ from .base import Backbone
 STAGES = ((64, 1), (128, 2), (256, 2), (512, 6), (1024, 2))  # channels, blocks
 
 
-@BACKBONES.register
+@BACKBONES.register(small={"alpha": 0.125})
 class MobileNetV1(Backbone):
     """MobileNetV1; ``[N, in_channels, H, W]`` to five maps.
 

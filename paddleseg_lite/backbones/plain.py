@@ -5,6 +5,7 @@
 A ResNet's field covers the whole of a small picture and would find by itself
 what a context unit is there to bring. With a 1x1 head and bilinear upsampling, a
 logit of this one depends on pixels at most 12 away (:meth:`PlainCNN.reach`).
+Source: none; made for the studies of this project.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from ..registry import BACKBONES
 from .base import Backbone
 
 
-@BACKBONES.register
+@BACKBONES.register(small={"widths": [4, 8, 8]})
 class PlainCNN(Backbone):
     """3x3 convolution, BN, ReLU, one a stage; ``[N, in_channels, H, W]`` to one map per stage.
 

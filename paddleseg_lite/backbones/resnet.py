@@ -223,28 +223,28 @@ def check_choices(
         raise ConfigError(f"first_block_dilation '{first_block_dilation}' is unknown; one of same, previous, one.")
 
 
-@BACKBONES.register
+@BACKBONES.register(small={"width": 1 / 16})
 class ResNet18(ResNet):
     """Stages of 64, 128, 256, 512 channels; 11,176,512 parameters without the ImageNet classifier."""
 
     depth = 18
 
 
-@BACKBONES.register
+@BACKBONES.register(small={"width": 1 / 16})
 class ResNet34(ResNet):
     """As ResNet-18 with 3, 4, 6, 3 units a stage; 21,284,672 parameters."""
 
     depth = 34
 
 
-@BACKBONES.register
+@BACKBONES.register(small={"width": 1 / 16})
 class ResNet50(ResNet):
     """Stages of 256, 512, 1024, 2048 channels; 23,508,032 parameters."""
 
     depth = 50
 
 
-@BACKBONES.register
+@BACKBONES.register(small={"width": 1 / 16})
 class ResNet101(ResNet):
     """As ResNet-50 with 3, 4, 23, 3 units a stage; 42,500,160 parameters."""
 
@@ -265,17 +265,17 @@ class ShallowVd(ResNet):
         super().__init__(deep_stem=deep_stem, avg_down=avg_down, project_first=project_first, **kwargs)
 
 
-@BACKBONES.register
+@BACKBONES.register(small={"width": 1 / 16})
 class ResNet18_vd(ShallowVd, ResNet18):
     """ResNet-18-D as PaddleSeg builds it."""
 
 
-@BACKBONES.register
+@BACKBONES.register(small={"width": 1 / 16})
 class ResNet34_vd(ShallowVd, ResNet34):
     """ResNet-34-D as PaddleSeg builds it."""
 
 
-@BACKBONES.register
+@BACKBONES.register(small={"width": 1 / 16})
 class ResNet50_vd(ResNet50):
     """ResNet-50-D as PaddleSeg builds it: 3x3 stem 32-32-64, average pooling in strided shortcuts."""
 
@@ -283,7 +283,7 @@ class ResNet50_vd(ResNet50):
         super().__init__(deep_stem=deep_stem, avg_down=avg_down, **kwargs)
 
 
-@BACKBONES.register
+@BACKBONES.register(small={"width": 1 / 16})
 class ResNet101_vd(ResNet101):
     """ResNet-101-D as PaddleSeg builds it."""
 

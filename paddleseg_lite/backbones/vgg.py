@@ -49,7 +49,7 @@ LAYOUTS = {
 }
 
 
-@BACKBONES.register
+@BACKBONES.register(small={"width": 1 / 16})
 class VGG16(Backbone):
     """The 13 convolutions of VGG16.
 
@@ -94,7 +94,7 @@ class VGG16(Backbone):
         return nn.MaxPool2D(kernel, stride, padding=(kernel - 1) // 2, ceil_mode=self.layout.ceil)
 
 
-@BACKBONES.register
+@BACKBONES.register(small={"width": 1 / 16})
 class VGG16BN(VGG16):
     """VGG16 with BN before every ReLU."""
 

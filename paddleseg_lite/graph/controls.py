@@ -5,7 +5,7 @@
     IdentityGraph       its projection and re-projection, but no message between nodes
     ShuffledAssignment  all of it, but pixels are assigned by the map of another image
 
-Each takes ``match``, the unit it is the control of, as written in YAML.
+Each takes ``match``, the unit it is the control of, as written in YAML. Source: none; they are this project's own.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .base import ContextUnit, Explanation, NodeUnit
 from .matching import Match, build_matched, matched_target, matched_widths
 
 
-@CONTEXTS.register
+@CONTEXTS.register(small={"match": {"type": "GINet", "num_state": 6, "num_nodes": 5}})
 class MatchedConv(ContextUnit):
     """Residual stack of three convolutions, C -> h1 -> h2 -> C, with the parameters of ``match`` (+-1 %).
 
@@ -31,7 +31,8 @@ class MatchedConv(ContextUnit):
 
     Args:
         in_channels: C.
-        match: the unit whose parameters it gets.
+        match: the unit whose parameters it gets, as written in YAML.
+        num_classes: K, for a unit that needs it (GINet).
         kernel_size: 3 adds a little locality, for a control with some reach.
     """
 
@@ -53,12 +54,17 @@ class MatchedConv(ContextUnit):
         return add(x, self.norm(self.extend(self.layers(x)))), {}
 
 
-@CONTEXTS.register
+@CONTEXTS.register(small={"match": {"type": "GloRe", "num_state": 6, "num_nodes": 5}})
 class GlobalPool(ContextUnit):
     """``x + MLP(mean of x over all pixels)``, C -> h1 -> h2 -> C, with the parameters of ``match`` (+-1 %).
 
     The last layer starts at zero: the identity at first. No BN, which would see
     one value per image.
+
+    Args:
+        in_channels: C.
+        match: the unit whose parameters it gets, as written in YAML.
+        num_classes: K, for a unit that needs it (GINet).
     """
 
     starts_as_identity = True
@@ -111,9 +117,15 @@ class _NodeControl(NodeUnit):
         return self.unit.macs(height, width)
 
 
-@CONTEXTS.register
+@CONTEXTS.register(small={"match": {"type": "GloRe", "num_state": 6, "num_nodes": 5}})
 class IdentityGraph(_NodeControl):
-    """``match`` (GloRe or GCU) with the identity as adjacency: projection, state update, re-projection."""
+    """``match`` (GloRe or GCU) with the identity as adjacency: projection, state update, re-projection.
+
+    Args:
+        in_channels: C.
+        match: the unit to take the messages from.
+        num_classes: K, for a unit that needs it.
+    """
 
     def __init__(self, *, in_channels: int, match: Match = "GloRe", num_classes: int | None = None) -> None:
         name = match if isinstance(match, str) else str(match.get("type"))
@@ -122,7 +134,7 @@ class IdentityGraph(_NodeControl):
         super().__init__(in_channels, build_matched(match, in_channels, num_classes, messages=False))
 
 
-@CONTEXTS.register
+@CONTEXTS.register(small={"match": {"type": "GloRe", "num_state": 6, "num_nodes": 5}, "grid": 8})
 class ShuffledAssignment(_NodeControl):
     """``match`` with the pixel-to-node map of another image.
 
@@ -134,6 +146,7 @@ class ShuffledAssignment(_NodeControl):
     Args:
         in_channels: C.
         match: the unit to disturb.
+        num_classes: K, for a unit that needs it (GINet).
         grid: side of the kept map.
     """
 

@@ -90,7 +90,7 @@ class GCUGraph(nn.Layer):
         self.raw_sigma.set_value(paddle.to_tensor(np.tile(raw, [self.num_nodes, 1])).astype(self.raw_sigma.dtype))
 
 
-@CONTEXTS.register
+@CONTEXTS.register(small={"num_nodes": [2, 4]})
 class GCU(NodeUnit):
     """Graph convolutional unit(s), ``[N, C, H, W] -> [N, C, H, W]``.
 

@@ -49,7 +49,7 @@ class Style:
 STYLES = {"paper": Style(), "paddleseg": Style(embeddings=False, presence=False, zero_init=False)}
 
 
-@CONTEXTS.register
+@CONTEXTS.register(small={"num_state": 6, "num_nodes": 5})
 class GINet(NodeUnit):
     """Graph interaction unit, ``[N, C, H, W] -> [N, C, H, W]`` with ``extras["presence"] [N, K]``, logits.
 

@@ -25,7 +25,7 @@ from .base import Explanation, NodeUnit, as_assignment, mean_product, pixels, to
 from .gcn import LearnedGCN, check_steps
 
 
-@CONTEXTS.register
+@CONTEXTS.register(small={"num_state": 6, "num_nodes": 5})
 class GloRe(NodeUnit):
     """Global reasoning unit, ``[N, C, H, W] -> [N, C, H, W]``.
 

@@ -46,7 +46,7 @@ class PPMUnit(ContextUnit):
         return sum(self.in_channels * b * width * (height + b) for b in self.pyramid.bins if b > 1)
 
 
-@CONTEXTS.register(name="ASPP")
+@CONTEXTS.register(name="ASPP", small={"rates": [2, 4]})
 class ASPPUnit(ContextUnit):
     """Atrous spatial pyramid pooling (DeepLab V3, arXiv:1706.05587), ``[N, C, H, W] -> [N, C, H, W]``.
 

@@ -48,7 +48,7 @@ class LaplacianStep(nn.Layer):
         return F.relu(self.theta(x - to_map(smoothed, x)))
 
 
-@CONTEXTS.register
+@CONTEXTS.register(small={"rank": 4})
 class SpyGR(ContextUnit):
     """Pyramid of graph reasoning steps, ``[N, C, H, W] -> [N, C, H, W]``.
 

@@ -1,4 +1,7 @@
-"""A context unit several times in a row: as many looks at the picture as it is deep."""
+"""A context unit several times in a row: as many looks at the picture as it is deep.
+
+Source: none of its own; Wang et al. put up to ten non-local blocks into a network (CVPR 2018, arXiv:1711.07971).
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from .base import ContextUnit
 from .matching import Match, build_matched
 
 
-@CONTEXTS.register
+@CONTEXTS.register(small={"unit": {"type": "NonLocal", "pool": True}})
 class Stack(ContextUnit):
     """``unit(unit(... x))``, each with weights of its own; ``[N, C, H, W] -> [N, C, H, W]``.
 
@@ -22,6 +25,7 @@ class Stack(ContextUnit):
         in_channels: C.
         unit: what is repeated, as written in YAML.
         depth: how often.
+        num_classes: K, for a unit that needs it (GINet, OCR).
 
     Raises:
         ConfigError: depth below 1, or a unit that changes the channels.

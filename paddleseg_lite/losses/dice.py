@@ -67,6 +67,11 @@ class BCEDiceLoss(Loss):
     BCE is the mean over all valid pixels and classes of
     ``-[g log p + (1 - g) log(1 - p)]`` with p clipped to [1e-7, 1 - 1e-7]; Dice
     flattens pixels and classes into one ratio.
+
+    Args:
+        dice_weight: factor of the Dice term.
+        smooth: added to numerator and denominator of Dice.
+        ignore_index: label of the pixels that take no part.
     """
 
     def __init__(self, *, dice_weight: float = 3.0, smooth: float = 1.0, ignore_index: int = 255) -> None:

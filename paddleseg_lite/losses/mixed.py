@@ -1,4 +1,7 @@
-"""Several losses on one output: ``{type: MixedLoss, losses: [...], coef: [0.8, 0.2]}``."""
+"""Several losses on one output: ``{type: MixedLoss, losses: [...], coef: [0.8, 0.2]}``.
+
+The name and its arguments are PaddleSeg's.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from ..registry import LOSSES
 from .base import Loss
 
 
-@LOSSES.register
+@LOSSES.register(small={"losses": ["CrossEntropyLoss", "DiceLoss"], "coef": [0.8, 0.2]})
 class MixedLoss(Loss):
     """``sum_i coef_i * loss_i(logits, label)``.
 

@@ -17,7 +17,7 @@ from .base import Loss, safe_ratio
 from .cross_entropy import combine_weights, hardest_mean, pixel_cross_entropy
 
 
-@LOSSES.register
+@LOSSES.register(small={"thresh": 0.4, "min_kept": 5})
 class OhemCrossEntropyLoss(Loss):
     """Cross-entropy over pixels with ``p_y <= max(thresh, k-th smallest p_y)``, k = min_kept.
 

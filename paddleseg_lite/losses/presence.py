@@ -1,4 +1,7 @@
-"""Which classes are in the image at all: the image-level loss of progressive PSPNet, EncNet and GINet."""
+"""Which classes are in the image at all: the image-level loss of progressive PSPNet, EncNet and GINet.
+
+Source: the SE-loss of Zhang et al., "Context Encoding for Semantic Segmentation", CVPR 2018, arXiv:1803.08904.
+"""
 
 from __future__ import annotations
 

@@ -29,6 +29,9 @@ class Segmentor(nn.Layer):
             supported format; read by :func:`paddleseg_lite.models.build_model`.
         native_output: leave 4-D outputs at the head's own resolution in train mode
             (the recipes that subsample labels: DeepLab V1, V2).
+
+    Every network takes ``context`` besides: the slot as written in YAML, ``{type, position, ...}``, or none
+    (:class:`~.context.ContextSlot`).
     """
 
     backbone: Backbone

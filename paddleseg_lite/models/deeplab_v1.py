@@ -56,7 +56,7 @@ def normal(std: float) -> paddle.ParamAttr:
     return paddle.ParamAttr(initializer=nn.initializer.Normal(0.0, std))
 
 
-@MODELS.register
+@MODELS.register(small={"backbone": "VGG16BN", "msc": True, "width": 1 / 32})
 class DeepLabV1(Segmentor):
     """DeepLab V1 for K classes.
 

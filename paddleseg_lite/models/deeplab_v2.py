@@ -37,7 +37,7 @@ from .base import Segmentor
 from .deeplab_v1 import FullyConnected, normal
 
 
-@MODELS.register
+@MODELS.register(small={"backbone": "ResNet50", "width": 1 / 16})
 class DeepLabV2(Segmentor):
     """DeepLab V2 for K classes.
 

@@ -94,7 +94,7 @@ STYLES: dict[str, Style] = {
 CASCADE_GRID = (1, 2, 1)
 
 
-@MODELS.register
+@MODELS.register(small={"backbone": {"type": "ResNet34", "width": 0.125}, "aspp_channels": 8, "aux": True})
 class DeepLabV3(Segmentor):
     """DeepLab V3 for K classes.
 
@@ -195,7 +195,7 @@ def scaled_rates(output_stride: int) -> tuple[int, ...]:
     return tuple(max(1, rate * 16 // output_stride) for rate in (6, 12, 18))
 
 
-@MODELS.register
+@MODELS.register(small={"backbone": {"type": "ResNet34", "width": 0.125}})
 def course_deeplab(
     *,
     num_classes: int = 59,
@@ -220,7 +220,7 @@ def course_deeplab(
     )
 
 
-@MODELS.register
+@MODELS.register(small={"backbone": {"type": "ResNet18", "width": 0.125}})
 def deeplab_v3_article(
     *,
     num_classes: int,

@@ -45,7 +45,14 @@ class Style:
 STYLES = {"paper": Style(), "paddleseg": Style(backbone="ResNet50_vd", output_stride=8, conv_bias=True)}
 
 
-@MODELS.register
+@MODELS.register(
+    small={
+        "backbone": {"type": "ResNet18", "width": 0.125},
+        "aspp_channels": 8,
+        "low_channels": 4,
+        "decoder_channels": 8,
+    }
+)
 class DeepLabV3P(Segmentor):
     """DeepLab V3+ for K classes.
 

@@ -53,7 +53,7 @@ SECTION: tuple[dict[str, Any], ...] = (
 SMALLEST = 7  # pixels that survive being halved three times
 
 
-@MODELS.register
+@MODELS.register(small={"width": 0.25})
 class ENet(Segmentor):
     """ENet for K classes.
 
@@ -173,7 +173,7 @@ class ENetDecoder(nn.Layer):
         return self.fullconv(x)
 
 
-@MODELS.register
+@MODELS.register(small={"width": 0.25})
 def enet_course(
     *,
     num_classes: int,

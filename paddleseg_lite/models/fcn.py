@@ -144,28 +144,28 @@ class SkipFCN(Segmentor):
         return nn.LayerDict({"backbone": self.backbone, "fc6": self.fc6, "fc7": self.fc7})
 
 
-@MODELS.register
+@MODELS.register(small={"width": 1 / 32, "padding_mode": "same"})
 class FCN32s(SkipFCN):
     """One upsampling by 32; arguments of :class:`SkipFCN`."""
 
     skips, last = (), (32, 19)
 
 
-@MODELS.register
+@MODELS.register(small={"width": 1 / 32})
 class FCN16s(SkipFCN):
     """Fuses pool4; arguments of :class:`SkipFCN`."""
 
     skips, last = ((16, 5),), (16, 27)
 
 
-@MODELS.register
+@MODELS.register(small={"width": 1 / 32})
 class FCN8s(SkipFCN):
     """Fuses pool4 and pool3; arguments of :class:`SkipFCN`."""
 
     skips, last = ((16, 5), (8, 9)), (8, 31)
 
 
-@MODELS.register
+@MODELS.register(small={"width": 1 / 32, "padding_mode": "same"})
 def course_fcn8s(
     *,
     num_classes: int = 59,

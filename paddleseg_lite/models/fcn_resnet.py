@@ -46,7 +46,7 @@ STYLES = {
 }
 
 
-@MODELS.register
+@MODELS.register(small={"backbone": {"type": "ResNet18", "width": 0.125}, "aux": True})
 class FCN(Segmentor):
     """FCN for K classes.
 

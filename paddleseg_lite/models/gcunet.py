@@ -24,7 +24,7 @@ from ..registry import MODELS, Spec
 from .unit_network import UnitNetwork
 
 
-@MODELS.register
+@MODELS.register(small={"backbone": {"type": "ResNet18", "width": 0.125}, "reduce_channels": 16, "num_nodes": [2, 4]})
 class GCUNet(UnitNetwork):
     """GCU network for K classes.
 

@@ -43,7 +43,9 @@ class Style:
 STYLES = {"paper": Style(), "paddleseg": Style(backbone="ResNet50_vd", jpu=True, align_corners=True)}
 
 
-@MODELS.register
+@MODELS.register(
+    small={"backbone": {"type": "ResNet18", "width": 0.125}, "reduce_channels": 16, "num_state": 16, "num_nodes": 8}
+)
 class GINet(UnitNetwork):
     """GINet for K classes; in train mode also ``"presence" [N, K]`` logits.
 

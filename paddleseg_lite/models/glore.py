@@ -38,7 +38,9 @@ _PADDLESEG_UNIT = {"order": "paddleseg", "normalize": False, "zero_init": False}
 STYLES = {"paper": Style(), "paddleseg": Style(backbone="ResNet50_vd", aux_bias=True, unit=_PADDLESEG_UNIT)}
 
 
-@MODELS.register
+@MODELS.register(
+    small={"backbone": {"type": "ResNet18", "width": 0.125}, "reduce_channels": 16, "num_state": 16, "num_nodes": 8}
+)
 class GloRe(UnitNetwork):
     """GloRe network for K classes.
 

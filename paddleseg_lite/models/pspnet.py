@@ -76,7 +76,7 @@ STYLES: dict[str, Style] = {
 }
 
 
-@MODELS.register
+@MODELS.register(small={"backbone": {"type": "ResNet18", "width": 0.125}, "head_channels": 16})
 class PSPNet(Segmentor):
     """PSPNet for K classes.
 
@@ -180,7 +180,7 @@ class PSPNet(Segmentor):
         return outputs
 
 
-@MODELS.register
+@MODELS.register(small={"alpha": 0.125})
 def pspnet_mobilenet(
     *,
     num_classes: int,
@@ -198,10 +198,11 @@ def pspnet_mobilenet(
 ) -> PSPNet:
     """The course's Keras PSPNet on MobileNetV1; ``native_output`` trains on its own H/4 logits.
 
-    By default with this library's norms and resize. ``faithful`` computes what the Keras network does, to
-    1e-5: epsilon 1e-3 (0.03 to 0.04 on the logits), momentum 0.99, and TensorFlow 1's resize from the first
-    pixel (the classes of 10 to 27 % of the pixels); ``epsilon``, ``momentum`` and ``half_pixel`` set one of
-    them. Its pooling windows are the pyramid's bins for sides that divide by 192, the only ones it takes.
+    ``alpha`` multiplies the widths of the backbone. By default with this library's norms and resize. ``faithful``
+    computes what the Keras network does, to 1e-5: epsilon 1e-3 (0.03 to 0.04 on the logits), momentum 0.99, and
+    TensorFlow 1's resize from the first pixel (the classes of 10 to 27 % of the pixels); ``epsilon``, ``momentum``
+    and ``half_pixel`` set one of them. Its pooling windows are the pyramid's bins for sides that divide by 192, the
+    only ones it takes.
     """
     return PSPNet(
         num_classes=num_classes,

@@ -29,7 +29,14 @@ from ..registry import MODELS, Spec
 from .base import Segmentor
 
 
-@MODELS.register
+@MODELS.register(
+    small={
+        "backbone": {"type": "ResNet18", "width": 0.125},
+        "bottleneck_channels": 16,
+        "up_channels": [8, 8, 8],
+        "presence_channels": 8,
+    }
+)
 class PSPNetProgressive(Segmentor):
     """Progressive PSPNet; in train mode also ``"presence" [N, K]`` logits.
 

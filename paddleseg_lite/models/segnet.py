@@ -44,7 +44,7 @@ class Style:
 STYLES = {"paper": Style(), "paddleseg": Style(ceil_pool=False, stage2_convs=3)}
 
 
-@MODELS.register
+@MODELS.register(small={"width": 1 / 16})
 class SegNet(Segmentor):
     """SegNet for K classes.
 

@@ -64,7 +64,7 @@ STYLES = {
 }
 
 
-@MODELS.register
+@MODELS.register(small={"base_channels": 4})
 class UNet(Segmentor):
     """UNet for K classes.
 

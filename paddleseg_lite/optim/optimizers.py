@@ -131,7 +131,12 @@ class OptimizerRecipe:
 
 @OPTIMIZERS.register
 class SGD(OptimizerRecipe):
-    """Stochastic gradient descent; ``v <- momentum v + g; w <- w - lr v`` where momentum is above 0."""
+    """Stochastic gradient descent; ``v <- momentum v + g; w <- w - lr v`` where momentum is above 0.
+
+    Args:
+        momentum: share of the last step that goes on; 0 is plain descent.
+        use_nesterov: step by the gradient where the momentum leads, ``w <- w - lr (g + momentum v)``.
+    """
 
     def __init__(self, *, momentum: float = 0.0, use_nesterov: bool = False, **common):
         super().__init__(**common)
@@ -153,7 +158,12 @@ class Momentum(SGD):
 
 @OPTIMIZERS.register
 class Adam(OptimizerRecipe):
-    """Kingma and Ba, arXiv:1412.6980; weight decay is added to the gradient."""
+    """Kingma and Ba, arXiv:1412.6980; weight decay is added to the gradient.
+
+    Args:
+        beta1, beta2: decay of the running means of the gradient and of its square.
+        epsilon: added to the root of the latter.
+    """
 
     def __init__(self, *, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8, **common):
         super().__init__(**common)
@@ -183,7 +193,14 @@ class AdamW(Adam):
 
 @OPTIMIZERS.register
 class RMSProp(OptimizerRecipe):
-    """Divide by a running root mean square of the gradient."""
+    """Divide by a running root mean square of the gradient.
+
+    Args:
+        rho: decay of the running mean of the square.
+        epsilon: added to it under the root.
+        momentum: share of the last step that goes on.
+        centered: take the running mean of the gradient off, as a variance does.
+    """
 
     def __init__(
         self, *, rho: float = 0.95, epsilon: float = 1e-6, momentum: float = 0.0, centered: bool = False, **common

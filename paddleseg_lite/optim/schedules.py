@@ -104,7 +104,7 @@ class CosineAnnealingDecay(Schedule):
         return self.eta_min + (self.base_lr - self.eta_min) * (1.0 + math.cos(math.pi * share)) / 2.0
 
 
-@SCHEDULERS.register
+@SCHEDULERS.register(small={"step_size": 4})
 class StepDecay(Schedule):
     """``base * gamma^(it // step_size)``."""
 
@@ -117,7 +117,7 @@ class StepDecay(Schedule):
         return self.base_lr * self.gamma ** (it // self.step_size)
 
 
-@SCHEDULERS.register
+@SCHEDULERS.register(small={"milestones": [4, 8]})
 class MultiStepDecay(Schedule):
     """``base * gamma^(number of milestones reached)``."""
 
@@ -129,7 +129,7 @@ class MultiStepDecay(Schedule):
         return self.base_lr * self.gamma ** bisect.bisect_right(self.milestones, it)
 
 
-@SCHEDULERS.register
+@SCHEDULERS.register(small={"boundaries": [4], "values": [0.1, 0.01]})
 class PiecewiseDecay(Schedule):
     """``values[i]`` between ``boundaries[i - 1]`` and ``boundaries[i]``.
 
@@ -154,7 +154,7 @@ class PiecewiseDecay(Schedule):
         return self.values[bisect.bisect_right(self.boundaries, it)]
 
 
-@SCHEDULERS.register
+@SCHEDULERS.register(small={"gamma": 0.9})
 class ExponentialDecay(Schedule):
     """``base * gamma^it``."""
 

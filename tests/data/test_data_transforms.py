@@ -2,9 +2,7 @@
 
 import numpy as np
 import pytest
-from data_helpers import IGNORE, code, coded_sample, interior, misaligned
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from data_helpers import code, coded_sample, interior, misaligned
 
 from paddleseg_lite.data import transforms as T
 from paddleseg_lite.data.transforms import photometric
@@ -12,50 +10,11 @@ from paddleseg_lite.data.transforms.elastic import displacement
 from paddleseg_lite.errors import ConfigError, DataError
 from paddleseg_lite.registry import TRANSFORMS
 
-GEOMETRIC = {
-    "Resize": {"target_size": [50, 44]},
-    "ResizeByShort": {"short_size": 90},
-    "ResizeByLong": {"long_size": 64},
-    "LimitLong": {"max_long": 70},
-    "ResizeStepScaling": {"min_scale_factor": 0.6, "max_scale_factor": 2.0, "scale_step_size": 0.2},
-    "RandomPaddingCrop": {"crop_size": [70, 64]},
-    "Padding": {"target_size": [90, 70]},
-    "RandomHorizontalFlip": {},
-    "RandomVerticalFlip": {"prob": 0.5},
-    "RandomRotation": {"max_rotation": 30},
-    "RandomScaleAspect": {},
-    "ElasticDeformation": {"sigma": 4.0, "border": "constant"},
-}
-PHOTOMETRIC = {
-    "RandomDistort": {"sharpness_prob": 0.5},
-    "RandomBlur": {"prob": 0.7, "blur_type": "random"},
-    "Normalize": {},
-}
 RGB = np.random.default_rng(1).integers(0, 256, (20, 26, 3), dtype=np.uint8)
 
 
 def run(name, sample, seed=0, **arguments):
     return TRANSFORMS.build({"type": name, **arguments})(sample, np.random.default_rng(seed))
-
-
-@pytest.mark.parametrize("name", GEOMETRIC)
-@settings(max_examples=25, deadline=None)
-@given(
-    seed=st.integers(0, 10**6),
-    size=st.tuples(st.integers(40, 90), st.integers(40, 90)),
-    channels=st.sampled_from([1, 3, 4, 6]),
-    dtype=st.sampled_from([np.uint8, np.int32]),
-)
-def test_image_and_label_stay_aligned(name, seed, size, channels, dtype):
-    sample = coded_sample(seed, size, channels, dtype)
-    if name == "Padding" and (size[0] > 70 or size[1] > 90):
-        size = (70, 90)
-        sample = coded_sample(seed, size, channels, dtype)
-    out = run(name, sample, seed, **GEOMETRIC[name])
-    assert misaligned(out) <= 0  # -1: a crop without a spot away from edges
-    assert out["image"].shape[:2] == out["label"].shape and out["image"].shape[2] == channels
-    assert out["image"].dtype == np.uint8 and out["label"].dtype == dtype
-    assert set(np.unique(out["label"])) <= {*np.unique(sample["label"]), IGNORE}  # nearest: no id is invented
 
 
 @pytest.mark.parametrize("interp", ["NEAREST", "LINEAR", "CUBIC", "AREA", "LANCZOS4", "RANDOM"])
@@ -70,27 +29,6 @@ def test_label_of_a_third_takes_the_middle_pixel():
     label = np.arange(9, dtype=np.uint8).repeat(1)[None].repeat(9, 0)
     out = run("Resize", {"image": np.zeros((9, 9, 3), np.uint8), "label": label, "meta": {}}, target_size=(3, 3))
     assert out["label"].tolist() == [[1, 4, 7]] * 3
-
-
-@pytest.mark.parametrize("name, arguments", [*GEOMETRIC.items(), *PHOTOMETRIC.items(), ("UNetBorderWeight", {})])
-def test_pure_and_reproducible(name, arguments):
-    sample = coded_sample(3)
-    sample["weight"] = np.ones(sample["label"].shape, np.float32)
-    kept = {k: sample[k].copy() for k in ("image", "label", "weight")}
-    for key in kept:
-        sample[key].flags.writeable = False  # as views of a cache are
-    first, again = (run(name, sample, 5, **arguments) for _ in range(2))
-    for key, value in kept.items():
-        assert (sample[key] == value).all()
-        assert (first[key] == again[key]).all()
-    assert sample["meta"]["trans_info"] == []
-    if name in PHOTOMETRIC:
-        assert (first["label"] == kept["label"]).all() and (first["weight"] == 1).all()
-        assert any((run(name, sample, s, **arguments)["image"] != kept["image"]).any() for s in range(4))
-    assert repr(TRANSFORMS.build({"type": name, **arguments})).startswith(f"{name}(")
-    # the label is needed by none of them
-    del sample["label"], sample["weight"]
-    assert (run(name, sample, 5, **arguments)["image"] == first["image"]).all()
 
 
 def test_sizes_are_width_height():
@@ -244,6 +182,8 @@ def test_blur_probability_and_kinds():
     for kind in ("gaussian", "median", "blur", "random"):
         out = run("RandomBlur", {"image": RGB, "meta": {}}, prob=1, blur_type=kind)["image"]
         assert out.std() < RGB.std() and out.shape == RGB.shape
+        six = run("RandomBlur", {"image": np.dstack([RGB, RGB]), "meta": {}}, prob=1, blur_type=kind)["image"]
+        assert (six == np.dstack([out, out])).all()
     outs = [run("RandomBlur", {"image": RGB, "meta": {}}, s, prob=0.6)["image"] for s in range(300)]
     assert 150 < sum((out != RGB).any() for out in outs) < 210
 

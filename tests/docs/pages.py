@@ -78,6 +78,7 @@ TREATMENT = [
     (r"--device gpu", ("flags", "needs a GPU")),
     (r"^python tools/prepare\.py scenes --output data/scenes$", ("run", "")),
     (r"^python tools/infer\.py --model_path quick_start --image_path data/scenes/images$", ("run", "--threads 1")),
+    (r"my_parts\.py", ("flags", "tests/docs/test_extending_page.py")),
     (ABSENT, ("flags", "needs data or weights")),
     (r"^python docs/course/scripts/train_basic\.py", ("run", "--num_samples 8 --size 32")),
     (r"^python docs/course/scripts/day1\.py", ("run", "--num_samples 8")),

@@ -7,8 +7,9 @@ import pytest
 
 from paddleseg_lite.export.backends import available
 from paddleseg_lite.models import build_model
+from paddleseg_lite.registry import MODELS
+from tests.contracts.found import specs
 from tests.models.checks import awake
-from tests.models.test_all import SPECS
 
 ONNX = importlib.util.find_spec("onnx") is not None
 needs_onnx = pytest.mark.skipif(not ONNX, reason="onnx is not installed")
@@ -18,7 +19,7 @@ needs_runtime = pytest.mark.skipif(not RUNTIMES, reason="onnx, or both openvino 
 
 def small(name="FCN", **arguments):
     """A small network with 3 classes in eval mode, none of whose weights are zero."""
-    model = awake(build_model({**SPECS[name], **arguments}, num_classes=3))
+    model = awake(build_model({**specs(MODELS)[name], **arguments}, num_classes=3))
     model.eval()
     return model
 

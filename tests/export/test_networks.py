@@ -12,21 +12,16 @@ import pytest
 
 from paddleseg_lite.export import load_backend
 from paddleseg_lite.export.agreement import verify
-from paddleseg_lite.registry import CONTEXTS
+from paddleseg_lite.registry import CONTEXTS, MODELS
+from tests.contracts.found import names, specs
 from tests.export.conftest import RUNTIMES, needs_runtime, noise, small
-from tests.models.test_all import SPECS
 
 UNITS = {
     "GCU": {"num_nodes": [2, 4]},
     "GloRe": {"num_state": 8, "num_nodes": 4},
     "GINet": {"num_state": 8, "num_nodes": 4},
 }
-MATCHED = {"match": {"type": "GloRe", "num_state": 8, "num_nodes": 4}}
-OTHERS = {"MatchedConv": MATCHED, "IdentityGraph": MATCHED, "ShuffledAssignment": MATCHED}
-ANY_SIZE = {  # what the sides must be a multiple of, for one model to serve them; 1 for the others
-    "FCN32s": 32,
-    "course_fcn8s": 32,
-}
+ANY_SIZE = {"FCN32s": 32, "course_fcn8s": 32}  # what the sides must be a multiple of, for one model to serve them
 LONG = {
     "ENet",
     "enet_course",
@@ -51,7 +46,7 @@ def multiple_of(folder) -> int:
 
 
 @needs_runtime
-@pytest.mark.parametrize("name", list(SPECS))
+@pytest.mark.parametrize("name", list(specs(MODELS)))
 def test_network_at_an_odd_size(name, tmp_path):
     check(small(name), [(1, 3, 41, 59)], tmp_path, all_sizes=False)
 
@@ -66,7 +61,7 @@ def test_one_model_for_all_sizes(name, tmp_path):
 
 @needs_runtime
 @pytest.mark.slow
-@pytest.mark.parametrize("name", list(SPECS))
+@pytest.mark.parametrize("name", list(specs(MODELS)))
 def test_every_network_for_all_sizes(name, tmp_path):
     check(small(name), [(1, 3, 41, 59), (2, 3, 64, 96)], tmp_path)
     assert multiple_of(tmp_path) == ANY_SIZE.get(name, 1)
@@ -85,16 +80,16 @@ def test_unit_in_network(name, unit, position, tmp_path):
 @needs_runtime
 @pytest.mark.slow
 @pytest.mark.parametrize("unit", list(UNITS))
-@pytest.mark.parametrize("name", list(SPECS))
+@pytest.mark.parametrize("name", list(specs(MODELS)))
 def test_every_unit_in_every_network(name, unit, tmp_path):
     network = small(name, context={"type": unit, **UNITS[unit]})
     check(network, [(1, 3, 41, 59), (1, 3, 64, 96)], tmp_path)
 
 
 @needs_runtime
-@pytest.mark.parametrize("unit", [u for u in CONTEXTS.names() if u not in UNITS])
+@pytest.mark.parametrize("unit", [u for u in names(CONTEXTS) if u not in UNITS])
 def test_other_units(unit, tmp_path):
-    network = small("FCN", context={"type": unit, **OTHERS.get(unit, {})})
+    network = small("FCN", context=CONTEXTS.small(unit))
     check(network, [(1, 3, 41, 59)], tmp_path, all_sizes=False)
 
 

@@ -123,7 +123,7 @@ def test_padded_channels_of_main_are_zero():
 @pytest.mark.parametrize("spec", [{}, {"style": "pytorch"}, {"decoder_upsample": "nearest"}, {"encoder_only": True}])
 def test_gradients(spec):
     """E-4. Every convolution trains; the course's Keras decoder threw its 3x3 away."""
-    check_gradients({**SMALL, **spec}, exempt=EXEMPT if "style" not in spec else "$^")
+    check_gradients({**SMALL, **spec})
 
 
 @pytest.mark.parametrize("type_", ["ENet", "enet_course"])

@@ -218,7 +218,7 @@ def test_sizes(name, backbone, mode):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_gradients(name):
     check_gradients({"type": name, **SMALL, "dropout": 0.0})
-    check_gradients({"type": name, "backbone": "VGG16BN", "padding_mode": "same", **SMALL}, exempt=r"\.conv\.bias$")
+    check_gradients({"type": name, "backbone": "VGG16BN", "padding_mode": "same", **SMALL})
 
 
 def test_save_load_and_registration(tmp_path):

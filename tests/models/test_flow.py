@@ -7,7 +7,10 @@ from paddle import nn
 from paddleseg_lite.models import build_model
 from paddleseg_lite.models.flow import trace
 from paddleseg_lite.models.flow_tracer import blocks_of, flat
-from tests.models.test_all import SPECS
+from paddleseg_lite.registry import MODELS
+from tests.contracts.found import specs
+
+SPECS = specs(MODELS)
 
 SIDE = 96
 

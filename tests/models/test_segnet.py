@@ -100,7 +100,7 @@ def test_sizes(style):
 
 
 def test_gradients():
-    check_gradients(SMALL, exempt=r"\.conv\.bias$")
+    check_gradients(SMALL)
     check_gradients({**SMALL, "conv_bias": False})
 
 

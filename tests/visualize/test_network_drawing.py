@@ -10,9 +10,12 @@ from paddleseg_lite.cli import summary as tool
 from paddleseg_lite.language import set_language
 from paddleseg_lite.models import build_model
 from paddleseg_lite.models.flow import trace
+from paddleseg_lite.registry import MODELS
 from paddleseg_lite.visualize.network_drawing import draw_flow
 from paddleseg_lite.visualize.network_layout import BOX, arrange, route
-from tests.models.test_all import SPECS
+from tests.contracts.found import specs
+
+SPECS = specs(MODELS)
 
 ROOT = Path(__file__).resolve().parents[2]
 SVG = "{http://www.w3.org/2000/svg}"

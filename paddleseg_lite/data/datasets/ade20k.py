@@ -31,7 +31,7 @@ ADE20K_CLASSES = listed(
 )
 
 
-@DATASETS.register
+@DATASETS.register(small={"dataset_root": {"images/training/0.jpg": None, "annotations/training/0.png": [0, 1, 150]}})
 class ADE20K(FileDataset):
     """ADE20K, 150 classes.
 

@@ -35,7 +35,15 @@ CAMVID_CLASSES = (
 VOID = 11
 
 
-@DATASETS.register
+@DATASETS.register(
+    small={
+        "dataset_root": {
+            "train/0.png": None,
+            "trainannot/0.png": [0, 10, 11],
+            "train.txt": "train/0.png trainannot/0.png\n",
+        }
+    }
+)
 class CamVid(ListDataset):
     """CamVid: ``train.txt`` (367 images), ``val.txt`` (101), ``test.txt`` (233) in ``dataset_root``.
 

@@ -40,7 +40,14 @@ CITYSCAPES_PALETTE = tuple(colour for _, _, colour in CITYSCAPES_CLASSES)
 _LAST_LABEL_ID = 33
 
 
-@DATASETS.register
+@DATASETS.register(
+    small={
+        "dataset_root": {
+            "leftImg8bit/train/ulm/ulm_0_leftImg8bit.png": None,
+            "gtFine/train/ulm/ulm_0_gtFine_labelIds.png": [0, 7, 33],
+        }
+    }
+)
 class Cityscapes(FileDataset):
     """Cityscapes, fine annotations.
 

@@ -41,7 +41,7 @@ _NAMES = {
 _COLOURS = ((60, 60, 60), (240, 170, 20), (40, 130, 240))
 
 
-@DATASETS.register
+@DATASETS.register(small={"num_samples": 3, "size": [64, 96]})
 class ContextScenes(SegDataset):
     """Procedural scenes that need context; classes: background and two kinds of object.
 

@@ -65,7 +65,17 @@ class ListDataset(FileDataset):
         self.set_items(items, str(path), labels_in_test=True)
 
 
-@DATASETS.register
+@DATASETS.register(
+    small={
+        "dataset_root": {
+            "images/0.png": None,
+            "labels/0.png": [0, 1, 2, 255],
+            "train.txt": "images/0.png labels/0.png\n",
+        },
+        "num_classes": 3,
+        "train_path": "train.txt",
+    }
+)
 class Dataset(ListDataset):
     """Your own data: as :class:`ListDataset`, and ``num_classes`` must be given."""
 

@@ -25,7 +25,15 @@ PASCAL_CONTEXT_CLASSES = listed(
 )
 
 
-@DATASETS.register
+@DATASETS.register(
+    small={
+        "dataset_root": {
+            "JPEGImages/0.jpg": None,
+            "Context/0.png": [0, 58, 255],
+            "ImageSets/Segmentation/train_context.txt": "0\n",
+        }
+    }
+)
 class PascalContext(FileDataset):
     """PASCAL-Context, 59 classes.
 
@@ -56,7 +64,15 @@ class PascalContext(FileDataset):
         self.set_items(((root / "JPEGImages" / f"{n}.jpg", root / "Context" / f"{n}.png") for n in names), str(path))
 
 
-@DATASETS.register
+@DATASETS.register(
+    small={
+        "dataset_root": {
+            "JPEGImages/0.jpg": None,
+            "Context/0.png": [0, 59],
+            "ImageSets/Segmentation/train_context.txt": "0\n",
+        }
+    }
+)
 class PascalContext60(PascalContext):
     """PASCAL-Context as PaddleSeg has it: labels 0..59, the background (everything else) as class 0."""
 

@@ -24,7 +24,7 @@ from .scene_street import SCENES_CLASSES, Street
 _MODES = {"train": 0, "val": 1, "test": 2}
 
 
-@DATASETS.register
+@DATASETS.register(small={"num_samples": 3, "size": [32, 48]})
 class Scenes(SegDataset):
     """Procedural street scenes.
 

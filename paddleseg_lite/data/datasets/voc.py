@@ -23,7 +23,15 @@ VOC_CLASSES = listed(
 )
 
 
-@DATASETS.register
+@DATASETS.register(
+    small={
+        "dataset_root": {
+            "JPEGImages/0.jpg": None,
+            "SegmentationClass/0.png": [0, 20, 255],
+            "ImageSets/Segmentation/train.txt": "0\n",
+        }
+    }
+)
 class PascalVOC(FileDataset):
     """VOC 2012 segmentation.
 

@@ -17,7 +17,7 @@ from ...registry import TRANSFORMS
 from .base import LABEL_PADDING, Fill, Sample, Transform, channel_values, geometric, probability
 
 
-@TRANSFORMS.register
+@TRANSFORMS.register(small={"sigma": 4.0, "border": "constant"})
 class ElasticDeformation(Transform):
     """Bend the image smoothly.
 

@@ -29,7 +29,10 @@ from .resize import pad_sample
 
 @TRANSFORMS.register
 class ResizeStepScaling(Transform):
-    """Scale by a factor drawn from ``min_scale_factor`` to ``max_scale_factor`` in steps (0: continuous)."""
+    """Scale by a factor drawn from ``min_scale_factor`` to ``max_scale_factor`` in steps of ``scale_step_size``.
+
+    A step of 0 stands for any factor between the two.
+    """
 
     random = True
 
@@ -57,7 +60,7 @@ class ResizeStepScaling(Transform):
         return resize_sample(sample, (max(1, round(h * scale)), max(1, round(w * scale))))
 
 
-@TRANSFORMS.register
+@TRANSFORMS.register(small={"crop_size": [70, 64]})
 class RandomPaddingCrop(Transform):
     """Crop a window of fixed size at random; an image that is too small is padded below and to the right.
 
@@ -116,7 +119,7 @@ class RandomPaddingCrop(Transform):
         return len(pixels) > 1 and pixels.max() < self.category_max_ratio * pixels.sum()
 
 
-@TRANSFORMS.register
+@TRANSFORMS.register(small={"prob": 1.0})
 class RandomHorizontalFlip(Transform):
     """Mirror left and right with probability ``prob``."""
 
@@ -131,7 +134,7 @@ class RandomHorizontalFlip(Transform):
         return geometric(sample, lambda a: cv2.flip(a, 1), lambda a: cv2.flip(a, 1))
 
 
-@TRANSFORMS.register
+@TRANSFORMS.register(small={"prob": 1.0})
 class RandomVerticalFlip(Transform):
     """Mirror top and bottom with probability ``prob``."""
 

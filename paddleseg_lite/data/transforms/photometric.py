@@ -33,6 +33,11 @@ class RandomDistort(Photometric):
     ``1 - range`` to ``1 + range`` (hue: added, of 256 steps round the circle).
     Saturation and hue touch the first three channels; grey images have neither.
     The formulas are Pillow's ``ImageEnhance`` ones, which PaddleSeg uses.
+
+    Args:
+        brightness_range, contrast_range, saturation_range, sharpness_range: how far from 1 a factor lies at most.
+        hue_range: steps of 256 round the circle at most.
+        brightness_prob, contrast_prob, saturation_prob, hue_prob, sharpness_prob: how often each is applied.
     """
 
     def __init__(
@@ -72,7 +77,7 @@ class RandomDistort(Photometric):
         return image
 
 
-@TRANSFORMS.register
+@TRANSFORMS.register(small={"prob": 1.0})
 class RandomBlur(Photometric):
     """Blur with an odd kernel of 3 to 9 pixels with probability ``prob``.
 
@@ -92,7 +97,7 @@ class RandomBlur(Photometric):
             return image
         name = ("gaussian", "median", "blur")[kind] if self.blur_type == "random" else self.blur_type
         if name == "median":
-            return cv2.medianBlur(np.ascontiguousarray(image), size)
+            return np.dstack([cv2.medianBlur(band, size) for band in cv2.split(image)])  # OpenCV's takes 1, 3 or 4
         return cv2.GaussianBlur(image, (size, size), 0) if name == "gaussian" else cv2.blur(image, (size, size))
 
 

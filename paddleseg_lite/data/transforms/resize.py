@@ -24,7 +24,7 @@ from .base import (
 )
 
 
-@TRANSFORMS.register
+@TRANSFORMS.register(small={"target_size": [50, 44]})
 class Resize(Transform):
     """Resize to a fixed size.
 
@@ -64,7 +64,7 @@ class Resize(Transform):
         return resize_sample(sample, (height, width), INTERPOLATIONS[interp])
 
 
-@TRANSFORMS.register
+@TRANSFORMS.register(small={"long_size": 64})
 class ResizeByLong(Transform):
     """Resize so that the long side is ``long_size``, in the image's own shape."""
 
@@ -75,7 +75,7 @@ class ResizeByLong(Transform):
         return _scale_to(sample, self.long_size / max(sample["image"].shape[:2]))
 
 
-@TRANSFORMS.register
+@TRANSFORMS.register(small={"short_size": 90})
 class ResizeByShort(Transform):
     """Resize so that the short side is ``short_size``, in the image's own shape.
 
@@ -96,7 +96,7 @@ class ResizeByShort(Transform):
         return _scale_to(sample, scale)
 
 
-@TRANSFORMS.register
+@TRANSFORMS.register(small={"max_long": 36})
 class LimitLong(Transform):
     """Bring the long side within ``[min_long, max_long]``, in the image's own shape."""
 
@@ -115,7 +115,7 @@ class LimitLong(Transform):
         return sample if target == long else _scale_to(sample, target / long)
 
 
-@TRANSFORMS.register
+@TRANSFORMS.register(small={"target_size": [96, 90]})
 class Padding(Transform):
     """Pad below and to the right up to a fixed size.
 

@@ -26,7 +26,7 @@ from ..base import ContextUnit, pixels, to_map
 from .attend import attend
 
 
-@CONTEXTS.register
+@CONTEXTS.register(small={"bins": [1, 3]})
 class ANN(ContextUnit):
     """Asymmetric pyramid non-local block, ``[N, C, H, W] -> [N, C, H, W]``.
 

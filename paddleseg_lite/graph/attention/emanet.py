@@ -33,7 +33,7 @@ from ...registry import CONTEXTS
 from ..base import Explanation, NodeUnit, pixels, to_map
 
 
-@CONTEXTS.register
+@CONTEXTS.register(small={"num_nodes": 5})
 class EMANet(NodeUnit):
     """Expectation-maximization attention, ``[N, C, H, W] -> [N, C, H, W]``.
 

@@ -42,7 +42,7 @@ class SelfAttention(nn.Layer):
         return self.out(to_map(attend(query, key, value, scale=self.scale), x))
 
 
-@CONTEXTS.register
+@CONTEXTS.register(small={"block": [4, 4]})
 class ISANet(ContextUnit):
     """Interlaced sparse self-attention, ``[N, C, H, W] -> [N, C, H, W]``.
 
