@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import errno
 import hashlib
 import io
 import json
@@ -15,12 +16,33 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from .errors import EnvironmentProblem, cannot_write
+from .errors import ConfigError, EnvironmentProblem, cannot_write
 
 logger = logging.getLogger("paddleseg_lite")
 
 _CHUNK = 1 << 20
 _told: set[Path] = set()  # cache folders already reported as unusable
+
+
+def expanded(path: str | os.PathLike) -> Path:
+    """A path with ``~`` replaced by the home it stands for; it need not exist.
+
+    Raises:
+        ConfigError: no file can have this path: there is no such home, it holds a NUL, is too long, or leads round in
+            a circle of links.
+    """
+    text = os.fspath(path)
+    try:
+        found = Path(text).expanduser()
+        os.stat(found)
+    except OSError as e:
+        if e.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+            raise ConfigError(f"the path {text[:200]!r} cannot be used: {e.strerror}. Give another path.") from None
+    except RuntimeError:
+        raise ConfigError(f"the path {text!r} begins with ~, and there is no such home: give another path.") from None
+    except ValueError:
+        raise ConfigError(f"the path {text[:200]!r} holds a NUL or a broken character: give another path.") from None
+    return found
 
 
 def make_folder(path: str | Path) -> Path:

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import CheckpointError
-from ..files import file_hash
+from ..files import expanded, file_hash
 from ..weights.match import load_strict
 from ..weights.readers import read_weights
 from ..weights.safetensors import read_safetensors, write_safetensors
@@ -178,7 +178,7 @@ def load_checkpoint(folder: str | os.PathLike, *, verify: bool = True) -> Checkp
     Raises:
         CheckpointError: not a checkpoint, incomplete or damaged; the message names the file.
     """
-    folder = Path(folder)
+    folder = expanded(folder)
     manifest = read_manifest(folder)
     for name, entry in manifest["files"].items():
         path = folder / name

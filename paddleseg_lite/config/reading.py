@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import yaml
 
 from ..errors import ConfigError, nearest
+from ..files import expanded
 from .recipes import find_recipe, shipped_recipes
 
 RIVALS = {"iters": "epochs", "epochs": "iters"}  # a later layer's choice replaces an earlier one's
@@ -27,8 +29,9 @@ def read_tree(path: Path, seen: tuple[Path, ...] = (), *, first_base_wins: bool 
         seen: the files that led here.
         first_base_wins: of several bases the first counts most (PaddleSeg), not the last.
     """
-    path = path.expanduser()
-    if path.resolve() in seen:
+    path = expanded(path)
+    real = Path(os.path.realpath(path))
+    if real in seen:
         raise ConfigError(f"{path}: _base_ files name each other in a circle: {' -> '.join(p.name for p in seen)}.")
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -49,7 +52,7 @@ def read_tree(path: Path, seen: tuple[Path, ...] = (), *, first_base_wins: bool 
     for base in names:
         if not isinstance(base, str):
             raise ConfigError(f"{path}: _base_ must be a file name or a list of them, got {base!r}.")
-        inner = (*seen, path.resolve())
+        inner = (*seen, real)
         layers.append(read_tree(path.parent / base, inner, first_base_wins=first_base_wins))
     origins: dict[str, str] = {}
     for _, base_origins in reversed(layers) if first_base_wins else layers:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
+from ..files import expanded
+
 _PACKAGE = Path(__file__).resolve().parents[1]
 QUICK_START = "quick_start/unet_scenes"
 
@@ -30,7 +32,7 @@ def find_recipe(name: str | Path) -> Path:
     ``configs/`` in front and ``.yml`` behind may be there or not; the folder may be left out where the name is
     in one folder only.
     """
-    path = Path(name).expanduser()
+    path = expanded(name)
     if path.exists():
         return path
     wanted = path.with_suffix("") if path.suffix in (".yml", ".yaml") else path

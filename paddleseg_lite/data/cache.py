@@ -25,7 +25,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ..errors import EnvironmentProblem
-from ..files import cache_folder
+from ..files import cache_folder, expanded
 
 try:
     import fcntl
@@ -143,7 +143,7 @@ def _label_at(h: int, w: int, c: int) -> int:
 
 def cache_path(folder: str | os.PathLike | None, fingerprint: str) -> Path:
     """Where the cache of a dataset lies; the name changes with its files and settings."""
-    folder = cache_folder() if folder is None else Path(folder).expanduser()
+    folder = cache_folder() if folder is None else expanded(folder)
     return folder / f"decoded-{hashlib.sha256(fingerprint.encode()).hexdigest()[:24]}.bin"
 
 

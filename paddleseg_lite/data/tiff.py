@@ -137,6 +137,8 @@ def _header_of(page: Any, order: str) -> Header:
     if isinstance(bits, (tuple, list)) or isinstance(sample_format, (tuple, list)):
         raise TiffError(f"its bands differ in type (bits {bits}, formats {sample_format})")
     photometric = int(page.photometric)
+    if samples > 1 and int(page.planarconfig) not in (1, 2):
+        raise TiffError(f"its header calls the order of its bands {int(page.planarconfig)}", damaged=True)
     colours = {RGB: 3, SEPARATED: 4, 6: 3, 8: 3, 9: 3, 10: 3}.get(photometric, 1)
     extra = tuple(int(v) for v in np.atleast_1d(page.extrasamples)) if len(np.shape(page.extrasamples)) else ()
     beyond = max(0, samples - colours)

@@ -19,7 +19,7 @@ from ..inference.labels import predict_labels
 from ..inference.options import InferenceOptions
 from ..inference.windows import window_starts
 
-_SMALL = 64  # pixels a side
+_SMALL = (16, 32, 64)  # pixels a side: UNet's smallest, and more
 
 
 class AnySize(Backend):
@@ -50,14 +50,16 @@ class AnySize(Backend):
             return found[..., :height, :width]
         multiple = self.given["multiple"]
         target = tuple(-(-side // multiple) * multiple for side in (height, width))
-        try:
-            return self._run(self._widened(x, target))[..., :height, :width]
-        except Exception:
-            if min(target) >= _SMALL:
-                raise
-        # maps smaller than a pooling window: the network goes on without them, runtimes refuse them or, compiled
-        # for all sizes, give an empty result
-        return self._run(self._widened(x, tuple(max(side, _SMALL) for side in target)))[..., :height, :width]
+        # maps smaller than a pooling window: runtimes refuse them or, compiled for all sizes, give an empty result;
+        # networks go on without them, or add zeros as here
+        targets = dict.fromkeys([target, *(tuple(max(side, small) for side in target) for small in _SMALL)])
+        for wide in targets:
+            try:
+                return self._run(self._widened(x, wide))[..., :height, :width]
+            except Exception:
+                if min(wide) >= _SMALL[-1]:
+                    raise
+        raise AssertionError("the last target is as large as any")
 
     def _widened(self, x: np.ndarray, target: tuple[int, int]) -> np.ndarray:
         """``x [N, C, h, w]`` with what is zero inside on the right and below, up to ``target``."""

@@ -16,7 +16,7 @@ import yaml
 
 from ..config.reading import parse_yaml
 from ..errors import CheckpointError, ConfigError
-from ..files import file_hash, write_text
+from ..files import expanded, file_hash, write_text
 from ..inference.backend import Backend
 from .source import FileSource, ModelFile
 
@@ -80,7 +80,7 @@ class Deployment:
         Raises:
             CheckpointError: not an export, or a file is missing or damaged.
         """
-        folder = Path(folder)
+        folder = expanded(folder)
         if not (folder / FILE).is_file():
             raise CheckpointError(f"{folder} is not an export: it has no {FILE}. tools/export.py writes one.")
         content = parse_yaml((folder / FILE).read_text(encoding="utf-8", errors="replace"), str(folder / FILE))

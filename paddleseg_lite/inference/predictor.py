@@ -14,6 +14,7 @@ from ..data import Compose
 from ..data.building import describe_classes, inference_transforms
 from ..data.likeness import PictureStatistics
 from ..errors import CheckpointError, ConfigError
+from ..files import expanded
 from ..models import build_model
 from ..postprocess import build_crf
 from ..weights import in_names_of, load_strict, read_weights, zoo
@@ -37,7 +38,7 @@ def load(path: str | Path, *, config: str | Path | Config | None = None) -> Load
     Raises:
         CheckpointError: not found, damaged, or it does not fit the network.
     """
-    folder, weights_file = find_weights(Path(path))
+    folder, weights_file = find_weights(expanded(path))
     meta: dict[str, Any] = {}
     if folder is not None:
         checkpoint = load_checkpoint(folder)

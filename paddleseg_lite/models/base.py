@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import paddle.nn.functional as F
 from paddle import Tensor, nn
 
 from ..backbones.base import Backbone, FeatureMaps
@@ -37,6 +38,7 @@ class Segmentor(nn.Layer):
     backbone: Backbone
     label_fit = "resize"  # how labels come to the size of the logits, unless a recipe's loss says so
     same_size = True  # whether ``forward`` gives logits at the size of the image, as :meth:`logits` does
+    smallest = 1  # pixels a side; a smaller picture gets zeros on the right and below, lest its maps become empty
 
     def __init__(
         self,
@@ -95,6 +97,11 @@ class Segmentor(nn.Layer):
         raise NotImplementedError
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
+        height, width = x.shape[2:]
+        if min(height, width) < self.smallest:
+            wide = F.pad(x, [0, max(0, self.smallest - width), 0, max(0, self.smallest - height)])
+            outputs = self.forward(wide)
+            return {name: y[:, :, :height, :width] if y.ndim == 4 else y for name, y in outputs.items()}
         features = FeatureMaps.of(self.encode(x))
         outputs = self.decode(features, x)
         outputs.update(features.extras)

@@ -50,7 +50,6 @@ SECTION: tuple[dict[str, Any], ...] = (
     {"asymmetric": True},
     {"dilation": 16},
 )
-SMALLEST = 7  # pixels that survive being halved three times
 
 
 @MODELS.register(small={"width": 0.25})
@@ -66,9 +65,9 @@ class ENet(Segmentor):
         width: multiplies all widths.
         native_output: leave train outputs of ``encoder_only`` at 1/8.
 
-    Raises:
-        ValueError: an image with a side below 7 pixels.
     """
+
+    smallest = 7  # pixels that survive being halved three times
 
     def __init__(
         self,
@@ -100,11 +99,6 @@ class ENet(Segmentor):
             self.decoder, self.classifier = None, nn.Conv2D(self.deep_channels, num_classes, 1)
         else:
             self.decoder = ENetDecoder(self.deep_channels, self.backbone.pooled_channels, num_classes, s)
-
-    def encode(self, x: Tensor) -> FeatureMaps:
-        if min(x.shape[2:]) < SMALLEST:
-            raise ValueError(f"ENet needs sides of at least {SMALLEST} pixels, got {list(x.shape[2:])}: pad the image.")
-        return super().encode(x)
 
     def decode(self, features: FeatureMaps, x: Tensor) -> dict[str, Tensor]:
         if self.decoder is None:

@@ -98,6 +98,7 @@ class UNet(Segmentor):
         )
         style = from_former_name(style, variant, default="same", owner="UNet")
         self.style = s = pick(STYLES, style, owner="UNet", mid_kernel=mid_kernel)
+        self.smallest = 1 if s.valid or s.ceil_pool else 16  # four poolings that round down
         if s.valid:  # the output is smaller than the input: other ways to train and to predict
             self.label_fit, self.same_size = "crop", False
         widths = [base_channels * 2**i for i in range(5)]

@@ -34,6 +34,7 @@ logger = logging.getLogger("paddleseg_lite")
 
 NAME = "run.lock"
 BEAT, PATIENCE = 10.0, 60.0  # seconds between two signs of life, and without one until an owner counts as dead
+INTRODUCTION = 2.0  # seconds an owner may take to write its name after it has the lock
 SETTLE = 1.0  # seconds in which another process that wants the same stale lock shows itself
 
 _held: set[str] = set()  # by this process; the system's lock does not part its threads
@@ -122,7 +123,7 @@ class RunLock:
                 locked = _system_lock(file)
                 owner = _read(file)
                 if locked is False:
-                    raise RunIsBusy(self._busy(name_of(owner)))
+                    raise RunIsBusy(self._busy(name_of(owner or _introduced(file))))
                 if not _still_there(file, self.path):  # its owner has just deleted it
                     os.close(file)
                     continue
@@ -231,6 +232,14 @@ def _read(file: int) -> dict:
     except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
+
+
+def _introduced(file: int) -> dict:
+    """What an owner that has only just taken the lock writes; ``{}`` where it stays silent."""
+    until = time.monotonic() + INTRODUCTION
+    while not (owner := _read(file)) and time.monotonic() < until:
+        time.sleep(0.02)
+    return owner
 
 
 def _write(file: int, content: dict) -> None:

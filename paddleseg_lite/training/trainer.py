@@ -12,6 +12,7 @@ from ..config import Config
 from ..data import train_batches
 from ..data.building import build_datasets
 from ..errors import EnvironmentProblem, UserError
+from ..files import expanded
 from ..inference.backend import PaddleBackend
 from ..inference.evaluation import Evaluation, evaluate
 from ..layers import keep_statistics, running_statistics
@@ -43,7 +44,7 @@ class Trainer:
     def __init__(
         self, config: Config, save_dir: str | Path, *, callbacks: Sequence[Callback] = (), lock: RunLock | None = None
     ):
-        self.config, self.save_dir, self.callbacks = config, Path(save_dir), list(callbacks)
+        self.config, self.save_dir, self.callbacks = config, expanded(save_dir), list(callbacks)
         self.rank, self.world_size = parallel.start()
         self.train_dataset, self.val_dataset = build_datasets(config)
         parts = build_parts(config, self.train_dataset, rank=self.rank, world_size=self.world_size)

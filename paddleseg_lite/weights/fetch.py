@@ -25,7 +25,7 @@ import zlib
 from pathlib import Path
 
 from ..errors import CheckpointError
-from ..files import cache_folder, file_hash, whole_file, write_text
+from ..files import cache_folder, expanded, file_hash, whole_file, write_text
 from .download import download, unwritable
 
 logger = logging.getLogger("paddleseg_lite")
@@ -63,7 +63,7 @@ def fetch(
     if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
         raise CheckpointError(f"{address}: only http and https addresses are downloaded; give a local path otherwise.")
     file = Path(urllib.parse.unquote(urllib.parse.urlsplit(url).path)).name or "weights"
-    folder = cache_folder("weights") if folder is None else Path(folder).expanduser()
+    folder = cache_folder("weights") if folder is None else expanded(folder)
     kept = folder / (name or f"{hashlib.sha256(url.encode()).hexdigest()[:12]}-{file}")
     weights = kept.with_name(kept.name + ".pdparams") if _is_archive(file) else kept
     record = kept.with_name(kept.name + ".sha256")

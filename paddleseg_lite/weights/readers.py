@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import zipfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..errors import CheckpointError, nearest
+from ..files import expanded
 from .arrays import widen_bf16
 from .npz import read_npz
 from .pickles import read_pickle
@@ -195,7 +195,7 @@ def _join_big(content: dict, path: str) -> dict:
 
 
 def _existing(path: str | os.PathLike) -> str:
-    path = Path(path)
+    path = expanded(path)
     if path.is_dir():
         inner = path / "model.pdparams"
         if inner.is_file():

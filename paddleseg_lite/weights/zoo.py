@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 from ..errors import CheckpointError, nearest
-from ..files import cache_folder, write_text
+from ..files import cache_folder, expanded, write_text
 from .fetch import fetch
 from .published import ENTRIES
 
@@ -88,7 +88,7 @@ def get(name: str) -> Path:
     entry = find(name)
     mirror = os.environ.get(VARIABLE, "")
     if mirror and not mirror.startswith(("http://", "https://")):
-        path = Path(mirror).expanduser() / entry.file
+        path = expanded(mirror) / entry.file
         if not path.is_file():
             raise CheckpointError(
                 f"{name}: {path} is not there ({VARIABLE} names that folder): bring it from {entry.address}."

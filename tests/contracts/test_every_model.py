@@ -28,6 +28,16 @@ STATIC = {
 
 
 @every(MODELS)
+@pytest.mark.parametrize("size", [(1, 1), (3, 1), (5, 40)])
+def test_pictures_of_a_few_pixels(spec, size):
+    model = build_model(spec, num_classes=3)
+    model.eval()
+    with paddle.no_grad():
+        out = model.logits(paddle.randn([1, 3, *size]))
+    assert list(out.shape) == [1, 3, *size] and bool(paddle.isfinite(out).all())
+
+
+@every(MODELS)
 @pytest.mark.parametrize(("batch", "channels", "size"), [(1, 1, (33, 47)), (2, 3, (65, 97)), (1, 4, (96, 128))])
 def test_eval_output_is_finite_and_of_the_images_size(spec, batch, channels, size):
     model = awake(build_model({**spec, "in_channels": channels}, num_classes=3))

@@ -297,6 +297,8 @@ def test_compose_from_specs():
         ({"type": "ResizeByLong"}, "needs the argument long_size"),
         ({"type": "Resize", "target_size": [512]}, "target_size is two positive integers, .width, height."),
         ({"type": "Resize", "target_size": [512, 0.5]}, "two positive integers"),
+        ({"type": "RandomPaddingCrop", "crop_size": [10**30, 2]}, "each up to 32768 pixels"),
+        ({"type": "ResizeByLong", "long_size": 10**9}, "up to 32768 pixels"),
         ({"type": "Resize", "interp": "BILINEAR"}, "interp is one of NEAREST, LINEAR"),
         ({"type": "Resize", "size_divisor": 0}, "size_divisor is a positive integer"),
         ({"type": "ResizeByShort", "short_size": -3}, "short_size is a positive integer"),

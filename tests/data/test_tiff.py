@@ -193,3 +193,9 @@ def test_a_header_that_claims_too_much_is_refused_before_allocation(monkeypatch)
             big[tag.valueoffset : tag.valueoffset + tag.valuebytecount] = (60000).to_bytes(tag.valuebytecount, "little")
     with pytest.raises(DataError, match=r"too large for this machine: 60000 x 60000 pixels"):
         io.decode_image(bytes(big), 1)
+
+
+def test_an_order_of_bands_that_is_none_is_damage():
+    tags = grey_tags(4, 4, t277=("H", [3]), t258=("H", [8] * 3), t284=("H", [7]))
+    with pytest.raises(DataError, match="damaged TIFF: its header calls the order of its bands 7"):
+        io.decode_image(write_tiff(tags, [bytes(48)]), 3)

@@ -18,7 +18,7 @@ from tests.export.conftest import needs_runtime
 sys.path.insert(0, str(Path(__file__).parents[1] / "cli"))
 from file_run import make_run, scene
 
-SIZES = [(36, 44), (33, 47), (108, 192), (20, 17), (1, 1), (64, 80)]
+SIZES = [(36, 44), (33, 47), (108, 192), (20, 17), (1, 1), (3, 1), (5, 40), (64, 80)]
 
 
 @pytest.fixture(scope="module")

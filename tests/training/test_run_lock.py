@@ -80,6 +80,25 @@ def test_another_process_is_named_and_its_death_frees_the_folder(tmp_path, other
     assert not (tmp_path / "run.lock").exists()
 
 
+@pytest.mark.skipif(module.fcntl is None, reason="the system has no such locks")
+def test_an_owner_that_has_not_written_its_name_yet_is_waited_for(tmp_path, monkeypatch):
+    code = "import fcntl, os, sys\nfile = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)\n"
+    code += "fcntl.lockf(file, fcntl.LOCK_EX)\nprint('locked', flush=True)\nsys.stdin.readline()\n"
+    code += 'os.write(file, b\'{"host": "near", "pid": 7, "since": "now"}\')\nsys.stdin.read()\n'
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "run.lock")], **pipes) as owner:
+        assert owner.stdout.readline() == b"locked\n"
+        monkeypatch.setattr(module, "INTRODUCTION", 0.05)
+        with pytest.raises(RunIsBusy, match="another process is training"):
+            RunLock(tmp_path).acquire()
+        monkeypatch.setattr(module, "INTRODUCTION", 60)
+        owner.stdin.write(b"\n")
+        owner.stdin.flush()
+        with pytest.raises(RunIsBusy, match="process 7 on host near"):
+            RunLock(tmp_path).acquire()
+        owner.kill()
+
+
 def without_system_locks(monkeypatch):
     monkeypatch.setattr(module, "_system_lock", lambda file: None)
     monkeypatch.setattr(module, "SETTLE", 0.0)

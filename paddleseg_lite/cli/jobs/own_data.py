@@ -12,7 +12,7 @@ from ...data.building import build_datasets
 from ...doctor.findings import Diagnosis
 from ...doctor.rehearsal import rehearse
 from ...errors import ConfigError, UserError
-from ...files import write_text
+from ...files import expanded, write_text
 from ...interop.prepare.finish import RECIPE, Plan, head
 from ...interop.prepare.own_recipe import plan_for
 from ...interop.prepare.recipe import set_length
@@ -47,7 +47,7 @@ def own_recipe(
         raise ConfigError(
             "--data makes a recipe in one process: run it so first, then train several with its --config."
         )
-    folder = Path(os.path.expanduser(data))
+    folder = expanded(data)
     run, lock = run_folder(save_dir, folder.absolute().name, resume=False, overwrite=overwrite)
     with lock or contextlib.nullcontext():
         made = plan_for(folder, run / "data", gpu=gpu)

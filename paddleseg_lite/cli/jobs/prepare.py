@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 
 from ...errors import ConfigError, DataError
-from ...files import write_text
+from ...files import expanded, write_text
 from ...interop.prepare.archives import unpacked
 from ...interop.prepare.coco import coco_job
 from ...interop.prepare.colours import read_table, rgb2id_job
@@ -77,7 +77,7 @@ def coco(args, names) -> Job:
 
 def from_export(make, path: str, **settings) -> Job:
     """A job of a folder or of a zip archive, which lives as long as the job."""
-    root, keep = unpacked(Path(os.path.expanduser(path)))
+    root, keep = unpacked(expanded(path))
     job = make(folder(str(root)), **settings)
     job.keep = keep
     return job
@@ -196,7 +196,7 @@ def same(one: Path, other: Path) -> bool:
 
 def folder(path: str) -> Path:
     """A folder that must exist."""
-    found = Path(os.path.expanduser(path))
+    found = expanded(path)
     if not found.is_dir():
         raise DataError(f"{path} is a file, not a folder." if found.exists() else f"folder {path} does not exist.")
     return found

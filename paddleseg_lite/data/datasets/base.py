@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import ConfigError, DataError
+from ...files import expanded
 from ..cache import DecodedCache, cache_path
 from ..distinct_colours import own_palette
 from ..label_map import LabelMap
@@ -246,8 +247,8 @@ class SegDataset:
 
 
 def expand(path: str | os.PathLike) -> Path:
-    """A path with ``~`` replaced."""
-    return Path(path).expanduser()
+    """A path with ``~`` replaced (:func:`paddleseg_lite.files.expanded`)."""
+    return expanded(path)
 
 
 def listed(text: str) -> tuple[str, ...]:

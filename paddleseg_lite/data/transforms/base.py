@@ -25,6 +25,7 @@ Fill = Union[float, Sequence[float]]  # one value, or one for each channel
 
 IMAGE_PADDING = 127.5
 LABEL_PADDING = 255
+LARGEST_SIDE = 32_768  # pixels: a square of them is the largest picture that OpenCV reads
 
 INTERPOLATIONS = {
     "NEAREST": cv2.INTER_NEAREST,
@@ -145,6 +146,8 @@ def size_pair(value: Any, name: str) -> tuple[int, int]:
     good = isinstance(value, (list, tuple)) and len(value) == 2
     if not good or any(not isinstance(v, (int, np.integer)) or isinstance(v, bool) or v < 1 for v in value):
         raise ConfigError(f"{name} is two positive integers, (width, height), but got {value!r}.")
+    if max(value) > LARGEST_SIDE:
+        raise ConfigError(f"{name} is (width, height), each up to {LARGEST_SIDE} pixels, but got {value!r}.")
     return int(value[1]), int(value[0])
 
 

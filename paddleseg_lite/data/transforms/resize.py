@@ -14,6 +14,7 @@ from .base import (
     IMAGE_PADDING,
     INTERPOLATIONS,
     LABEL_PADDING,
+    LARGEST_SIDE,
     Fill,
     Sample,
     Transform,
@@ -163,4 +164,6 @@ def _scale_to(sample: Sample, scale: float) -> Sample:
 def _side(value: Any, name: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise ConfigError(f"{name} is a positive integer, but got {value!r}.")
+    if value > LARGEST_SIDE:
+        raise ConfigError(f"{name} is up to {LARGEST_SIDE} pixels, but got {value!r}.")
     return value

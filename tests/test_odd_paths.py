@@ -1,0 +1,77 @@
+"""Paths that no file can have: our errors from every public door, and never a raw one of the system."""
+
+import os
+
+import pytest
+
+import paddleseg_lite
+from paddleseg_lite.checkpoint import load_checkpoint
+from paddleseg_lite.config import Config, load_config
+from paddleseg_lite.data import read_image, read_label
+from paddleseg_lite.data.datasets.listfile import Dataset
+from paddleseg_lite.errors import UserError
+from paddleseg_lite.export import Deployment
+from paddleseg_lite.files import expanded
+from paddleseg_lite.inference.sources import find_sources
+from paddleseg_lite.weights import read_weights
+
+ODD = {
+    "NUL": "a\0b",
+    "long name": "x" * 300,
+    "long path": "x/" * 3000,
+    "home": "~nosuchuser_1/x",
+    "surrogate": "a\ud800",
+}
+SCENES = {"type": "Scenes", "num_samples": 2, "size": [32, 32], "num_classes": 6, "transforms": [{"type": "Normalize"}]}
+
+
+def train_into(path):
+    config = Config(
+        model={"type": "UNet", "base_channels": 4},
+        train_dataset=SCENES,
+        batch_size=2,
+        iters=1,
+        do_eval=False,
+        lr_scheduler={"type": "Constant", "learning_rate": 0.01},
+    )
+    paddleseg_lite.train(config, save_dir=path)
+
+
+DOORS = {
+    "load": paddleseg_lite.load,
+    "load_config": load_config,
+    "load_checkpoint": load_checkpoint,
+    "read_weights": read_weights,
+    "Deployment.read": Deployment.read,
+    "read_image": read_image,
+    "read_label": read_label,
+    "find_sources": find_sources,
+    "dataset_root": lambda p: Dataset(dataset_root=p, num_classes=2, train_path="a.txt"),
+    "train_path": lambda p: Dataset(dataset_root=".", num_classes=2, train_path=p),
+    "class_names": lambda p: Dataset(dataset_root=".", num_classes=2, train_path="a", class_names=p),
+    "save_dir": train_into,
+}
+
+
+@pytest.fixture
+def loop(tmp_path):
+    os.symlink(tmp_path / "b", tmp_path / "a")
+    os.symlink(tmp_path / "a", tmp_path / "b")
+    return str(tmp_path / "a" / "x")
+
+
+@pytest.mark.parametrize("door", list(DOORS))
+def test_every_door_has_an_answer(door, loop, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, path in {**ODD, "loop": loop}.items():
+        with pytest.raises(UserError) as found:
+            DOORS[door](path)
+        assert str(found.value).strip(), name
+
+
+def test_a_path_that_may_be_is_left_alone(tmp_path):
+    assert expanded(tmp_path / "new") == tmp_path / "new"
+    assert str(expanded("~")) == os.path.expanduser("~")
+    for path, why in (("a\0b", "NUL"), ("~nosuchuser_1", "no such home"), ("x" * 300, "too long")):
+        with pytest.raises(UserError, match=why):
+            expanded(path)
