@@ -15,7 +15,8 @@ from ..files import write_bytes, write_csv, write_json, write_text
 from ..metrics import BoundaryF1, Calibration, ConfusionMatrix, miou_interval
 from ..outputs import whole_files
 from ..visualize.overlays import IGNORED, legend, panel, rgb
-from .html import bars, cards, figure, gallery, page, table
+from .html import bars, cards, figure, gallery, page, side, table
+from .matrix import confusion_table
 from .plots import confusion_picture, reliability_picture
 
 WORST = 20
@@ -24,6 +25,7 @@ REPORT_FILES = (
     *(f"worst/{rank:02d}.png" for rank in range(100)),
 )
 PANEL_HEIGHT = 150
+ONE_COLUMN = 25  # classes, in bars one below the other
 
 
 class ReportMeasures:
@@ -123,33 +125,30 @@ def write_evaluation_report(
     sections = [
         cards(headline),
         "<h2>IoU of each class</h2>",
-        bars(names, [float(v) for v in scores.IoU], dataset.palette),
-        "<h2>Classes</h2>",
-        table(header, [[_text(v) for v in row] for row in rows]),
-        "<h2>What is taken for what</h2>",
-        "<p class='dim'>the largest shares of a true class that went to another</p>",
-        table(
-            ["truth", "predicted as", "share of the truth", "pixels"],
-            largest_confusions(evaluation.matrix.matrix, names),
+        class_bars(names, [float(v) for v in scores.IoU], dataset.palette),
+        side(
+            "<h2>Classes</h2>" + table(header, [[_text(v) for v in row] for row in rows]),
+            "<h2>What is taken for what</h2>"
+            "<p class='dim'>the largest shares of a true class that went to another</p>"
+            + table(
+                ["truth", "predicted as", "of the truth", "pixels"], largest_confusions(evaluation.matrix.matrix, names)
+            ),
         ),
         "<h2>Confusion</h2>",
-        figure(
-            confusion,
-            "share of each true class (row) predicted as each class (column); white 0, dark blue 1",
-            wide=True,
-        ),
-        "<h2>Calibration</h2>",
-        figure(
-            reliability_picture(
-                calibration.confidence, calibration.accuracy, calibration.count / max(1, calibration.count.sum())
+        confusion_table(evaluation.matrix, names),
+        side(
+            "<h2>Calibration</h2>"
+            + figure(
+                reliability_picture(
+                    calibration.confidence, calibration.accuracy, calibration.count / max(1, calibration.count.sum())
+                ),
+                "accuracy of pixels against the confidence of the prediction",
             ),
-            "accuracy of pixels against the confidence of the prediction",
+            "<h2>Further measures</h2>" + table(["measure", "value"], facts),
         ),
         f"<h2>The worst {len(worst)} images</h2><p class='dim'>input, truth, prediction, errors in red</p>",
         figure(key, "class colours"),
         gallery([figure(picture, caption) for picture, caption in zip(sheet, captions)]),
-        "<h2>Further measures</h2>",
-        table(["measure", "value"], facts),
     ]
     with whole_files(folder, stale=["worst/[0-9][0-9].png"]) as new:
         write_json(new / "scores.json", summary)
@@ -164,6 +163,15 @@ def write_evaluation_report(
             write_png(new / "worst" / f"{rank:02d}.png", picture)
         write_text(new / "index.html", page(title, *sections))
     return folder / "index.html"
+
+
+def class_bars(names: list[str], values: list[float], colours: np.ndarray) -> str:
+    """Bars of all classes, many of them in two columns."""
+    if len(names) <= ONE_COLUMN:
+        return bars(names, values, colours)
+    half = -(-len(names) // 2)
+    parts = [slice(0, half), slice(half, None)]
+    return side(*(bars(names[part], values[part], colours[part]) for part in parts))
 
 
 def largest_confusions(matrix: np.ndarray, names: list[str], count: int = 12) -> list[list[str]]:

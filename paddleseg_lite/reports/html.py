@@ -11,6 +11,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from .matrix import STYLE as MATRIX_STYLE
+
 _STYLE = """
 :root { color-scheme: light dark; --line: #8884; --dim: #777; --accent: #2563eb; }
 * { box-sizing: border-box }
@@ -34,6 +36,11 @@ figcaption { color: var(--dim); font-size: .9rem }
 .bars div i { position: absolute; top: 0; bottom: 0; border-radius: 3px; border: 1px solid #0004 }
 .bars span:nth-child(3n) { text-align: right; font-variant-numeric: tabular-nums }
 .gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 38rem), 1fr)); gap: 0 1.2rem }
+.side { display: grid; gap: 0 2rem } .side > * { min-width: 0 } .side table { width: 100% }
+@media (min-width: 62rem) { .side { grid-template-columns: minmax(0, 1.3fr) minmax(0, 1fr) } }
+@media (max-width: 30rem) {
+  body { padding: .6rem .8rem 2rem } th, td { padding: .3rem .35rem } table { font-size: .84rem }
+}
 details { margin: .6rem 0 } pre { overflow-x: auto; background: #8881; padding: .8rem; border-radius: 4px }
 """
 
@@ -44,7 +51,7 @@ def page(title: str, *sections: str) -> str:
     return (
         "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'>"
         "<meta name='viewport' content='width=device-width, initial-scale=1'>"
-        f"<title>{name}</title><style>{_STYLE}</style></head>\n<body><h1>{name}</h1>\n"
+        f"<title>{name}</title><style>{_STYLE}{MATRIX_STYLE}</style></head>\n<body><h1>{name}</h1>\n"
         + "\n".join(sections)
         + "\n</body></html>\n"
     )
@@ -106,6 +113,11 @@ def bars(
         text = f"{value:{sign}.3f}" if known else "absent"
         parts.append(f"<span>{html.escape(str(name))}</span><div><i style='{style}'></i></div><span>{text}</span>")
     return f"<div class='bars'>{''.join(parts)}</div>"
+
+
+def side(*parts: str) -> str:
+    """Sections beside each other where there is room."""
+    return f"<div class='side'>{''.join(f'<div>{part}</div>' for part in parts)}</div>"
 
 
 def gallery(figures: Sequence[str]) -> str:

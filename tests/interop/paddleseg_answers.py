@@ -26,6 +26,15 @@ from paddleseg.cvlibs import Config, SegBuilder, manager  # noqa: E402
 from paddleseg.transforms import transforms as T  # noqa: E402
 from paddleseg.utils import metrics  # noqa: E402
 
+
+def as_in_paddle_2(operation):
+    """PaddleSeg mixes floats and integers, which Paddle 3 refuses; Paddle 2 took the type of the first."""
+    return lambda a, b: operation(a, b.astype(a.dtype) if isinstance(b, paddle.Tensor) else b)
+
+
+for name in ("__add__", "__sub__", "__mul__"):
+    setattr(paddle.Tensor, name, as_in_paddle_2(getattr(paddle.Tensor, name)))
+
 answers = {}
 images, logits, labels = (np.load(f"{name}.npy") for name in ("images", "logits", "labels"))
 K = logits.shape[1]
@@ -55,12 +64,17 @@ def augmented():
             answers[f"aug {way}"] = np.stack(found)
 
 
+def build(spec):
+    spec = dict(spec)
+    kind = spec.pop("type")
+    if kind == "MixedLoss":
+        spec["losses"] = [build(one) for one in spec["losses"]]
+    return manager.LOSSES[kind](**spec)
+
+
 def computed_losses():
     for name, spec in questions("losses").items():
-        spec = dict(spec)
-        if spec["type"] == "MixedLoss":
-            spec["losses"] = [manager.LOSSES[one.pop("type")](**one) for one in map(dict, spec["losses"])]
-        loss = manager.LOSSES[spec.pop("type")](**spec)
+        loss = build(spec)
         value = loss(paddle.to_tensor(logits), paddle.to_tensor(labels.astype("int64")))
         values = value if isinstance(value, (list, tuple)) else [value]
         answers[f"loss {name}"] = np.float64(sum(float(v) for v in values))
@@ -92,6 +106,6 @@ def scores():
     answers.update(ious=np.asarray(ious), miou=np.float64(mean), kappa=np.float64(metrics.kappa(*areas)))
 
 
-for part in (augmented, computed_losses, merged_config, transformed, scores):
+for part in (computed_losses, merged_config, transformed, scores, augmented):
     part()
 np.savez("answers.npz", **answers)
