@@ -53,6 +53,13 @@ def camvid() -> Path:
     return folder
 
 
+def has_gpu() -> bool:
+    """Whether this Paddle sees a GPU."""
+    import paddle
+
+    return paddle.device.is_compiled_with_cuda() and paddle.device.cuda.device_count() > 0
+
+
 @pytest.fixture(autouse=True)
 def seeded():
     """Every test starts from the same random state."""
@@ -60,7 +67,10 @@ def seeded():
 
 
 def pytest_collection_modifyitems(config, items):
-    """Slow tests run only when asked for by ``-m``."""
+    """Tests of GPUs need one; slow tests run only when asked for by ``-m``."""
+    for item in items:
+        if "gpu" in item.keywords and not has_gpu():
+            item.add_marker(pytest.mark.skip(reason="no GPU on this machine"))
     if config.option.markexpr:
         return
     skip = pytest.mark.skip(reason="slow; run with -m slow")
