@@ -14,7 +14,7 @@ NAMES = ("StripMean", "TopDown", "PolyLoss", "FolderPairs")
 FILES = re.findall(r"^`(paddleseg_lite/[\w/]+\.py)`: ", text_of(PAGE), re.M)
 LINES = re.findall(r"^The line in `(paddleseg_lite/[\w/]+\.py)`: `(.+)`\.$", text_of(PAGE), re.M)
 CONTRACTS, REFERENCE, TRAIN, SUMMARY, WITH = commands(PAGE)
-QUICK = "sentence or told or named or pixels or finite or shape or sample or differences or learns or extreme"
+QUICK = "sentence or told or named or ignored or sample or differences or extreme or training_outputs"
 
 
 @pytest.fixture(scope="module")
@@ -83,20 +83,20 @@ def test_the_page_has_a_file_and_a_line_for_each_part():
 def test_in_the_package_they_are_found(extended):
     found = contracts_of(run(CONTRACTS, extended, ["--collect-only", "-q"]))
     assert found["StripMean"] >= 15 and found["TopDown"] >= 12 and found["PolyLoss"] >= 8 and found["FolderPairs"] >= 8
-    for checker in (["ruff", "check"], ["ruff", "format", "--check"], ["mypy", "--config-file", "pyproject.toml"]):
-        what = [*FILES, *(init for init, _ in LINES)] if checker[0] == "ruff" else []
-        done = subprocess.run([sys.executable, "-m", *checker, *what], cwd=extended, capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout + done.stderr
+    written = " ".join([*FILES, *(init for init, _ in LINES)])
+    run(f"python -m ruff check {written}", extended)
+    run(f"python -m ruff format --check {written}", extended)
     run(REFERENCE, extended)
     for name in NAMES:
         assert any(f"### {name}\n" in text_of(page) for page in (extended / "docs" / "reference").glob("*.md")), name
     names = " or ".join(NAMES)
     passed = run(f'python -m pytest tests/contracts -q -k "({names}) and ({QUICK})"', extended)
-    assert int(re.search(r"(\d+) passed", passed)[1]) >= 25
+    assert int(re.search(r"(\d+) passed", passed)[1]) >= 15
 
 
 @pytest.mark.slow
 def test_in_the_package_they_hold_all_contracts(extended):
+    run("python -m mypy", extended)
     run(CONTRACTS, extended)
 
 
