@@ -87,14 +87,14 @@ def test_everything_imports_without_posix_modules():
 
 @pytest.mark.parametrize("system", ["Windows", "Darwin"])
 def test_workers_are_left_out_where_there_is_no_fork(monkeypatch, system):
-    from paddleseg_lite.data import BatchSchedule, train_batches
+    from paddleseg_lite.data import BatchSampler, train_batches
     from paddleseg_lite.data.building import build_dataset
 
     spec = {"type": "Scenes", "num_samples": 4, "size": [32, 32], "num_classes": 6, "transforms": ["Normalize"]}
     dataset = build_dataset(spec, mode="train")
 
     def images(workers):
-        batches = train_batches(dataset, BatchSchedule(4, 2, seed=1), seed=1, stop_iter=2, num_workers=workers)
+        batches = train_batches(dataset, BatchSampler(4, 2, seed=1), seed=1, stop_iter=2, num_workers=workers)
         return np.stack([b["image"].numpy() for b in batches])
 
     plain = images(0)

@@ -13,7 +13,7 @@ import numpy as np
 import paddle
 
 from .. import accel
-from ..data import BatchSchedule, train_batches
+from ..data import BatchSampler, train_batches
 from ..data.building import build_dataset
 from ..errors import DataError
 from ..layers import apply_freeze_bn
@@ -110,8 +110,8 @@ def _batches(subject: Subject, batch_size: int) -> tuple[Iterator[dict], bool]:
     if config.train_dataset is not None:
         with contextlib.suppress(DataError):
             dataset = build_dataset(config.train_dataset, mode="train")
-            schedule = BatchSchedule(len(dataset), min(batch_size, len(dataset)), seed=config.seed)
-            return iter(train_batches(dataset, schedule, seed=config.seed)), True
+            sampler = BatchSampler(len(dataset), min(batch_size, len(dataset)), seed=config.seed)
+            return iter(train_batches(dataset, sampler, seed=config.seed)), True
     logger.info("%s: the data is not here; the training step is timed on random images", subject.name)
     return _random_batches(subject, batch_size), False
 

@@ -5,7 +5,7 @@
     labels      stored ids to class ids, checked
     datasets    Dataset (list files), PascalVOC, PascalContext, ADE20K, Cityscapes, CamVid, Scenes
     transforms  PaddleSeg's names and arguments; sizes are (width, height)
-    schedule    which samples make up iteration i
+    sampler     which samples make up iteration i
     loader      train_batches, eval_batches
     cache       decoded samples kept for the next epoch
     census      label statistics and class weights
@@ -28,11 +28,14 @@ from .io import image_size, read_image, read_label, write_png
 from .label_map import LabelMap
 from .loader import eval_batches, train_batches
 from .palette import blend, colorize, parse_palette, stuff_palette, voc_palette
-from .sampler import BatchSchedule, sample_rng
+from .sampler import BatchSampler, sample_rng
 from .transforms import Compose, restore
+
+BatchSchedule = BatchSampler  # its former name
 
 __all__ = [
     "ADE20K",
+    "BatchSampler",
     "BatchSchedule",
     "CamVid",
     "Census",

@@ -19,7 +19,7 @@ import cv2
 from ..errors import instead
 from .collate import Collate, Failure, Single, checked, join, to_tensors
 from .datasets.base import SegDataset
-from .sampler import BatchSchedule, sample_rng
+from .sampler import BatchSampler, sample_rng
 from .workers import explain, own_signals, start_worker, watched, why_no_workers
 
 logger = logging.getLogger("paddleseg_lite")
@@ -27,7 +27,7 @@ logger = logging.getLogger("paddleseg_lite")
 
 def train_batches(
     dataset: SegDataset,
-    schedule: BatchSchedule,
+    sampler: BatchSampler,
     *,
     seed: int,
     start_iter: int = 0,
@@ -39,7 +39,7 @@ def train_batches(
 
     Args:
         dataset: in train mode.
-        schedule: which samples; its ``num_samples`` is ``len(dataset)``.
+        sampler: which samples; its ``num_samples`` is ``len(dataset)``.
         seed: of the random transforms.
         num_workers: reading processes; Linux only, elsewhere they are replaced by none.
         prefetch: batches each worker reads ahead.
@@ -52,9 +52,9 @@ def train_batches(
         DataError: of a sample, with its own message, from whatever process; or
             samples of a batch differ in size.
     """
-    if schedule.num_samples != len(dataset):
-        raise ValueError(f"the schedule is for {schedule.num_samples} samples, the dataset has {len(dataset)}.")
-    plan = _Plan(schedule, start_iter, stop_iter)
+    if sampler.num_samples != len(dataset):
+        raise ValueError(f"the sampler is for {sampler.num_samples} samples, the dataset has {len(dataset)}.")
+    plan = _Plan(sampler, start_iter, stop_iter)
     for batch in _run(dataset, plan, Collate(), seed, num_workers, prefetch):
         yield to_tensors(batch)
 
@@ -89,15 +89,15 @@ def eval_batches(
 
 
 class _Plan:
-    """The schedule's batches of a range of iterations, as a batch sampler."""
+    """The sampler's batches of a range of iterations, as a batch sampler."""
 
-    def __init__(self, schedule: BatchSchedule, start: int, stop: int | None) -> None:
-        self.schedule, self.start, self.stop = schedule, start, stop
+    def __init__(self, sampler: BatchSampler, start: int, stop: int | None) -> None:
+        self.sampler, self.start, self.stop = sampler, start, stop
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         iteration = self.start
         while self.stop is None or iteration < self.stop:
-            yield self.schedule.batch(iteration)
+            yield self.sampler.batch(iteration)
             iteration += 1
 
     def __len__(self) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import ConfigError, DataError
 
 
-class BatchSchedule:
+class BatchSampler:
     """The samples of every iteration, for one of ``world_size`` processes.
 
     With R processes of batch size B, an iteration takes R x B samples in the

@@ -11,7 +11,7 @@ import numpy as np
 import paddle
 
 from ..config import Config
-from ..data import BatchSchedule, train_batches
+from ..data import BatchSampler, train_batches
 from ..errors import UserError
 from ..graph.initialise import initialise_contexts
 from ..inference.footprint import free_bytes, peak_of
@@ -96,8 +96,8 @@ def _silent(text: str) -> None:
 
 def _batch(config: Config, train, size: int) -> dict:
     """The first batch of the run, or its beginning."""
-    schedule = BatchSchedule(len(train), size, seed=config.seed)
-    return next(iter(train_batches(train, schedule, seed=config.seed, num_workers=0, stop_iter=1)))
+    sampler = BatchSampler(len(train), size, seed=config.seed)
+    return next(iter(train_batches(train, sampler, seed=config.seed, num_workers=0, stop_iter=1)))
 
 
 def _fits(diagnosis: Diagnosis, model, criterion, small: dict, config: Config) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import paddle
 
 from ..data import colorize, write_png
 from ..files import write_bytes, write_csv, write_json, write_text
@@ -38,9 +39,34 @@ class ReportMeasures:
 
     def __call__(self, logits, label: np.ndarray, meta: dict) -> None:
         """Take in one image: ``logits [K, H, W]``, ``label [H, W]``."""
-        values = np.asarray(logits.numpy() if hasattr(logits, "numpy") else logits)
+        values = np.asarray(logits.numpy() if isinstance(logits, paddle.Tensor) else logits)
         self.calibration.update_logits(values, label)
         self.boundary_of_image.append(self.boundary.update(values.argmax(axis=0), label))
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What the page and ``scores.json`` both tell."""
+
+    evaluation: Any
+    boundary: Any
+    calibration: Any
+    interval: Any
+    convention: str
+
+    def summary(self, names: list[str]) -> dict[str, Any]:
+        """The content of ``scores.json``."""
+        return {
+            "images": self.evaluation.images,
+            "backend": self.evaluation.backend,
+            "miou_convention": self.convention,
+            "mIoU_interval_95": [self.interval.low, self.interval.high],
+            "boundary_F1": self.boundary.mean,
+            "ECE": self.calibration.ECE,
+            "loss": self.evaluation.loss,
+            "images_per_s": self.evaluation.images_per_second,
+            **self.evaluation.scores.as_dict(names),
+        }
 
 
 @dataclass(frozen=True)
@@ -87,78 +113,40 @@ def write_evaluation_report(
         The page's path.
     """
     names = list(dataset.class_names)
-    scores, boundary, calibration = evaluation.scores, measures.boundary.compute(), measures.calibration.compute()
-    interval = miou_interval([r.matrix for r in evaluation.per_image], convention=convention)
+    found = Findings(
+        evaluation,
+        measures.boundary.compute(),
+        measures.calibration.compute(),
+        miou_interval([r.matrix for r in evaluation.per_image], convention=convention),
+        convention,
+    )
     images = image_scores(evaluation, measures, convention, dataset.ignore_index)
     worst = sorted((i for i in range(len(images)) if not math.isnan(images[i].miou)), key=lambda i: images[i].miou)
     worst = worst[:WORST]
-    summary = {
-        "images": evaluation.images,
-        "backend": evaluation.backend,
-        "miou_convention": convention,
-        "mIoU_interval_95": [interval.low, interval.high],
-        "boundary_F1": boundary.mean,
-        "ECE": calibration.ECE,
-        "loss": evaluation.loss,
-        "images_per_s": evaluation.images_per_second,
-        **scores.as_dict(names),
-    }
-    header, rows = _class_table(names, scores, boundary.per_class)
-    confusion = confusion_picture(evaluation.matrix, names)
-    key = legend(names, dataset.palette, columns=1 + len(names) // 30)
     sheet = [worst_panel(dataset, i, predict_index(i)) for i in worst]
-    headline = [
-        ("mIoU", f"{scores.mIoU:.4f}", f"95 % over images: {interval.low:.4f} to {interval.high:.4f}"),
-        ("pixel accuracy", f"{scores.aAcc:.4f}", "aAcc"),
-        ("mean class accuracy", f"{scores.mAcc:.4f}", "mAcc"),
-        ("boundary F1", f"{boundary.mean:.4f}", "outlines within a few pixels"),
-        ("calibration error", f"{calibration.ECE:.4f}", "ECE: confidence against accuracy"),
-        ("speed", f"{evaluation.images_per_second:.1f}/s", f"{evaluation.images} images, {evaluation.backend}"),
-    ]
-    facts = [
-        ["frequency-weighted IoU", f"{scores.fwIoU:.4f}"],
-        ["kappa", f"{scores.kappa:.4f}"],
-        ["cross-entropy", "-" if evaluation.loss is None else f"{evaluation.loss:.4f}"],
-        ["absent classes (convention)", convention],
-    ]
     captions = [f"{Path(images[i].path).name}: mIoU {images[i].miou:.3f}" for i in worst]
+    header, rows = _class_table(names, evaluation.scores, found.boundary.per_class)
     sections = [
-        cards(headline),
-        "<h2>IoU of each class</h2>",
-        class_bars(names, [float(v) for v in scores.IoU], dataset.palette),
+        *_scores_in_short(found, names, dataset.palette),
         side(
-            "<h2>Classes</h2>" + table(header, [[_text(v) for v in row] for row in rows]),
-            "<h2>What is taken for what</h2>"
-            "<p class='dim'>the largest shares of a true class that went to another</p>"
-            + table(
-                ["truth", "predicted as", "of the truth", "pixels"], largest_confusions(evaluation.matrix.matrix, names)
-            ),
+            "<h2>Classes</h2>" + table(header, [[_text(v) for v in row] for row in rows]), _largest(evaluation, names)
         ),
         "<h2>Confusion</h2>",
         confusion_table(evaluation.matrix, names),
-        side(
-            "<h2>Calibration</h2>"
-            + figure(
-                reliability_picture(
-                    calibration.confidence, calibration.accuracy, calibration.count / max(1, calibration.count.sum())
-                ),
-                "accuracy of pixels against the confidence of the prediction",
-            ),
-            "<h2>Further measures</h2>" + table(["measure", "value"], facts),
-        ),
+        side(_calibration_section(found.calibration), _further_measures(found)),
         f"<h2>The worst {len(worst)} images</h2><p class='dim'>input, truth, prediction, errors in red</p>",
-        figure(key, "class colours"),
+        figure(legend(names, dataset.palette, columns=1 + len(names) // 30), "class colours"),
         gallery([figure(picture, caption) for picture, caption in zip(sheet, captions)]),
     ]
     with whole_files(folder, stale=["worst/[0-9][0-9].png"]) as new:
-        write_json(new / "scores.json", summary)
+        write_json(new / "scores.json", found.summary(names))
         write_csv(new / "per_class.csv", header, rows)
         write_csv(
             new / "per_image.csv",
             ["image", "mIoU", "pixel accuracy", "boundary F1"],
             [[s.path, s.miou, s.accuracy, s.boundary_f1] for s in images],
         )
-        write_bytes(new / "confusion.png", confusion)
+        write_bytes(new / "confusion.png", confusion_picture(evaluation.matrix, names))
         for rank, picture in enumerate(sheet):
             write_png(new / "worst" / f"{rank:02d}.png", picture)
         write_text(new / "index.html", page(title, *sections))
@@ -172,6 +160,46 @@ def class_bars(names: list[str], values: list[float], colours: np.ndarray) -> st
     half = -(-len(names) // 2)
     parts = [slice(0, half), slice(half, None)]
     return side(*(bars(names[part], values[part], colours[part]) for part in parts))
+
+
+def _scores_in_short(found: Findings, names: list[str], palette: np.ndarray) -> list[str]:
+    evaluation, scores, interval = found.evaluation, found.evaluation.scores, found.interval
+    speed = f"{evaluation.images} images, {evaluation.backend}"
+    headline = [
+        ("mIoU", f"{scores.mIoU:.4f}", f"95 % over images: {interval.low:.4f} to {interval.high:.4f}"),
+        ("pixel accuracy", f"{scores.aAcc:.4f}", "aAcc"),
+        ("mean class accuracy", f"{scores.mAcc:.4f}", "mAcc"),
+        ("boundary F1", f"{found.boundary.mean:.4f}", "outlines within a few pixels"),
+        ("calibration error", f"{found.calibration.ECE:.4f}", "ECE: confidence against accuracy"),
+        ("speed", f"{evaluation.images_per_second:.1f}/s", speed),
+    ]
+    return [cards(headline), "<h2>IoU of each class</h2>", class_bars(names, [float(v) for v in scores.IoU], palette)]
+
+
+def _largest(evaluation, names: list[str]) -> str:
+    header = ["truth", "predicted as", "of the truth", "pixels"]
+    return (
+        "<h2>What is taken for what</h2>"
+        "<p class='dim'>the largest shares of a true class that went to another</p>"
+        + table(header, largest_confusions(evaluation.matrix.matrix, names))
+    )
+
+
+def _calibration_section(calibration) -> str:
+    shares = calibration.count / max(1, calibration.count.sum())
+    picture = reliability_picture(calibration.confidence, calibration.accuracy, shares)
+    return "<h2>Calibration</h2>" + figure(picture, "accuracy of pixels against the confidence of the prediction")
+
+
+def _further_measures(found: Findings) -> str:
+    scores, loss = found.evaluation.scores, found.evaluation.loss
+    facts = [
+        ["frequency-weighted IoU", f"{scores.fwIoU:.4f}"],
+        ["kappa", f"{scores.kappa:.4f}"],
+        ["cross-entropy", "-" if loss is None else f"{loss:.4f}"],
+        ["absent classes (convention)", found.convention],
+    ]
+    return "<h2>Further measures</h2>" + table(["measure", "value"], facts)
 
 
 def largest_confusions(matrix: np.ndarray, names: list[str], count: int = 12) -> list[list[str]]:

@@ -10,7 +10,7 @@ from typing import Any
 import paddle
 
 from ..config import Config
-from ..data import BatchSchedule
+from ..data import BatchSampler
 from ..errors import ConfigError
 from ..inference.options import InferenceOptions, inference_options
 from ..layers import apply_freeze_bn, freeze
@@ -33,7 +33,7 @@ class Parts:
 
     model: Segmentor
     criterion: Criterion
-    schedule: BatchSchedule
+    sampler: BatchSampler
     steps_per_epoch: int
     total_iters: int
     save_interval: int
@@ -70,15 +70,15 @@ def build_parts(
     apply_freeze_bn(model, config.freeze_bn)
     model = parallel.convert_sync_bn(model, world_size)
     criterion = build_loss(config, train_dataset, model, note=note)
-    schedule = BatchSchedule(len(train_dataset), config.batch_size, seed=config.seed, rank=rank, world_size=world_size)
-    steps_per_epoch = max(1, schedule.batches_per_epoch // config.accumulate)
+    sampler = BatchSampler(len(train_dataset), config.batch_size, seed=config.seed, rank=rank, world_size=world_size)
+    steps_per_epoch = max(1, sampler.batches_per_epoch // config.accumulate)
     total_iters = config.iters or config.epochs * steps_per_epoch
     rates = fitting_schedule(config.lr_scheduler, total_iters, note=note)
     optimizer, lr = build_optimizer(config.optimizer, model, rates, iters=total_iters)
     return Parts(
         model=model,
         criterion=criterion,
-        schedule=schedule,
+        sampler=sampler,
         steps_per_epoch=steps_per_epoch,
         total_iters=total_iters,
         save_interval=config.save_interval or default_save_interval(total_iters, steps_per_epoch),

@@ -48,7 +48,7 @@ class Trainer:
         self.rank, self.world_size = parallel.start()
         self.train_dataset, self.val_dataset = build_datasets(config)
         parts = build_parts(config, self.train_dataset, rank=self.rank, world_size=self.world_size)
-        self.model, self.criterion, self.schedule = parts.model, parts.criterion, parts.schedule
+        self.model, self.criterion, self.sampler = parts.model, parts.criterion, parts.sampler
         self.steps_per_epoch, self.total_iters = parts.steps_per_epoch, parts.total_iters
         self.save_interval, self.options = parts.save_interval, parts.options
         self.optimizer, self.lr, self.precision, self.ema = parts.optimizer, parts.lr, parts.precision, parts.ema
@@ -89,7 +89,7 @@ class Trainer:
         batches = iter(
             train_batches(
                 self.train_dataset,
-                self.schedule,
+                self.sampler,
                 seed=config.seed,
                 num_workers=config.num_workers,
                 start_iter=state.iteration * config.accumulate,
@@ -257,7 +257,7 @@ class Trainer:
                     next(iter(units)),
                 )
             return
-        batches = train_batches(self.train_dataset, self.schedule, seed=self.config.seed, stop_iter=4)
+        batches = train_batches(self.train_dataset, self.sampler, seed=self.config.seed, stop_iter=4)
         with self.precision.autocast():
             initialise_contexts(self.model, [b["image"] for b in batches], seed=self.config.seed)
         parallel.broadcast(self.model.state_dict().values(), self.world_size)  # each rank has clustered its own batches

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from data_helpers import list_dataset
 
-from paddleseg_lite.data import BatchSchedule, Dataset, DecodedCache, train_batches
+from paddleseg_lite.data import BatchSampler, Dataset, DecodedCache, train_batches
 from paddleseg_lite.errors import ConfigError, EnvironmentProblem
 
 ON_LINUX = pytest.mark.skipif(platform.system() != "Linux", reason="forked workers and file locks")
@@ -51,7 +51,7 @@ def test_stays_within_its_bytes(tmp_path):
 def test_workers_fill_and_share_it(tmp_path):
     list_dataset(tmp_path, count=6)
     cached = dataset(tmp_path, cache="memory", cache_bytes=1 << 20, transforms=[{"type": "Normalize"}])
-    schedule = BatchSchedule(6, 2, seed=0)
+    schedule = BatchSampler(6, 2, seed=0)
     first = [b["image"].numpy() for b in train_batches(cached, schedule, seed=0, stop_iter=3, num_workers=2)]
     assert len(cached._cache) == 6  # filled in other processes, seen in this one
     for i in range(6):

@@ -9,7 +9,7 @@ import paddle
 import pytest
 from data_helpers import code, list_dataset, write_image
 
-from paddleseg_lite.data import BatchSchedule, Dataset, Scenes, eval_batches, restore, train_batches
+from paddleseg_lite.data import BatchSampler, Dataset, Scenes, eval_batches, restore, train_batches
 from paddleseg_lite.data import workers as processes
 from paddleseg_lite.errors import DataError, EnvironmentProblem
 from paddleseg_lite.registry import DATASETS
@@ -46,11 +46,11 @@ def equal(a, b):
 
 def test_what_a_batch_is():
     dataset = scenes()
-    (batch,) = train_batches(dataset, BatchSchedule(10, 4, seed=0), seed=0, stop_iter=1)
+    (batch,) = train_batches(dataset, BatchSampler(10, 4, seed=0), seed=0, stop_iter=1)
     assert list(batch["image"].shape) == [4, 3, 32, 40] and batch["image"].dtype == paddle.float32
     assert list(batch["label"].shape) == [4, 32, 40] and batch["label"].dtype == paddle.int64
     assert list(batch["weight"].shape) == [4, 32, 40] and batch["weight"].dtype == paddle.float32
-    pairs = BatchSchedule(10, 4, seed=0).batch(0)
+    pairs = BatchSampler(10, 4, seed=0).batch(0)
     assert [m["index"] for m in batch["meta"]] == [i for _, i in pairs]
     assert all(m["size"] == (48, 64) and m["path"].startswith("scenes/train-0-") for m in batch["meta"])
 
@@ -60,7 +60,7 @@ def test_the_same_for_any_number_of_workers():
     for workers in WORKERS:
         paddle.seed(workers)  # other random states do not matter
         np.random.seed(workers)
-        schedule = BatchSchedule(10, 4, seed=3)
+        schedule = BatchSampler(10, 4, seed=3)
         runs.append(arrays(train_batches(scenes(), schedule, seed=7, stop_iter=5, num_workers=workers)))
     for other in runs[1:]:
         equal(runs[0], other)
@@ -69,14 +69,14 @@ def test_the_same_for_any_number_of_workers():
 
 
 def test_resumes_anywhere():
-    schedule = BatchSchedule(10, 4, seed=3)
+    schedule = BatchSampler(10, 4, seed=3)
     whole = arrays(train_batches(scenes(), schedule, seed=7, stop_iter=6))
     rest = arrays(train_batches(scenes(), schedule, seed=7, start_iter=4, stop_iter=6, num_workers=WORKERS[-1]))
     equal(whole[4:], rest)
 
 
 def test_a_sample_differs_from_epoch_to_epoch_and_seed_to_seed():
-    dataset, schedule = scenes(num_samples=1), BatchSchedule(1, 1, seed=0)
+    dataset, schedule = scenes(num_samples=1), BatchSampler(1, 1, seed=0)
     a = arrays(train_batches(dataset, schedule, seed=0, stop_iter=3))
     b = arrays(train_batches(dataset, schedule, seed=1, stop_iter=1))
     assert (a[0]["image"] != a[1]["image"]).any() and (a[0]["image"] != b[0]["image"]).any()
@@ -88,7 +88,7 @@ def test_errors_arrive_whole(tmp_path, workers):
     (tmp_path / "images/2.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
     dataset = Dataset(dataset_root=str(tmp_path), num_classes=3, train_path="train.txt")
     with pytest.raises(DataError) as caught:
-        list(train_batches(dataset, BatchSchedule(4, 2, seed=0), seed=0, stop_iter=2, num_workers=workers))
+        list(train_batches(dataset, BatchSampler(4, 2, seed=0), seed=0, stop_iter=2, num_workers=workers))
     with pytest.raises(DataError) as direct:
         dataset.load(2)
     assert str(caught.value) == str(direct.value) and "2.png is a damaged PNG" in str(caught.value)
@@ -103,31 +103,31 @@ def test_faults_of_a_transform_keep_their_traceback(workers):
 
     dataset = scenes(transforms=[faulty])
     with pytest.raises(RuntimeError, match=r"(?s)making the sample \d+ failed:.*in faulty.*KeyError: 'nothing'"):
-        list(train_batches(dataset, BatchSchedule(10, 4, seed=0), seed=0, stop_iter=1, num_workers=workers))
+        list(train_batches(dataset, BatchSampler(10, 4, seed=0), seed=0, stop_iter=1, num_workers=workers))
 
 
 @pytest.mark.parametrize("workers", WORKERS[:2])
 def test_sizes_that_differ(workers):
     dataset = scenes(transforms=AUGMENT[:1])
     with pytest.raises(DataError, match=r"images of a batch differ in size .*RandomPaddingCrop.*batch_size 1"):
-        list(train_batches(dataset, BatchSchedule(10, 5, seed=0), seed=0, stop_iter=2, num_workers=workers))
+        list(train_batches(dataset, BatchSampler(10, 5, seed=0), seed=0, stop_iter=2, num_workers=workers))
 
 
 def test_training_needs_labels():
     dataset = scenes(mode="test", transforms=[])
     with pytest.raises(DataError, match="has no label, and training needs one"):
-        next(train_batches(dataset, BatchSchedule(10, 2, seed=0), seed=0))
+        next(train_batches(dataset, BatchSampler(10, 2, seed=0), seed=0))
 
 
 def test_schedule_of_another_dataset():
-    with pytest.raises(ValueError, match="schedule is for 9 samples, the dataset has 10"):
-        next(train_batches(scenes(), BatchSchedule(9, 2, seed=0), seed=0))
+    with pytest.raises(ValueError, match="sampler is for 9 samples, the dataset has 10"):
+        next(train_batches(scenes(), BatchSampler(9, 2, seed=0), seed=0))
 
 
 @pytest.mark.skipif(len(WORKERS) == 1, reason="workers need Linux")
 def test_no_worker_is_left_behind():
     before = len(multiprocessing.active_children())
-    endless = train_batches(scenes(), BatchSchedule(10, 2, seed=0), seed=0, num_workers=2)
+    endless = train_batches(scenes(), BatchSampler(10, 2, seed=0), seed=0, num_workers=2)
     next(endless)
     assert len(multiprocessing.active_children()) == before + 2
     endless.close()
@@ -150,7 +150,7 @@ def test_where_processes_cannot_share_the_main_one_reads(monkeypatch, caplog, tm
     else:
         monkeypatch.setattr(processes, "SHARED", str(tmp_path / "shm"))
     caplog.set_level("INFO", logger="paddleseg_lite")
-    plan = BatchSchedule(10, 2, seed=0)
+    plan = BatchSampler(10, 2, seed=0)
     told = list(arrays(train_batches(scenes(), plan, seed=0, stop_iter=2, num_workers=2)))
     assert len(told) == 2 and not multiprocessing.active_children()
     assert (
@@ -161,7 +161,7 @@ def test_where_processes_cannot_share_the_main_one_reads(monkeypatch, caplog, tm
 
 @pytest.mark.skipif(len(WORKERS) == 1, reason="workers need Linux")
 def test_a_killed_worker_is_explained():
-    endless = train_batches(scenes(), BatchSchedule(10, 2, seed=0), seed=0, num_workers=1)
+    endless = train_batches(scenes(), BatchSampler(10, 2, seed=0), seed=0, num_workers=1)
     next(endless)
     for child in multiprocessing.active_children():
         child.kill()
@@ -171,7 +171,7 @@ def test_a_killed_worker_is_explained():
 
 
 def test_without_normalize_values_are_0_to_255():
-    (batch,) = train_batches(scenes(transforms=[]), BatchSchedule(10, 2, seed=0), seed=0, stop_iter=1)
+    (batch,) = train_batches(scenes(transforms=[]), BatchSampler(10, 2, seed=0), seed=0, stop_iter=1)
     assert batch["image"].dtype == paddle.float32 and batch["image"].numpy().max() > 200
 
 
@@ -226,6 +226,6 @@ def test_camvid_batches(camvid):
             ],
         }
     )
-    schedule = BatchSchedule(len(dataset), 4, seed=0)
+    schedule = BatchSampler(len(dataset), 4, seed=0)
     here, there = (train_batches(dataset, schedule, seed=0, stop_iter=2, num_workers=w) for w in (0, WORKERS[-1]))
     equal(arrays(here), arrays(there))

@@ -122,7 +122,7 @@ def test_the_estimate_is_near_the_truth():
     """The peak of a whole step lies within a factor of two of what two samples foretell."""
     import paddle
 
-    from paddleseg_lite.data import BatchSchedule, train_batches
+    from paddleseg_lite.data import BatchSampler, train_batches
     from paddleseg_lite.data.building import build_datasets
     from paddleseg_lite.training.building import build_loss, build_network
 
@@ -131,7 +131,7 @@ def test_the_estimate_is_near_the_truth():
     train, _ = build_datasets(config)
     model = build_network(config, train.num_classes)
     criterion = build_loss(config, train, model)
-    batch = next(iter(train_batches(train, BatchSchedule(len(train), 8, seed=0), seed=0, stop_iter=1)))
+    batch = next(iter(train_batches(train, BatchSampler(len(train), 8, seed=0), seed=0, stop_iter=1)))
     model.train()
     peak = rehearsal.peak_of(lambda: criterion(model(batch["image"]), batch)[0].backward())
     assert peak is not None and paddle.get_device() == "cpu"

@@ -142,7 +142,7 @@ def test_an_error_comes_after_the_progress_is_saved(tiny, tmp_path, accumulate):
     folder, after = tmp_path / "parts", []
 
     def late(trainer):  # the last of the samples of step 6 is the one
-        batches = [trainer.schedule.batch(5 * accumulate + i) for i in range(accumulate)]
+        batches = [trainer.sampler.batch(5 * accumulate + i) for i in range(accumulate)]
         after.extend(index for _, index in batches[-1])
         spoil(after[-1])(trainer)
 

@@ -55,8 +55,8 @@ def train(net="pixel", lr=0.02, num_epochs=2, batch_size=8, num_samples=160):
     model = nn.Sequential(*layers)
     optimizer = paddle.optimizer.Adam(lr, parameters=model.parameters())
     train_set, val_set = scenes("train", num_samples), scenes("val", 24)
-    schedule = data.BatchSchedule(len(train_set), batch_size, seed=0)
-    for batch in data.train_batches(train_set, schedule, seed=0, stop_iter=num_epochs * schedule.batches_per_epoch):
+    sampler = data.BatchSampler(len(train_set), batch_size, seed=0)
+    for batch in data.train_batches(train_set, sampler, seed=0, stop_iter=num_epochs * sampler.batches_per_epoch):
         loss = F.cross_entropy(model(batch["image"]), batch["label"].unsqueeze(1), axis=1, ignore_index=255)
         loss.backward()
         optimizer.step()

@@ -38,12 +38,12 @@ def train(net="glore", lr=3e-3, num_epochs=6, batch_size=8, num_samples=400, kin
     model = build_model({**one_by_one, "context": UNITS[net]}, num_classes=3)
     accel.enable(model, "fp32")
     cross_entropy = losses.CrossEntropyLoss()
-    schedule = data.BatchSchedule(len(train_set), batch_size, seed=seed)
-    steps = num_epochs * schedule.batches_per_epoch
+    sampler = data.BatchSampler(len(train_set), batch_size, seed=seed)
+    steps = num_epochs * sampler.batches_per_epoch
     poly = paddle.optimizer.lr.PolynomialDecay(lr, steps, end_lr=0.0, power=0.9)
     optimizer = paddle.optimizer.AdamW(poly, parameters=model.parameters(), weight_decay=1e-4)
     model.train()
-    for batch in data.train_batches(train_set, schedule, seed=seed, stop_iter=steps):
+    for batch in data.train_batches(train_set, sampler, seed=seed, stop_iter=steps):
         loss = cross_entropy(model(batch["image"])["out"], batch["label"])
         loss.backward()
         optimizer.step()

@@ -65,15 +65,15 @@ def train(net="unet", lr=2e-3, num_epochs=2, batch_size=8, num_samples=400, size
     accel.enable(model, "fp32")  # oneDNN kernels on a CPU; nothing changes elsewhere
     cross_entropy = losses.CrossEntropyLoss(ignore_index=255)
     terms = {"out": cross_entropy, "aux": cross_entropy, "presence": losses.PresenceLoss()}
-    schedule = data.BatchSchedule(len(train_set), batch_size, seed=0)
-    steps = num_epochs * schedule.batches_per_epoch
+    sampler = data.BatchSampler(len(train_set), batch_size, seed=0)
+    steps = num_epochs * sampler.batches_per_epoch
     poly = paddle.optimizer.lr.PolynomialDecay(lr, steps, end_lr=0.0, power=0.9)  # lr (1 - step / steps)^0.9
     groups = model.parameter_groups(head_lr_mult=head_lr)  # [{params, learning_rate: 1}, {params, learning_rate: 10}]
     optimizer = paddle.optimizer.AdamW(poly, parameters=groups, weight_decay=1e-4)
 
     model.train()
     started = time.perf_counter()
-    for step, batch in enumerate(data.train_batches(train_set, schedule, seed=0, stop_iter=steps), 1):
+    for step, batch in enumerate(data.train_batches(train_set, sampler, seed=0, stop_iter=steps), 1):
         outputs = model(batch["image"])  # {"out": [N, K, H, W], "aux": ..., "presence": [N, K]}, raw logits
         loss = sum(LOSS_WEIGHTS[name] * terms[name](value, batch["label"]) for name, value in outputs.items())
         loss.backward()

@@ -1,4 +1,4 @@
-"""The schedule is a pure function of the iteration."""
+"""The sampler is a pure function of the iteration."""
 
 from collections import Counter
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paddleseg_lite.data import BatchSchedule, sample_rng
+from paddleseg_lite.data import BatchSampler, sample_rng
 from paddleseg_lite.errors import ConfigError, DataError
 
 SIZES = st.tuples(st.integers(1, 60), st.integers(1, 9), st.integers(1, 3), st.integers(0, 2**32 - 1))
@@ -16,7 +16,7 @@ SIZES = st.tuples(st.integers(1, 60), st.integers(1, 9), st.integers(1, 3), st.i
 @given(SIZES, st.booleans())
 def test_an_epoch_holds_every_sample_once(sizes, shuffle):
     n, batch, world, seed = sizes
-    ranks = [BatchSchedule(n, batch, seed=seed, shuffle=shuffle, rank=r, world_size=world) for r in range(world)]
+    ranks = [BatchSampler(n, batch, seed=seed, shuffle=shuffle, rank=r, world_size=world) for r in range(world)]
     per_epoch = ranks[0].batches_per_epoch
     assert per_epoch == max(1, n // (batch * world))
     taken = [pair for i in range(3 * per_epoch) for r in ranks for pair in r.batch(i)]
@@ -35,10 +35,10 @@ def test_an_epoch_holds_every_sample_once(sizes, shuffle):
 @given(SIZES, st.integers(0, 500))
 def test_any_iteration_can_be_asked_for_first(sizes, iteration):
     n, batch, world, seed = sizes
-    used = BatchSchedule(n, batch, seed=seed, rank=world - 1, world_size=world)
+    used = BatchSampler(n, batch, seed=seed, rank=world - 1, world_size=world)
     for i in range(0, iteration, 7):
         used.batch(i)
-    fresh = BatchSchedule(n, batch, seed=seed, rank=world - 1, world_size=world)
+    fresh = BatchSampler(n, batch, seed=seed, rank=world - 1, world_size=world)
     assert used.batch(iteration) == fresh.batch(iteration)
 
 
@@ -46,8 +46,8 @@ def test_any_iteration_can_be_asked_for_first(sizes, iteration):
 @given(SIZES, st.integers(0, 40))
 def test_processes_together_see_what_one_would(sizes, iteration):
     n, batch, world, seed = sizes
-    one = BatchSchedule(n, batch * world, seed=seed)
-    many = [BatchSchedule(n, batch, seed=seed, rank=r, world_size=world).batch(iteration) for r in range(world)]
+    one = BatchSampler(n, batch * world, seed=seed)
+    many = [BatchSampler(n, batch, seed=seed, rank=r, world_size=world).batch(iteration) for r in range(world)]
     assert [pair for part in many for pair in part] == one.batch(iteration)
 
 
@@ -55,7 +55,7 @@ def test_processes_together_see_what_one_would(sizes, iteration):
 @given(SIZES)
 def test_last_batch_kept(sizes):
     n, batch, world, seed = sizes
-    ranks = [BatchSchedule(n, batch, seed=seed, drop_last=False, rank=r, world_size=world) for r in range(world)]
+    ranks = [BatchSampler(n, batch, seed=seed, drop_last=False, rank=r, world_size=world) for r in range(world)]
     if ranks[0].repeats:
         return
     per_epoch = -(-n // (batch * world))
@@ -69,17 +69,17 @@ def test_last_batch_kept(sizes):
 
 
 def test_small_sets_are_repeated():
-    schedule = BatchSchedule(3, 8, seed=0)
-    assert schedule.repeats and schedule.batches_per_epoch == 1
-    pairs = [p for i in range(6) for p in schedule.batch(i)]
+    sampler = BatchSampler(3, 8, seed=0)
+    assert sampler.repeats and sampler.batches_per_epoch == 1
+    pairs = [p for i in range(6) for p in sampler.batch(i)]
     assert Counter(i for _, i in pairs) == {0: 16, 1: 16, 2: 16} and pairs[-1][0] == 15
-    assert schedule.epoch(3) == 8
+    assert sampler.epoch(3) == 8
 
 
 def test_order_and_seed():
-    assert [i for _, i in BatchSchedule(6, 3, seed=5, shuffle=False).batch(1)] == [3, 4, 5]
-    assert BatchSchedule(50, 10, seed=1).batch(0) != BatchSchedule(50, 10, seed=2).batch(0)
-    assert BatchSchedule(50, 10, seed=1).epoch(12) == 2.4
+    assert [i for _, i in BatchSampler(6, 3, seed=5, shuffle=False).batch(1)] == [3, 4, 5]
+    assert BatchSampler(50, 10, seed=1).batch(0) != BatchSampler(50, 10, seed=2).batch(0)
+    assert BatchSampler(50, 10, seed=1).epoch(12) == 2.4
 
 
 def test_sample_rng():
@@ -89,10 +89,16 @@ def test_sample_rng():
 
 def test_bad_arguments():
     with pytest.raises(DataError, match="training set is empty"):
-        BatchSchedule(0, 4, seed=0)
+        BatchSampler(0, 4, seed=0)
     with pytest.raises(ConfigError, match="batch_size is a positive integer, but got 0"):
-        BatchSchedule(4, 0, seed=0)
+        BatchSampler(4, 0, seed=0)
     with pytest.raises(ValueError, match="rank 2 of 2"):
-        BatchSchedule(4, 2, seed=0, rank=2, world_size=2)
+        BatchSampler(4, 2, seed=0, rank=2, world_size=2)
     with pytest.raises(ValueError, match="negative"):
-        BatchSchedule(4, 2, seed=0).batch(-1)
+        BatchSampler(4, 2, seed=0).batch(-1)
+
+
+def test_the_former_name():
+    from paddleseg_lite import data
+
+    assert data.BatchSchedule is BatchSampler
