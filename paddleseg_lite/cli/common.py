@@ -131,12 +131,9 @@ def read_config(args: argparse.Namespace, overrides: dict[str, Any] | None = Non
     """The recipe that the flags of :func:`add_config_flags` describe; ``prediction``: checked for prediction alone."""
     from ..config import load_config
 
-    overrides = dict(overrides or {})
-    config = load_config(args.config, opts=args.opts, overrides=overrides, check=False)
-    for name in ("train_dataset", "val_dataset"):
-        if args.dataset_root is not None and getattr(config, name) is not None:
-            overrides[f"{name}.dataset_root"] = args.dataset_root
-    return load_config(args.config, opts=args.opts, overrides=overrides, prediction=prediction)
+    return load_config(
+        args.config, opts=args.opts, overrides=overrides, dataset_root=args.dataset_root, prediction=prediction
+    )
 
 
 def files_read(args: argparse.Namespace) -> list[Path]:

@@ -29,6 +29,7 @@ def load_config(
     *,
     opts: Sequence[str] = (),
     overrides: Mapping[str, Any] | None = None,
+    dataset_root: str | None = None,
     check: bool = True,
     prediction: bool = False,
 ) -> Config:
@@ -39,6 +40,7 @@ def load_config(
             schema or one that a translator is registered for.
         opts: ``"a.b=c"`` strings; the value is YAML, indices reach into lists.
         overrides: dotted key -> value from flags; ``None`` values are skipped.
+        dataset_root: folder of the data, for each dataset that the recipe has.
         check: also check model, data, loss and schedule against the registries
             (imports Paddle).
         prediction: check only what prediction uses; see :func:`~.checking.check_components`.
@@ -57,6 +59,9 @@ def load_config(
         drop_arguments_of_others(tree, before, origins, tell=check)
     if translator is not None:
         tree = translator.translate(tree, origins=origins, source=str(path))
+    if dataset_root is not None:
+        roots = [f"{name}.dataset_root" for name in ("train_dataset", "val_dataset") if tree.get(name) is not None]
+        overrides = {**(overrides or {}), **dict.fromkeys(roots, dataset_root)}
     for key, value in (overrides or {}).items():
         if value is not None:
             set_key(tree, key, value, origins, source=f"--{key.rsplit('.', 1)[-1]}")

@@ -156,8 +156,7 @@ class Deployment:
             return [self.predict(one, backend) for one in image]
         given, ranges = self.about.input, parse_value_range(self.about.value_range)
         picture = as_picture(image, int(given["shape"][1]), value_range=ranges)
-        meta = {"path": picture.path, "size": picture.pixels.shape[:2], "trans_info": []}
-        sample = Compose(self.about.transforms)({"image": picture.pixels, "meta": meta}, np.random.default_rng(0))
+        sample = Compose(self.about.transforms).of_picture(picture.pixels, picture.path)
         x, undo = sample["image"].transpose(2, 0, 1)[None], sample["meta"]["trans_info"]
         x = np.ascontiguousarray(x, dtype=given["dtype"])
         forward = AnySize(

@@ -10,7 +10,7 @@ import paddle
 
 from ..data import restore as undo_transforms
 from .class_ids import argmax_labels, label_dtype, labels_at_own_size
-from .logits import as_tensor, averaged, one_pass, predict_logits, slide
+from .logits import as_tensor, averaged, one_pass, run_plan, slide
 from .options import InferenceOptions
 from .plan import Plan, make_plan
 
@@ -40,7 +40,7 @@ def predict_labels(
     if not trans_info and _in_windows(plan, options):
         fetch = lambda y0, y1, x0, x1: x[:, :, y0:y1, x0:x1].numpy()  # noqa: E731
         return _streamed(computes, fetch, tuple(x.shape[2:]), plan, options)
-    logits = predict_logits(computes, x, options=options)
+    logits = run_plan(computes, x, plan, options)
     back = lambda z, info: restore(paddle.to_tensor(z), info)  # noqa: E731
     return labels_at_own_size(logits.numpy(), list(trans_info), back)
 
@@ -49,7 +49,7 @@ def predict_labels(
 def predict_picture(
     computes: Any,
     picture: np.ndarray,
-    prepare: Callable[[np.ndarray], np.ndarray],
+    prepare: Callable[[np.ndarray], dict[str, Any]],
     *,
     options: InferenceOptions | None = None,
 ) -> np.ndarray:
@@ -60,7 +60,8 @@ def predict_picture(
 
     Args:
         picture: ``[H, W, C]``, usually uint8; a memory map will do.
-        prepare: ``[h, w, C]`` of any part ``-> float32 [h, w, C]`` as the network wants it.
+        prepare: ``[h, w, C]`` of any part ``-> sample`` whose ``image [h, w, C]`` is as the network wants it:
+            ``of_picture`` of transforms that treat each pixel for itself.
 
     Returns:
         ``[H, W]`` uint8 (int32 from 257 classes on).
@@ -68,12 +69,13 @@ def predict_picture(
     options = options or InferenceOptions()
 
     def fetch(y0, y1, x0, x1):
-        return np.ascontiguousarray(prepare(picture[y0:y1, x0:x1]).transpose(2, 0, 1)[None], dtype=np.float32)
+        image = prepare(picture[y0:y1, x0:x1])["image"]
+        return np.ascontiguousarray(image.transpose(2, 0, 1)[None], dtype=np.float32)
 
     height, width = picture.shape[:2]
     plan = make_plan(computes, (1, picture.shape[2], height, width), options)
     if not _in_windows(plan, options):
-        return predict_labels(computes, fetch(0, height, 0, width), options=options)[0]
+        return argmax_labels(run_plan(computes, as_tensor(fetch(0, height, 0, width)), plan, options).numpy())[0]
     return _streamed(computes, fetch, (height, width), plan, options)[0]
 
 

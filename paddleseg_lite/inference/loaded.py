@@ -96,12 +96,12 @@ class Loaded:
         pixels, path = picture.pixels, picture.path
         options = self.any_size
         if probabilities:
-            shares = class_probabilities(self, self._transformed(pixels, path), pixels)
+            shares = class_probabilities(self, self._sample(pixels, path), pixels)
             return Prediction(argmax_labels(shares[None])[0], pixels, path, shares)
         if self.crf is None and self.only_normalises:
-            labels = predict_picture(self.backend, pixels, self._normalise, options=options)
+            labels = predict_picture(self.backend, pixels, self.transforms.of_picture, options=options)
         else:
-            labels = self.predict_sample(self._transformed(pixels, path), pixels, options=options)
+            labels = self.predict_sample(self._sample(pixels, path), pixels, options=options)
         return Prediction(labels=labels, image=pixels, path=path)
 
     @property
@@ -131,7 +131,7 @@ class Loaded:
     def sample(self, image: Any) -> tuple[dict[str, Any], np.ndarray]:
         """The network's input for an image, and the image as read (uint8)."""
         picture = self.picture(image)
-        return self._transformed(picture.pixels, picture.path), picture.pixels
+        return self._sample(picture.pixels, picture.path), picture.pixels
 
     def predict_sample(
         self, sample: dict[str, Any], image: np.ndarray | None = None, *, options: InferenceOptions | None = None
@@ -154,11 +154,6 @@ class Loaded:
         """Class ids ``[H, W]`` of a dataset's sample, with all that the recipe asks for."""
         return self.predict_sample(dataset.get(index), dataset.load(index)["image"] if self.crf else None)
 
-    def _transformed(self, pixels: np.ndarray, path: str | None = None) -> dict[str, Any]:
-        meta = {"path": path, "size": pixels.shape[:2], "trans_info": []}
-        rng = np.random.default_rng(0)  # inference transforms draw nothing; the contract wants one
-        sample = self.transforms({"image": pixels, "meta": meta}, rng)
+    def _sample(self, pixels: np.ndarray, path: str | None) -> dict[str, Any]:
+        sample = self.transforms.of_picture(pixels, path)
         return {**sample, "image": sample["image"].astype(np.float32, copy=False)}  # no transform need be a Normalize
-
-    def _normalise(self, pixels: np.ndarray) -> np.ndarray:
-        return self._transformed(pixels)["image"]

@@ -39,7 +39,11 @@ def predict_logits(computes: Any, image, *, options: InferenceOptions | None = N
     """
     options = options or InferenceOptions()
     x = as_tensor(image)
-    plan = make_plan(computes, x.shape, options)
+    return run_plan(computes, x, make_plan(computes, x.shape, options), options)
+
+
+def run_plan(computes: Any, x: paddle.Tensor, plan: Plan, options: InferenceOptions) -> paddle.Tensor:
+    """:func:`predict_logits` of what was decided."""
     infer = one_pass(computes)
     if plan.window is None:
         return averaged(infer, options)(x)

@@ -270,10 +270,10 @@ def test_argmax_takes_the_lowest_on_a_tie(classes, seed):
 def test_a_picture_normalised_in_parts_equals_one_normalised_whole():
     model = Blur()
     picture = np.random.default_rng(0).integers(0, 256, (300, 410, 3), dtype=np.uint8)
-    prepare = lambda part: part.astype("float32") / 127.5 - 1  # noqa: E731
+    prepare = lambda part: {"image": part.astype("float32") / 127.5 - 1}  # noqa: E731
     options = InferenceOptions(is_slide=True, crop_size=(128, 96), stride=(100, 80))
     labels = predict_picture(model, picture, prepare, options=options)
-    whole = prepare(picture).transpose(2, 0, 1)[None]
+    whole = prepare(picture)["image"].transpose(2, 0, 1)[None]
     assert (labels == predict_labels(model, whole, options=options)[0]).all()
 
 
@@ -293,7 +293,7 @@ def test_a_huge_picture_stays_within_two_gib():
         picture = np.zeros((6000, 8000, 3), np.uint8)
         picture[:, 4000:] = 200
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        scale = lambda part: part.astype("float32") / 255
+        scale = lambda part: {"image": part.astype("float32") / 255}
         labels = predict_picture(net, picture, scale, options=InferenceOptions(is_slide=None))
         assert labels.shape == (6000, 8000)
         print("MiB", (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)

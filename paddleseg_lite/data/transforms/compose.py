@@ -43,6 +43,12 @@ class Compose:
             sample = transform(sample, rng)
         return sample
 
+    def of_picture(self, pixels: np.ndarray, path: str | None = None) -> Sample:
+        """The sample that inference transforms make of a picture as read, ``[H, W, C]``."""
+        meta = {"path": path, "size": pixels.shape[:2], "trans_info": []}
+        rng = np.random.default_rng(0)  # inference transforms draw nothing; the contract wants one
+        return self({"image": pixels, "meta": meta}, rng)
+
     def __len__(self) -> int:
         return len(self.transforms)
 
