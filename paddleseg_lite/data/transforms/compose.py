@@ -45,7 +45,7 @@ class Compose:
 
     def of_picture(self, pixels: np.ndarray, path: str | None = None) -> Sample:
         """The sample that inference transforms make of a picture as read, ``[H, W, C]``."""
-        meta = {"path": path, "size": pixels.shape[:2], "trans_info": []}
+        meta: dict[str, Any] = {"path": path, "size": pixels.shape[:2], "trans_info": []}
         rng = np.random.default_rng(0)  # inference transforms draw nothing; the contract wants one
         return self({"image": pixels, "meta": meta}, rng)
 
