@@ -13,6 +13,7 @@ import ast
 import gettext
 import os
 import struct
+import unicodedata
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -50,6 +51,21 @@ def set_language(name: str | None) -> None:
 def translate(text: str) -> str:
     """``text`` in the language in force; itself where the catalogue has no other."""
     return text if language() == "en" or not text else catalogue(language()).gettext(text)
+
+
+def mark(text: str) -> str:
+    """``text`` itself: a constant that :func:`translate` is given later, for who collects the texts."""
+    return text
+
+
+def padded(text: str, width: int) -> str:
+    """``text`` and blanks up to ``width`` columns of a terminal, where a Chinese character takes two."""
+    return text + " " * max(0, width - columns(text))
+
+
+def columns(text: str) -> int:
+    """Columns of a terminal that ``text`` takes."""
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 @cache

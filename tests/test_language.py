@@ -1,8 +1,10 @@
 """The language: what chooses it, the catalogue as gettext reads it, and that it says what the code says."""
 
 import ast
+import re
 import string
 
+import numpy as np
 import pytest
 
 from paddleseg_lite import language as L
@@ -61,15 +63,56 @@ def fields(text):
 def test_every_entry_is_used_and_keeps_its_fields(root):
     """An entry is a text that some file marks; both sides have the same {} fields."""
     marked = set()
-    for file in (root / "paddleseg_lite").rglob("*.py"):
+    for file in [*(root / "paddleseg_lite").rglob("*.py"), *(root / "docs").rglob("*.py")]:
         source = file.read_text(encoding="utf-8")
         if "translate" not in source:
             continue
         for node in ast.walk(ast.parse(source)):
-            named = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "_"
+            named = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("_", "mark")
             if named and isinstance(node.args[0], ast.Constant):
                 marked.add(node.args[0].value)
     entries = {k: v for k, v in L.read_po(L.FOLDER / "zh.po").items() if k}
     assert set(entries) == marked
     wrong = [k for k, v in entries.items() if "{" in k and fields(k) != fields(v)]
+    wrong += [k for k, v in entries.items() if re.findall(r"%[sd]", k) != re.findall(r"%[sd]", v)]
     assert not wrong
+
+
+def test_tables_stand_straight_in_chinese():
+    """Every line of a table ends at the same column, though a Chinese character takes two."""
+    from paddleseg_lite.metrics import ConfusionMatrix
+
+    scores = ConfusionMatrix(2).update(np.array([0, 1, 1]), np.array([0, 1, 0])).compute()
+    english = scores.table(["road", "人"]).splitlines()
+    L.set_language("zh")
+    chinese = scores.table(["road", "人"]).splitlines()
+    for lines in (english, chinese):
+        assert len({L.columns(line) for line in lines[:4]}) == 1
+    assert "类别" in chinese[0] and "平均" in chinese[4] and "mIoU" in chinese[5]
+    assert [line.split()[1:] for line in english[1:3]] == [line.split()[1:] for line in chinese[1:3]]
+
+
+def test_summary_in_chinese(capsys):
+    from paddleseg_lite.cli import summary
+
+    summary.main(["--model", "ENet", "--input_size", "64", "64", "--totals", "--lang", "zh"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["模型", "ENet"] and any(line.startswith("感受野") for line in lines)
+    starts = [re.match(r".+?\S(?=  )\s+", line)[0] for line in lines]
+    assert {L.columns(start) for start in starts} == {17}
+
+
+def test_no_font_no_chinese_in_plots(monkeypatch, caplog):
+    """Without a font words stay English, and one line says what to install; with one they are Chinese."""
+    from matplotlib import font_manager
+
+    from paddleseg_lite.visualize import fonts
+
+    L.set_language("zh")
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", [])
+    fonts.chinese_font.cache_clear()
+    assert fonts.readable(L.translate("loss")) == "loss" and "fonts-noto-cjk" in caplog.text
+    with monkeypatch.context() as patch:
+        patch.setattr(fonts, "chinese_font", lambda: "Noto Sans CJK SC")
+        assert fonts.readable(L.translate("loss")) == "损失"
+    fonts.chinese_font.cache_clear()

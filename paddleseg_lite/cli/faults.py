@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 
 from ..errors import UserError
+from ..language import mark
+from ..language import translate as _
 
-_SPACE = "Free some space, or choose a folder that you may write to."
-_PATH = "Give another path."
-_MEMORY = "Lower --batch_size, the crop or the number of workers, or free some memory."
+_SPACE = mark("Free some space, or choose a folder that you may write to.")
+_PATH = mark("Give another path.")
+_MEMORY = mark("Lower --batch_size, the crop or the number of workers, or free some memory.")
 REMEDIES = {
     **dict.fromkeys((errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG), _SPACE),
     **dict.fromkeys((errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR), _PATH),
@@ -38,11 +40,11 @@ def explained(error: BaseException) -> str | None:
     if isinstance(error, UserError):
         return str(error)
     if isinstance(error, MemoryError):
-        return f"there is not enough memory. {_MEMORY}"
+        return f"{_('there is not enough memory.')} {_(_MEMORY)}"
     if isinstance(error, ImportError):
         return missing_library(error)
     if isinstance(error, OSError) and error.errno in REMEDIES:
-        return f"{error.filename or 'a file'}: {error.strerror}. {REMEDIES[error.errno]}"
+        return f"{error.filename or _('a file')}: {error.strerror}. {_(REMEDIES[error.errno])}"
     text = str(error)
     if isinstance(error, ValueError) and "embedded null" in text:
         return f"a path holds a NUL character. {_PATH}"

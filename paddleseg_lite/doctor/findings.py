@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ..language import translate as _
+
 LEVELS = ("error", "warning", "info")
 
 
@@ -51,8 +53,8 @@ class Diagnosis:
         """One line."""
         counts = {level: sum(f.level == level for f in self.findings) for level in LEVELS}
         if counts["error"]:
-            return f"NOT READY: {counts['error']} error(s), {counts['warning']} warning(s)"
-        return f"READY, with {counts['warning']} warning(s)" if counts["warning"] else "READY"
+            return _("NOT READY: {} error(s), {} warning(s)").format(counts["error"], counts["warning"])
+        return _("READY, with {} warning(s)").format(counts["warning"]) if counts["warning"] else _("READY")
 
     def to_dict(self) -> dict[str, Any]:
         """For ``--json``."""

@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 
 from ..errors import ConfigError, nearest
+from ..language import columns, mark, padded
+from ..language import translate as _
 
 #: Which classes count in the mean IoU and Dice, and with what value, where the union is empty.
 CONVENTIONS = {
-    "nan": "classes neither in the truth nor predicted are left out (FCN)",
-    "gt_only": "classes not in the truth are left out, even where predicted",
-    "one": "classes neither in the truth nor predicted have IoU 1 and Dice 0 (PaddleSeg)",
-    "zero": "classes neither in the truth nor predicted have IoU 0 and Dice 0 (semseg)",
+    "nan": mark("classes neither in the truth nor predicted are left out (FCN)"),
+    "gt_only": mark("classes not in the truth are left out, even where predicted"),
+    "one": mark("classes neither in the truth nor predicted have IoU 1 and Dice 0 (PaddleSeg)"),
+    "zero": mark("classes neither in the truth nor predicted have IoU 0 and Dice 0 (semseg)"),
 }
 
 
@@ -109,16 +111,17 @@ class Scores:
     def table(self, class_names: Sequence[str] | None = None) -> str:
         """A table for the terminal: one line a class, then the means."""
         names = _names(class_names, len(self.IoU))
-        width = max(5, *(len(name) for name in names))
+        width = max(5, *(columns(name) for name in names))
         share = self.support / max(1, self.support.sum())
-        lines = [f"{'class':<{width}}     IoU    Dice    Prec  Recall   Share"]
+        heads = " ".join(" " * (7 - columns(h)) + h for h in ("IoU", "Dice", "Prec", "Recall", _("Share")))
+        lines = [f"{padded(_('class'), width)} {heads}"]
         for i, name in enumerate(names):
             values = (self.IoU[i], self.Dice[i], self.precision[i], self.Acc[i], share[i])
-            lines.append(f"{name:<{width}} " + " ".join(_cell(v) for v in values))
-        lines.append("-" * len(lines[0]))
-        lines.append(f"{'mean':<{width}} {_cell(self.mIoU)} {_cell(self.mDice)} {' ' * 7} {_cell(self.mAcc)}")
+            lines.append(f"{padded(name, width)} " + " ".join(_cell(v) for v in values))
+        lines.append("-" * columns(lines[0]))
+        lines.append(f"{padded(_('mean'), width)} {_cell(self.mIoU)} {_cell(self.mDice)} {' ' * 7} {_cell(self.mAcc)}")
         lines.append(
-            f"mIoU {self.mIoU:.4f} ({self.convention}: {CONVENTIONS[self.convention]}), aAcc {self.aAcc:.4f}, "
+            f"mIoU {self.mIoU:.4f} ({self.convention}: {_(CONVENTIONS[self.convention])}), aAcc {self.aAcc:.4f}, "
             f"mAcc {self.mAcc:.4f}, fwIoU {self.fwIoU:.4f}, kappa {self.kappa:.4f}"
         )
         return "\n".join(lines)

@@ -23,6 +23,8 @@ from typing import Any
 import paddle
 from paddle import Tensor, nn
 
+from ..language import padded
+from ..language import translate as _
 from .phantom import materialise, phantom
 from .receptive import ReceptiveFields, sees_whole_map
 
@@ -103,24 +105,25 @@ class Summary:
                 right = [c.rjust(w) for c, w in zip(row[3:], widths[3:])]
                 lines.append("  ".join([*left, *right]))
             lines.append("")
-        lines += [
-            f"model            {self.model}",
-            f"input -> output  {self.input_shape} -> {self.output_shape}",
-            f"parameters       {self.parameters:,} trainable ({self.eval_parameters:,} without training-only heads)",
-            f"buffers          {self.buffers:,}",
-            f"multiply-adds    {self.gmacs:.3f} G",
-            f"output stride    {self.output_stride}",
-            f"receptive field  {self.field_in_words()}",
-        ]
-        return "\n".join(lines)
+        trained = _("{} trainable ({} without training-only heads)")
+        totals = {
+            _("model"): self.model,
+            _("input -> output"): f"{self.input_shape} -> {self.output_shape}",
+            _("parameters"): trained.format(f"{self.parameters:,}", f"{self.eval_parameters:,}"),
+            _("buffers"): f"{self.buffers:,}",
+            _("multiply-adds"): f"{self.gmacs:.3f} G",
+            _("output stride"): self.output_stride,
+            _("receptive field"): self.field_in_words(),
+        }
+        return "\n".join([*lines, *(f"{padded(name, 15)}  {value}" for name, value in totals.items())])
 
     def field_in_words(self) -> str:
         """``475 px``, or ``the whole picture through unit (GloRe); 475 px locally``."""
-        local = f"{self.receptive_field} px"
+        local = _("{} px").format(self.receptive_field)
         if not self.whole_picture:
             return local
         through = ", ".join(f"{name} ({kind})" for name, kind in self.whole_picture.items())
-        return f"the whole picture through {through}; {local} locally"
+        return _("the whole picture through {through}; {local} locally").format(through=through, local=local)
 
 
 def summarize(model: nn.Layer, input_shape: Sequence[int] = (1, 3, 512, 512)) -> Summary:

@@ -16,6 +16,7 @@ from ...data.building import files_of
 from ...doctor import diagnose
 from ...errors import ConfigError, UserError
 from ...files import make_folder, write_json, write_text
+from ...language import translate as _
 from ...outputs import refuse_inputs
 from ...training import callbacks as cb
 from ...training.node_log import NodeLog
@@ -66,7 +67,7 @@ def run_training(
             trainer.callbacks += default_callbacks(config, folder, use_vdl=use_vdl, profile=profile)
         parameters = sum(int(p.size) for p in trainer.model.parameters() if not p.stop_gradient)
         logger.info(
-            "%s, %s parameters; %d training and %d validation images; %d iterations of %d",
+            _("%s, %s parameters; %d training and %d validation images; %d iterations of %d"),
             config.model["type"],
             f"{parameters:,}",
             len(trainer.train_dataset),
@@ -133,9 +134,9 @@ def tell(result: TrainResult) -> int:
         )
         return STATUS.get(result.stopped_by) or 1
     if result.stopped_by:
-        logger.info("stopped: %s; go on with --resume_model --save_dir %s", result.stopped_by, result.save_dir)
+        logger.info(_("stopped: %s; go on with --resume_model --save_dir %s"), result.stopped_by, result.save_dir)
     else:
-        logger.info("done: %srun folder %s", score, result.save_dir)
+        logger.info(_("done: %srun folder %s"), score, result.save_dir)
     return STATUS.get(result.stopped_by, 0)
 
 
