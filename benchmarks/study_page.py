@@ -22,12 +22,12 @@ BEGIN, END = "<!-- tables -->", "<!-- end of tables -->"
 
 def main(study: Path, page: Path) -> None:
     report = (study / "report.md").read_text(encoding="utf-8")
-    tables = report[report.index("\n## ") : report.index("\n## The study")].strip()
+    tables = report[report.index("\n## ") : report.index("\n## How it was run")].strip()
     tables = re.sub(r"^## ", "### ", tables, flags=re.M)
     text = page.read_text(encoding="utf-8")
     before, after = text[: text.index(BEGIN) + len(BEGIN)], text[text.index(END) :]
     page.write_text(f"{before}\n\n{tables}\n\n{after}", encoding="utf-8")
-    groups = json.loads((study / "report.json").read_text(encoding="utf-8"))
+    groups = json.loads((study / "report.json").read_text(encoding="utf-8"))["groups"]
     page.with_suffix(".png").write_bytes(draw(groups))
     for kind in ("csv", "json"):
         shutil.copyfile(study / f"report.{kind}", page.with_suffix(f".{kind}"))

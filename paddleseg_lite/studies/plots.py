@@ -2,28 +2,65 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from ..reports.plots import pyplot, to_png
 
+COLORS = {"better": "#15803d", "worse": "#b91c1c", "equivalent": "#1d4ed8"}
+PLAIN = "#475569"
 
-def seed_plot(rows, metric: str) -> bytes:
-    """A dot per seed, a bar for the mean, a line at the baseline's mean."""
+
+def seed_plot(rows, metric: str, bounds: Mapping[str, float] | None = None) -> bytes:
+    """A dot per seed, a bar for the mean, a line at the baseline's mean, dotted lines at the bounds."""
     plt = pyplot()
     figure, axes = plt.subplots(figsize=(7.5, 0.8 + 0.38 * len(rows)))
     for y, row in enumerate(rows):
         values = list(row.values.values())
-        color = {"better": "#15803d", "worse": "#b91c1c"}.get(row.verdict, "#475569")
+        color = COLORS.get(row.verdict.partition(",")[0], PLAIN)
         axes.scatter(values, np.full(len(values), y), s=22, color=color, alpha=0.6, zorder=3)
         if values:
             axes.plot([row.mean, row.mean], [y - 0.3, y + 0.3], color=color, lw=2.5, zorder=4)
     if rows[0].values:
         axes.axvline(rows[0].mean, color="#94a3b8", ls="--", lw=1, zorder=1)
+    _bounds(axes, bounds or {})
+    _named(axes, rows, metric)
+    return to_png(figure)
+
+
+def forest_plot(rows, margin: float | None = None, bounds: Mapping[str, float] | None = None) -> bytes:
+    """Difference of each row to the first in points, with its interval; the margin shaded, bounds dotted."""
+    plt = pyplot()
+    figure, axes = plt.subplots(figsize=(7.5, 0.9 + 0.36 * len(rows)))
+    if margin is not None:
+        axes.axvspan(-100 * margin, 100 * margin, color="#e2e8f0", zorder=0)
+    axes.axvline(0.0, color="#94a3b8", lw=1, zorder=1)
+    for y, row in enumerate(rows):
+        c = row.comparison
+        if c is None or not c.n:
+            continue
+        color = COLORS.get(row.verdict.partition(",")[0], PLAIN)
+        if c.n > 1:
+            axes.plot([100 * c.low, 100 * c.high], [y, y], color=color, lw=1.6, zorder=2)
+        axes.plot(100 * c.difference, y, "s", color=color, ms=5, zorder=3)
+    _bounds(axes, {name: 100 * value for name, value in (bounds or {}).items()})
+    _named(axes, rows, f"points above {rows[0].name}")
+    return to_png(figure)
+
+
+def _bounds(axes, bounds: Mapping[str, float]) -> None:
+    for name, value in bounds.items():
+        if np.isfinite(value):
+            axes.axvline(value, color="#b45309", ls=":", lw=1, zorder=1)
+            axes.text(value, -0.75, name, fontsize=6, color="#b45309", ha="center", va="bottom")
+
+
+def _named(axes, rows, label: str) -> None:
     axes.set_yticks(range(len(rows)), [row.name for row in rows])
     axes.invert_yaxis()
-    axes.set_xlabel(metric)
+    axes.set_xlabel(label)
     axes.grid(axis="x", alpha=0.25)
-    return to_png(figure)
 
 
 def class_heatmap(rows) -> bytes:

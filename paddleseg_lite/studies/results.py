@@ -1,21 +1,46 @@
-"""What a study has found so far: the values of every variant, and the comparisons between them."""
+"""What a study has found so far: the values of every variant, and the comparisons between them.
+
+Every ``result.json`` is read once and only what the report shows of it is kept, so that ten thousand runs with their
+confusion matrices pass through in a few megabytes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..errors import ConfigError
+from .layout import read_result
 from .metric import Metric
-from .runner import read_result
-from .statistics import Comparison, compare_paired, holm
-from .study import Study
+from .statistics import Comparison, compare_paired, corrected
+from .study import Run, Study
 
 COSTS = ("parameters", "gmacs", "latency_ms", "train_images_per_s", "peak_memory_mb")
+
+
+@dataclass
+class Record:
+    """What is kept of one run.
+
+    Attributes:
+        status: done, failed, pruned or ``not run``.
+        value: of the study's metric; None where ``reason`` says why not.
+        iou: of each class.
+        facts: versions, machine, times (see :mod:`.provenance`).
+    """
+
+    run: Run
+    status: str
+    value: float | None = None
+    reason: str = ""
+    seconds: float | None = None
+    costs: dict[str, float] = field(default_factory=dict)
+    iou: dict[str, float] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -43,34 +68,60 @@ class Row:
         return self.comparison.verdict if self.comparison else ""
 
 
-def collect(study: Study, folder: Path) -> list[tuple[dict[str, str], list[Row]]]:
+def read_records(study: Study, folder: Path) -> list[Record]:
+    """One for each run, in the order of the study.
+
+    Raises:
+        ConfigError: no finished run has the study's metric.
+    """
+    shared: dict[Any, Any] = {}  # versions and machines are few: each is kept once
+    records = [_record(study.metric, run, read_result(folder, run), shared) for run in study.runs]
+    ended = [r for r in records if r.status == "done"]
+    if ended and all(r.value is None for r in ended):
+        result = read_result(folder, ended[0].run)
+        study.metric.of(result)  # raises where it is the metric that is wrong
+    return records
+
+
+def _record(metric: Metric, run: Run, result: dict[str, Any] | None, shared: dict[Any, Any]) -> Record:
+    if result is None:
+        return Record(run, "not run")
+    facts = {k: shared.setdefault((k, v), v) for k, v in result.get("provenance", {}).items()}
+    record = Record(run, result["status"], seconds=result.get("seconds"), facts=facts)
+    if record.status != "done":
+        record.reason = result["reason"]
+        return record
+    value = value_of(metric, result)
+    record.value, record.reason = (None, value) if isinstance(value, str) else (value, "")
+    record.costs = {cost: float(result[cost]) for cost in COSTS if result.get(cost) is not None}
+    classes = result["metrics"].get("classes", {})
+    known = {name: entry.get("IoU") for name, entry in classes.items() if isinstance(entry, Mapping)}
+    record.iou = {shared.setdefault(name, name): iou for name, iou in known.items() if iou is not None}
+    return record
+
+
+def collect(
+    study: Study, folder: Path, records: Sequence[Record] | None = None
+) -> list[tuple[dict[str, str], list[Row]]]:
     """``[(group, rows)]``; the baseline is each group's first row.
 
     Raises:
         ConfigError: no finished run has the study's metric.
     """
-    _check_metric(study, folder)
+    found: dict[tuple, list[Record]] = {}
+    for record in read_records(study, folder) if records is None else records:
+        found.setdefault(_variant(study, record.run.levels), []).append(record)
     groups = []
     for group in study.groups():
         names = [study.baseline, *(n for n in study.factors[study.compare] if n != study.baseline)]
-        rows = [_collect_row(study, folder, {**group, study.compare: name}, name) for name in names]
-        _compare(rows)
+        rows = [_row(n, found.get(_variant(study, {**group, study.compare: n}), [])) for n in names]
+        _compare(study, rows)
         groups.append((group, rows))
     return groups
 
 
-def _check_metric(study: Study, folder: Path) -> None:
-    problem = None
-    for run in study.runs:
-        result = read_result(folder, run)
-        if result is not None and result["status"] == "done":
-            try:
-                study.metric.of(result)
-                return
-            except ConfigError as e:
-                problem = problem or e
-    if problem is not None:
-        raise problem
+def _variant(study: Study, levels: Mapping[str, str]) -> tuple:
+    return tuple(levels[factor] for factor in study.factors)
 
 
 def value_of(metric: Metric, result: Mapping[str, Any]) -> float | str:
@@ -84,42 +135,37 @@ def value_of(metric: Metric, result: Mapping[str, Any]) -> float | str:
     return value
 
 
-def _collect_row(study: Study, folder: Path, levels: Mapping[str, str], name: str) -> Row:
-    row, results = Row(name), []
-    for seed in study.seeds:
-        result = read_result(folder, study.find(levels, seed))
-        if result is None:
+def _row(name: str, records: Sequence[Record]) -> Row:
+    row = Row(name)
+    for record in records:
+        seed = record.run.seed
+        if record.status == "not run":
             row.missing.append(seed)
-        elif result["status"] != "done":
-            row.failures[seed] = result["reason"]
+        elif record.value is None:
+            row.failures[seed] = record.reason
         else:
-            results.append(result)
-            value = value_of(study.metric, result)
-            if isinstance(value, str):
-                row.failures[seed] = value
-            else:
-                row.values[seed] = value
+            row.values[seed] = record.value
     for cost in COSTS:
-        known = [r[cost] for r in results if r.get(cost) is not None]
+        known = [r.costs[cost] for r in records if cost in r.costs]
         if known:
             row.costs[cost] = float(np.median(known))
-    classes = [r["metrics"].get("classes", {}) for r in results]
-    for label in classes[0] if classes else ():
-        ious = [c[label]["IoU"] for c in classes if c.get(label, {}).get("IoU") is not None]
-        if ious:
-            row.class_iou[label] = float(np.mean(ious))
+    for label in dict.fromkeys(label for r in records for label in r.iou):
+        row.class_iou[label] = float(np.mean([r.iou[label] for r in records if label in r.iou]))
     return row
 
 
-def _compare(rows: list[Row]) -> None:
+def _compare(study: Study, rows: list[Row]) -> None:
     """Pair every row with the first on the seeds both have, then correct within the group."""
     baseline, others = rows[0], rows[1:]
-    for row in others:
-        seeds = [s for s in row.values if s in baseline.values]
-        row.comparison = compare_paired([row.values[s] for s in seeds], [baseline.values[s] for s in seeds])
-    adjusted = holm([row.comparison.p for row in others])
-    for row, p in zip(others, adjusted):
-        row.comparison = replace(row.comparison, p_holm=p)
+    for row, comparison in zip(others, corrected([_paired(study, row, baseline) for row in others])):
+        row.comparison = comparison
+
+
+def _paired(study: Study, one: Row, two: Row) -> Comparison:
+    seeds = [s for s in one.values if s in two.values]
+    return compare_paired(
+        [one.values[s] for s in seeds], [two.values[s] for s in seeds], margin=study.margin, test=study.test
+    )
 
 
 @dataclass(frozen=True)
@@ -134,11 +180,6 @@ class Contrast:
 def planned(study: Study, rows: list[Row]) -> list[Contrast]:
     """The study's ``contrasts`` within one group, on the seeds both have; Holm over all of them."""
     by_name = {row.name: row for row in rows}
-    found = []
-    for name, others in study.contrasts.items():
-        for other in others:
-            one, two = by_name[name].values, by_name[other].values
-            seeds = [s for s in one if s in two]
-            found.append(Contrast(name, other, compare_paired([one[s] for s in seeds], [two[s] for s in seeds])))
-    adjusted = holm([c.comparison.p for c in found])
-    return [replace(c, comparison=replace(c.comparison, p_holm=p)) for c, p in zip(found, adjusted)]
+    pairs = [(name, other) for name, others in study.contrasts.items() for other in others]
+    found = corrected([_paired(study, by_name[one], by_name[two]) for one, two in pairs])
+    return [Contrast(one, two, c) for (one, two), c in zip(pairs, found)]

@@ -1,20 +1,17 @@
 """Runs a study: finished runs are skipped, broken ones resumed, failures noted and left behind.
 
-Folder layout: ``runs/<key>/`` per configuration, where key is the hash of the
-resolved config. Several machines can share the folder with ``shard``.
+Any number of these may work on one folder at the same time, on one machine or on many that share it: each run is
+claimed before it is started, so none is done twice; what another one has in hand is waited for at the end.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
-import os
 import shutil
-import subprocess
-import sys
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,175 +19,229 @@ from ..errors import ConfigError, EnvironmentProblem
 from ..files import write_text
 from ..runtime import threads_in_force
 from ..training.run_lock import RunIsBusy, RunLock, owner_of
+from .engine import Ended, Engine, Settings
+from .layout import CLAIM, read_result, run_folder, write_result
 from .metric import Metric
+from .pool import LocalPool
+from .provenance import commit
+from .pruning import Halving
 from .study import Run, Study
-from .worker import BUSY, DISK_FULL, INTERRUPTED, RESULT, write_result
+from .worker import BUSY, DISK_FULL, INTERRUPTED
 
 logger = logging.getLogger("paddleseg_lite")
 
 MIN_FREE_BYTES = 200 << 20
+LOOK_AGAIN = 2.0  # seconds until a run that another process has in hand is looked at again
 
-
-def run_folder(folder: Path, run: Run) -> Path:
-    """Where a run lives."""
-    return folder / "runs" / run.key
-
-
-def read_result(folder: Path, run: Run) -> dict[str, Any] | None:
-    """A run's ``result.json``; ``None`` when it has not ended, a failure when its variant cannot be built."""
-    if run.error:
-        return {"status": "failed", "reason": run.error}
-    try:
-        return json.loads((run_folder(folder, run) / RESULT).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
+__all__ = ["read_result", "run_folder", "run_study"]
 
 
 def run_study(
     study: Study,
     folder: Path,
     *,
+    engine: Engine | None = None,
     jobs: int = 1,
-    shard: tuple[int, int] = (1, 1),
     retry_failed: bool = False,
     keep_weights: bool = False,
     imports: list[str] | None = None,
     device: str = "cpu",
     progress: Callable[[str], None] = logger.info,
-    before: Callable[[], None] | None = None,
+    before: Callable[[Sequence[Run]], None] | None = None,
+    pruning: Halving | None = None,
 ) -> None:
     """Execute what has not been executed.
 
     Args:
         study: the expanded study.
-        folder: of the study; shared between shards.
+        folder: of the study; may be shared with other commands and machines.
+        engine: what places the runs; by default ``jobs`` processes of this machine. It is not closed.
         jobs: processes at a time; the threads of this one are divided between them.
-        shard: ``(i, n)``: every n-th run, starting with the i-th (1-based).
         retry_failed: run failed runs again.
         keep_weights: keep checkpoints of finished runs (they are large).
         imports: Python files each run executes first.
         device: of every run: cpu, gpu or gpu:N.
         progress: receives one line per event.
-        before: called once before the first run is started; not where nothing is left to do.
+        before: called once with the runs that are left, before the first is started; not where none is.
+        pruning: ends hopeless runs early (explorations only).
 
     Raises:
         EnvironmentProblem: the disk is full: no further run is started, those under way may end.
             What has finished stays finished.
     """
-    unique = {run.key: run for run in study.runs if run.config is not None}
-    mine = list(unique.values())[shard[0] - 1 :: shard[1]]
-    for run in mine:
-        if retry_failed and (read_result(folder, run) or {}).get("status") == "failed":
-            with contextlib.suppress(RunIsBusy), RunLock(run_folder(folder, run)):  # another process retries it already
-                shutil.rmtree(run_folder(folder, run))
-    todo = [run for run in mine if read_result(folder, run) is None]
+    unique = list({run.key: run for run in study.runs if run.config is not None}.values())
+    if retry_failed:
+        _forget_failures(unique, folder)
+    todo = [run for run in unique if read_result(folder, run) is None]
     for run in {r.label: r for r in study.runs if r.error}.values():
         progress(f"cannot build {run.label}: {run.error}")
-    progress(f"{len(mine)} runs, {len(mine) - len(todo)} finished, {len(todo)} to do, {jobs} at a time")
+    own = engine is None
+    if engine is None:
+        settings = Settings(max(1, threads_in_force() // jobs), device, imports or (), keep_weights, commit())
+        engine = LocalPool(jobs, settings)
+    done = len(unique) - len(todo)
+    progress(f"{len(unique)} runs, {done} finished, {len(todo)} to do, {engine.width} at a time")
     if todo and before is not None:
-        before()
-    finished = len(mine) - len(todo)
-    pool = _Pool(study, folder, jobs, imports or [], keep_weights, device, progress, done=finished, total=len(mine))
+        before(todo)
+    session = _Session(study.metric, folder, engine, progress, pruning, done=done, total=len(unique))
     try:
-        while pool.active or (todo and pool.problem is None):
-            while todo and len(pool.active) < jobs and pool.problem is None:
-                pool.start(todo)
-            time.sleep(0.2)
-            pool.collect(len(todo))
+        session.work(todo)
     finally:
-        pool.stop()
-    if pool.problem is not None:
-        left = len(todo) + len(pool.broken_off)
+        if own:
+            engine.close()
+        session.let_go()
+    if session.problem is not None:
+        left = len(session.waiting) + len(session.broken_off) + len(session.elsewhere)
         raise EnvironmentProblem(
-            f"{pool.problem}; {left} of {len(mine)} runs are left. Free some space and call the study again: finished "
-            "runs are kept, broken ones resumed."
+            f"{session.problem}; {left} of {len(unique)} runs are left. {session.remedy} and call the study again: "
+            "finished runs are kept, broken ones resumed."
         )
 
 
-class _Pool:
-    """The processes of a study."""
+def _forget_failures(runs: Sequence[Run], folder: Path) -> None:
+    """Delete what failed, except where another process has it in hand again already."""
+    for run in runs:
+        if (read_result(folder, run) or {}).get("status") == "failed":
+            target = run_folder(folder, run)
+            with contextlib.suppress(RunIsBusy), RunLock(target, CLAIM), RunLock(target):
+                if (read_result(folder, run) or {}).get("status") == "failed":
+                    shutil.rmtree(target)
 
-    def __init__(self, study, folder, jobs, imports, keep_weights, device, progress, *, done: int, total: int):
-        self.study, self.folder, self.jobs, self.imports = study, folder, jobs, imports
-        self.keep_weights, self.device, self.progress = keep_weights, device, progress
+
+class _Session:
+    """The runs of one call: those that wait, those under way, those that other processes have."""
+
+    def __init__(
+        self,
+        metric: Metric,
+        folder: Path,
+        engine: Engine,
+        progress: Callable[[str], None],
+        pruning: Halving | None,
+        *,
+        done: int,
+        total: int,
+    ):
+        self.metric, self.folder, self.engine, self.progress, self.pruning = metric, folder, engine, progress, pruning
         self.done, self.total = done, total
-        self.active: dict[str, tuple[Run, subprocess.Popen, float, Any]] = {}
+        self.waiting: deque[Run] = deque()
+        self.active: dict[str, tuple[Run, float, RunLock]] = {}
+        self.elsewhere: dict[str, tuple[Run, float]] = {}  # in another process's hands; when to look again
+        self.told: set[str] = set()
         self.spent: list[float] = []
         self.broken_off: list[Run] = []
         self.problem: str | None = None  # why no further run is started
+        self.remedy = "Free some space"
 
-    def start(self, todo: list[Run]) -> None:
-        """Start the first of ``todo`` and take it off, or note why that is no use."""
-        target = run_folder(self.folder, todo[0])
+    def work(self, todo: Sequence[Run]) -> None:
+        """Until every run has a result, or ``problem`` says why not."""
+        self.waiting.extend(todo)
+        while self.active or (self.problem is None and (self.waiting or self.elsewhere)):
+            while self.waiting and self.problem is None and self.engine.room() > 0:
+                self._start(self.waiting[0])
+            for end in self.engine.ended():
+                self._take_in(end)
+            if self.pruning is not None:
+                self._prune(self.pruning)
+            self._look_elsewhere()
+
+    def let_go(self) -> None:
+        """Give the claims back."""
+        for _, _, claim in self.active.values():
+            claim.release()
+
+    def _start(self, run: Run) -> None:
+        """Start the first that waits, or note why that is no use."""
+        target = run_folder(self.folder, run)
+        claim = RunLock(target, CLAIM)
         try:
             target.mkdir(parents=True, exist_ok=True)
             free = shutil.disk_usage(target).free
             if free < MIN_FREE_BYTES:
                 self.problem = f"only {free >> 20} MiB are free for {self.folder}"
                 return
-            write_text(target / "config.yml", todo[0].config.to_yaml())
-            log = (target / "log.txt").open("a", encoding="utf-8")
+            claim.acquire()
+            if read_result(self.folder, run) is None:
+                write_text(target / "config.yml", run.config.to_yaml())
+                self.engine.start(run.key, target)
+                self.active[run.key] = (run, time.monotonic(), claim)
+            else:
+                claim.release()
+                self._count(run, "done by another process")
+        except RunIsBusy:
+            self._leave(run, owner_of(target, CLAIM))
         except EnvironmentProblem as e:
+            claim.release()
             self.problem = str(e)
             return
         except OSError as e:
+            claim.release()
             self.problem = f"cannot write {target}: {e.strerror}"
             return
-        run = todo.pop(0)
-        self.active[run.key] = (run, self._spawn(target, log), time.monotonic(), log)
+        self.waiting.popleft()
 
-    def _spawn(self, target: Path, log) -> subprocess.Popen:
-        package_root = str(Path(__file__).resolve().parents[2])
-        environment = dict(os.environ)
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [package_root, environment.get("PYTHONPATH")]))
-        environment["OMP_NUM_THREADS"] = str(max(1, threads_in_force() // self.jobs))
-        environment["PADDLESEG_LITE_STUDY_DEVICE"] = self.device
-        environment["PADDLESEG_LITE_STUDY_IMPORTS"] = json.dumps(self.imports)
-        command = [sys.executable, "-m", "paddleseg_lite.studies.worker", str(target)]
-        return subprocess.Popen(
-            command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=environment
-        )
+    def _leave(self, run: Run, owner: str) -> None:
+        if run.key not in self.told:
+            self.progress(f"{run.label}: left to {owner}, which has it under way")
+            self.told.add(run.key)
+        self.elsewhere[run.key] = (run, time.monotonic() + LOOK_AGAIN)
 
-    def collect(self, waiting: int) -> None:
-        """Take in the processes that have ended; ``waiting`` runs have not been started."""
-        for key, (run, process, started, log) in list(self.active.items()):
-            if process.poll() is None:
+    def _look_elsewhere(self) -> None:
+        """Take in what others have finished; what they have given up, or died over, waits here again."""
+        now = time.monotonic()
+        for key, (run, when) in list(self.elsewhere.items()):
+            if now < when:
                 continue
-            log.close()
-            del self.active[key]
+            del self.elsewhere[key]
+            if read_result(self.folder, run) is None:
+                self.waiting.append(run)  # claimed again; where that fails it comes back here
+            else:
+                self._count(run, "done by another process")
+
+    def _count(self, run: Run, outcome: str) -> None:
+        self.done += 1
+        self.progress(f"[{self.done}/{self.total}] {run.label}: {outcome}")
+
+    def _take_in(self, end: Ended) -> None:
+        """A process has ended: its result, or what stands in its place."""
+        run, started, claim = self.active.pop(end.key)
+        target = run_folder(self.folder, run)
+        try:
             result = read_result(self.folder, run)
-            if result is None and process.returncode == INTERRUPTED:
+            if result is None and self.pruning is not None and run.key in self.pruning.stopped:
+                result = self.pruning.result(run.key)
+                write_result(target, result)
+            if result is None and end.lost:
+                self.broken_off.append(run)
+                self.problem = f"{run.label}: {end.told}"
+                self.remedy = "See to the cluster"
+                return
+            if result is None and end.code == INTERRUPTED:
                 raise KeyboardInterrupt
-            if result is None and process.returncode == BUSY:
-                self.progress(f"{run.label}: left to {owner_of(run_folder(self.folder, run))}, which has it under way")
-                continue
-            if result is None and process.returncode == DISK_FULL:
+            if result is None and end.code == BUSY:
+                self._leave(run, owner_of(target))
+                return
+            if result is None and end.code == DISK_FULL:
                 self.broken_off.append(run)
                 self.problem = f"the disk of {self.folder} is full ({run.label} stopped there)"
                 self.progress(f"{run.label}: broken off, the disk is full")
-                continue
+                return
             if result is None:
-                target = run_folder(self.folder, run)
-                result = {
-                    "status": "failed",
-                    "reason": f"the process {_ending(process.returncode)}; its log is {target / 'log.txt'}",
-                }
+                log = target / "log.txt"
+                reason = f"the process {_ending(end.code)}; its log is {log}"
+                result = {"status": "failed", "reason": reason}
                 write_result(target, result)
-            if result["status"] == "done" and not self.keep_weights:
-                _drop_weights(run_folder(self.folder, run))
-            self.done += 1
-            self.spent.append(time.monotonic() - started)
-            left = sum(self.spent) / len(self.spent) * (waiting + len(self.active)) / self.jobs
-            outcome = _outcome(result, self.study.metric)
-            self.progress(f"[{self.done}/{self.total}] {run.label}: {outcome}, {_duration(left)} left")
+        finally:
+            claim.release()
+        self.spent.append(time.monotonic() - started)
+        left = len(self.waiting) + len(self.active)
+        left_seconds = sum(self.spent) / len(self.spent) * left / min(max(left, 1), self.engine.width)
+        self._count(run, f"{_outcome(result, self.metric)}, {_duration(left_seconds)} left")
 
-    def stop(self) -> None:
-        """End what still runs; it can be resumed."""
-        for _, process, _, log in self.active.values():
-            process.terminate()
-            log.close()
-        for _, process, _, _ in self.active.values():
-            process.wait()
+    def _prune(self, pruning: Halving) -> None:
+        for run, _, _ in self.active.values():
+            if pruning.hopeless(run.key, run_folder(self.folder, run), self.metric):
+                self.engine.stop(run.key)
 
 
 def _ending(code: int) -> str:
@@ -206,13 +257,9 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def _drop_weights(target: Path) -> None:
-    for item in target.iterdir():
-        if item.is_dir() and (item.name.startswith("iter_") or item.name == "best_model"):
-            shutil.rmtree(item)
-
-
 def _outcome(result: dict[str, Any], metric: Metric) -> str:
+    if result["status"] == "pruned":
+        return result["reason"]
     if result["status"] != "done":
         return f"FAILED: {result['reason'].splitlines()[0][:160]}"
     try:

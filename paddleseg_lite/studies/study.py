@@ -16,30 +16,59 @@
     contrasts: {GloRe: [GlobalPool, NonLocal]}   # optional: further comparisons that were planned
     seeds: [0, 1, 2, 3, 4]
     metric: mIoU                              # or {measure: accuracy, classes: [...]}: see metric.py
+    import: [parts.py]                        # optional: Python files run first, relative to this one
+    margin: 0.02                              # optional: differences below this are as good as none (equivalence)
+    test: t                                   # or permutation: what "better" and "worse" are judged by
+    bounds: {pooled: 0.75}                    # optional: lines in the plots (context scenes have their own)
+    search: {...}                             # optional: each variant at its best setting first; see search.py
+    prune: {first: 250, factor: 3}            # makes it an exploration: hopeless runs end early; see pruning.py
 
 Every combination of values is one variant; a variant and a seed is one run. A
 run is known by the hash of its resolved config, so the same configuration is
-never run twice, whatever the factors are called.
+never run twice, whatever the factors are called. :mod:`.expanding` makes the runs.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from ..config import Config, check_components, parse_config
-from ..config.reading import read_tree, set_key
+from ..config import Config
+from ..config.reading import read_tree
 from ..errors import ConfigError, nearest
+from ..plugins import import_file
 from .metric import Metric, parse_metric
+from .pruning import parse_pruning
 
-KEYS = ("base", "factors", "compare", "baseline", "contrasts", "seeds", "metric", "opts", "title")
+if TYPE_CHECKING:
+    from .search import Search
+
+KEYS = (
+    "base",
+    "factors",
+    "compare",
+    "baseline",
+    "contrasts",
+    "seeds",
+    "metric",
+    "opts",
+    "title",
+    "import",
+    "margin",
+    "test",
+    "bounds",
+    "search",
+    "prune",
+)
+TESTS = ("t", "permutation")
 
 
 @dataclass(frozen=True)
@@ -51,7 +80,7 @@ class Run:
     config: Config | None  # None where it could not be built
     error: str | None = None
 
-    @property
+    @functools.cached_property
     def key(self) -> str:
         """Twelve hex digits of the hash of the resolved config."""
         content = json.dumps(self.config.to_dict(), sort_keys=True, default=str) if self.config else repr(self)
@@ -75,6 +104,14 @@ class Study:
     factors: Mapping[str, Mapping[str, Mapping[str, Any]]]  # factor -> value name -> {config path: value}
     runs: list[Run] = field(default_factory=list)
     contrasts: Mapping[str, list[str]] = field(default_factory=dict)  # value -> values it is compared with
+    base: str = ""  # the recipe that all share
+    opts: list[str] = field(default_factory=list)  # what was set on top of it
+    imports: list[str] = field(default_factory=list)
+    margin: float | None = None
+    test: str = "t"
+    bounds: Mapping[str, float] = field(default_factory=dict)
+    prune: Mapping[str, int] | None = None  # an exploration
+    search: Search | None = None
 
     def __post_init__(self):
         if not isinstance(self.metric, Metric):
@@ -87,7 +124,15 @@ class Study:
 
     def find(self, levels: Mapping[str, str], seed: int) -> Run:
         """The run of a variant and seed."""
-        return next(r for r in self.runs if r.levels == levels and r.seed == seed)
+        return self._found[_label(levels, seed)]
+
+    @functools.cached_property
+    def _found(self) -> dict[str, Run]:
+        return {_label(run.levels, run.seed): run for run in self.runs}
+
+
+def _label(levels: Mapping[str, str], seed: int) -> str:
+    return json.dumps([dict(sorted(levels.items())), seed])
 
 
 def load_study(path: str | Path, *, opts: list[str] | None = None) -> Study:
@@ -101,6 +146,9 @@ def load_study(path: str | Path, *, opts: list[str] | None = None) -> Study:
         ConfigError: the file is wrong, or no run of it can be built. A variant
             that cannot be built among others that can is kept with its error.
     """
+    from .expanding import expand
+    from .search import parse_search
+
     path = Path(path)
     tree, _ = read_tree(path)
     unknown = [k for k in tree if k not in KEYS]
@@ -117,11 +165,9 @@ def load_study(path: str | Path, *, opts: list[str] | None = None) -> Study:
         raise ConfigError(
             f"{path}: baseline: factor '{compare}' has no value '{baseline}'.{nearest(baseline, factors[compare])}"
         )
-    seeds = tree.get("seeds", [0, 1, 2])
-    if not isinstance(seeds, list) or not seeds or not all(isinstance(s, int) for s in seeds):
-        raise ConfigError(f"{path}: seeds must be a list of whole numbers, got {seeds!r}.")
-    if len(set(seeds)) != len(seeds):
-        raise ConfigError(f"{path}: seeds repeat: {seeds}; a repeated seed is the same run, not new evidence.")
+    imports = _parse_imports(path, tree.get("import") or [])
+    seeds = parse_seeds(tree.get("seeds", [0, 1, 2]), f"{path}: seeds")
+    shared = [*tree.get("opts", []), *(opts or [])]
     study = Study(
         title=str(tree.get("title", path.stem)),
         compare=compare,
@@ -130,13 +176,64 @@ def load_study(path: str | Path, *, opts: list[str] | None = None) -> Study:
         seeds=seeds,
         factors=factors,
         contrasts=_parse_contrasts(path, tree.get("contrasts") or {}, factors[compare]),
+        base=str(path.parent / tree["base"]),
+        opts=shared,
+        imports=imports,
+        margin=_parse_margin(path, tree.get("margin")),
+        test=_parse_test(path, tree.get("test", "t")),
+        bounds=_parse_bounds(path, tree.get("bounds") or {}),
+        prune=tree.get("prune"),
+        search=parse_search(tree.get("search"), seeds, f"{path}: search"),
     )
-    base = path.parent / tree["base"]
-    shared = [*tree.get("opts", []), *(opts or [])]
-    study.runs.extend(_expand(study, base, shared))
+    parse_pruning(study.prune, f"{path}: prune")
+    for file in imports:
+        import_file(Path(file))
+    study.runs.extend(expand(study, study.seeds))
     if all(run.error for run in study.runs):
         raise ConfigError(f"{path}: no variant can be built. First reason: {study.runs[0].error}")
     return study
+
+
+def parse_seeds(seeds: Any, where: str) -> list[int]:
+    """A list of seeds, none twice.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    whole = isinstance(seeds, list) and all(isinstance(s, int) and not isinstance(s, bool) for s in seeds)
+    if not whole or not seeds or not all(0 <= s < 2**32 for s in seeds):
+        raise ConfigError(f"{where} must be a list of whole numbers from 0 to 2**32 - 1, got {seeds!r}.")
+    if len(set(seeds)) != len(seeds):
+        raise ConfigError(f"{where} repeat: {seeds}; a repeated seed is the same run, not new evidence.")
+    return seeds
+
+
+def _parse_imports(path: Path, spec: Any) -> list[str]:
+    files = [spec] if isinstance(spec, str) else spec
+    if not isinstance(files, list) or not all(isinstance(f, str) for f in files):
+        raise ConfigError(f"{path}: import is a Python file or a list of them, got {spec!r}.")
+    return [str((path.parent / file).resolve()) for file in files]
+
+
+def _parse_margin(path: Path, margin: Any) -> float | None:
+    if margin is None:
+        return None
+    if isinstance(margin, bool) or not isinstance(margin, (int, float)) or not 0 < margin < float("inf"):
+        raise ConfigError(f"{path}: margin is a positive difference of the metric (0.02 is 2 points), got {margin!r}.")
+    return float(margin)
+
+
+def _parse_test(path: Path, test: Any) -> str:
+    if test not in TESTS:
+        raise ConfigError(f"{path}: test is one of {', '.join(TESTS)}, got {test!r}.")
+    return test
+
+
+def _parse_bounds(path: Path, bounds: Any) -> dict[str, float]:
+    numbers = isinstance(bounds, Mapping) and all(isinstance(v, (int, float)) for v in bounds.values())
+    if not numbers:
+        raise ConfigError(f"{path}: bounds are {{name: value of the metric}}, got {bounds!r}.")
+    return {str(k): float(v) for k, v in bounds.items()}
 
 
 def _parse_factor(path: Path, name: str, spec: Any) -> dict[str, dict[str, Any]]:
@@ -164,42 +261,6 @@ def _parse_contrasts(path: Path, spec: Any, levels: Mapping[str, Any]) -> dict[s
     return contrasts
 
 
-def _expand(study: Study, base: Path, opts: list[str]) -> list[Run]:
-    """All runs, the baseline's first and seed by seed, so that an interrupted study is useful early."""
-    from ..config.reading import set_option
-
-    variants = [dict(zip(study.factors, names)) for names in itertools.product(*study.factors.values())]
-    variants.sort(key=lambda levels: levels[study.compare] != study.baseline)
-    runs, checked = [], {}
-    for seed in study.seeds:
-        for levels in variants:
-            tree, origins = read_tree(base)
-            label = json.dumps(levels)
-            try:
-                for text in opts:
-                    set_option(tree, text, origins)
-                for factor, level in levels.items():
-                    for key, value in study.factors[factor][level].items():
-                        set_key(tree, key, value, origins, source=f"factor {factor}={level}")
-                set_key(tree, "seed", seed, origins, source="seeds")
-                config = parse_config(tree, origins=origins, source=str(base))
-                if label not in checked:
-                    checked[label] = _problem(config, origins, base)
-                error = checked[label]
-            except ConfigError as e:
-                config, error = None, str(e)
-            runs.append(Run(levels, seed, None if error else config, error))
-    return runs
-
-
-def _problem(config: Config, origins, base: Path) -> str | None:
-    try:
-        check_components(config, origins=origins, source=str(base))
-    except ConfigError as e:
-        return str(e)
-    return None
-
-
 def describe(study: Study) -> str:
     """The study as YAML, for the report."""
     metric = study.metric
@@ -213,4 +274,8 @@ def describe(study: Study) -> str:
     }
     if not study.contrasts:
         del content["contrasts"]
+    optional = {"margin": study.margin, "test": study.test, "bounds": dict(study.bounds), "prune": study.prune}
+    content.update({k: v for k, v in optional.items() if v})
+    if study.search is not None:
+        content["search"] = study.search.describe()
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110)

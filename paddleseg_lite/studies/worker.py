@@ -19,11 +19,11 @@ from typing import Any
 
 from .. import runtime
 from ..errors import EnvironmentProblem, UserError
-from ..files import write_json
 from ..processes import ORPHANED, end_with
-from ..training.run_lock import RunIsBusy
+from ..training.run_lock import RunIsBusy, RunLock
+from .layout import drop_weights, result_in, write_result
+from .provenance import provenance
 
-RESULT = "result.json"
 FAILED, INTERRUPTED, DISK_FULL, BUSY = 1, ORPHANED, 4, 5  # exit codes; after all but the first a run can go on
 
 
@@ -31,17 +31,30 @@ def main(folder: Path) -> int:
     """Run to the end; 0 when ``result.json`` says done, else one of the exit codes above."""
     end_with(os.getppid())  # an orphan would write beside its successor
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
-    runtime.setup(os.environ.get("PADDLESEG_LITE_STUDY_DEVICE", "cpu"))
-    started = time.perf_counter()
     try:
+        with RunLock(folder) as lock:
+            if result_in(folder) is not None:  # another process was quicker
+                return 0
+            return _work(folder, lock)
+    except RunIsBusy as e:
+        print(e)
+        return BUSY
+    except EnvironmentProblem as e:  # the lock cannot be written
+        print(e)
+        return DISK_FULL if disk_is_full(folder) else FAILED
+
+
+def _work(folder: Path, lock: RunLock) -> int:
+    """Train in a folder that is ours, and write ``result.json``."""
+    started, since = time.perf_counter(), time.time()
+    settled = None
+    try:
+        settled = runtime.setup(os.environ.get("PADDLESEG_LITE_STUDY_DEVICE", "cpu"))
         for file in json.loads(os.environ.get("PADDLESEG_LITE_STUDY_IMPORTS", "[]")):
             from ..plugins import import_file
 
             import_file(Path(file))
-        result = _train(folder)
-    except RunIsBusy as e:
-        print(e)
-        return BUSY
+        result = _train(folder, lock)
     except UserError as e:
         result = {"status": "failed", "reason": str(e)}
     except Exception as e:  # a fault of ours: the study goes on, the report shows the hole
@@ -52,8 +65,18 @@ def main(folder: Path) -> int:
         print(result["reason"])
         return DISK_FULL
     result["seconds"] = time.perf_counter() - started
+    if settled is not None:
+        facts = provenance(settled.device, settled.threads)
+        result["provenance"] = {**facts, "started": since, "ended": time.time()}
+    try:
+        lock.check()
+    except EnvironmentProblem as e:  # this process was silent for so long that another one goes on in its place
+        print(e)
+        return BUSY
     try:
         write_result(folder, result)
+        if result["status"] == "done" and not os.environ.get("PADDLESEG_LITE_STUDY_KEEP_WEIGHTS"):
+            drop_weights(folder)
     except EnvironmentProblem as e:
         print(e)
         return DISK_FULL
@@ -73,19 +96,16 @@ def disk_is_full(folder: Path, need: int = 1 << 20) -> bool:
     return False
 
 
-def write_result(folder: Path, result: dict[str, Any]) -> None:
-    """``result.json``, whole or not at all."""
-    write_json(folder / RESULT, result)
-
-
-def _train(folder: Path) -> dict[str, Any] | None:
-    from ..checkpoint import list_checkpoints
+def _train(folder: Path, lock: RunLock) -> dict[str, Any] | None:
+    from ..checkpoint import list_checkpoints, recover
     from ..config import load_config
     from ..training.callbacks import TrainLog
     from ..training.trainer import Trainer
 
     config = load_config(folder / "config.yml")
-    trainer = Trainer(config, folder)
+    for line in recover(folder):
+        print(line)
+    trainer = Trainer(config, folder, lock=lock)
     trainer.callbacks += [TrainLog(progress=False), study_record(folder / "metrics.jsonl")]
     if list_checkpoints(folder):
         trainer.resume(None)

@@ -55,15 +55,16 @@ class RunLock:
 
     Args:
         folder: of the run; made where absent.
+        name: of the lock file; locks of different names do not concern each other.
 
     Raises:
         RunIsBusy: on entry: a live run has it; the message names process and host.
         EnvironmentProblem: on entry: the folder cannot be written. From :meth:`check`: the lock was lost.
     """
 
-    def __init__(self, folder: str | os.PathLike):
+    def __init__(self, folder: str | os.PathLike, name: str = NAME):
         self.folder = Path(folder)
-        self.path = self.folder / NAME
+        self.path = self.folder / name
         self._let_go = None
 
     @property
@@ -181,14 +182,14 @@ def refuse_busy(folder: str | os.PathLike) -> None:
         raise RunIsBusy(RunLock(folder)._busy(name_of(owner)))
 
 
-def owner_of(folder: str | os.PathLike) -> str:
+def owner_of(folder: str | os.PathLike, name: str = NAME) -> str:
     """Process and host that hold a folder, by their own account."""
-    return name_of(_owner(folder))
+    return name_of(_owner(folder, name))
 
 
-def _owner(folder: str | os.PathLike) -> dict:
+def _owner(folder: str | os.PathLike, name: str = NAME) -> dict:
     """What the lock file of a folder says; ``{}`` where this process has it, which would lose it by closing."""
-    path = Path(folder) / NAME
+    path = Path(folder) / name
     if os.path.realpath(path) in _held:
         return {}
     try:

@@ -13,8 +13,10 @@ from collections import namedtuple
 import pytest
 
 from paddleseg_lite.cli.jobs.ablate import run_ablation
+from paddleseg_lite.cli.jobs.placing import Placing
 from paddleseg_lite.errors import EnvironmentProblem, UserError
-from paddleseg_lite.studies import runner, worker
+from paddleseg_lite.studies import pool, runner, worker
+from paddleseg_lite.studies.layout import write_result
 from paddleseg_lite.studies.results import collect
 from paddleseg_lite.studies.runner import read_result, run_folder, run_study
 from paddleseg_lite.studies.study import load_study
@@ -40,7 +42,7 @@ def test_each_fault_is_a_hole_and_the_others_go_on(write, tmp_path, capsys):
         ),
         {"iters": 4, "save_interval": 4},
     )
-    assert run_ablation(str(path), opts=[], save_dir=str(tmp_path / "o"), jobs=2) == 1
+    assert run_ablation(str(path), opts=[], save_dir=str(tmp_path / "o"), placing=Placing(jobs=2), keep_going=True) == 1
     study = load_study(path)
     results = {run.levels["unit"]: read_result(tmp_path / "o", run) for run in study.runs}
     assert results["none"]["status"] == results["GloRe"]["status"] == "done"
@@ -60,7 +62,7 @@ def test_a_failed_run_is_left_alone_unless_asked(write, tmp_path):
     study, said = load_study(write(unit({}))), []
     target = run_folder(tmp_path, study.runs[0])
     target.mkdir(parents=True)
-    worker.write_result(target, {"status": "failed", "reason": "it diverged"})
+    write_result(target, {"status": "failed", "reason": "it diverged"})
     run_study(study, tmp_path, progress=said.append)
     assert read_result(tmp_path, study.runs[0])["status"] == "failed"
     run_study(study, tmp_path, retry_failed=True, progress=said.append)
@@ -70,7 +72,7 @@ def test_a_failed_run_is_left_alone_unless_asked(write, tmp_path):
 def test_a_process_that_dies_is_a_hole(write, tmp_path, monkeypatch):
     study, said = load_study(write(unit({}))), []
     end = "import os; os.kill(os.getpid(), 9)"
-    monkeypatch.setattr(runner._Pool, "_spawn", lambda *_: subprocess.Popen([sys.executable, "-c", end]))
+    monkeypatch.setattr(pool, "spawn", lambda *_: subprocess.Popen([sys.executable, "-c", end]))
     run_study(study, tmp_path, progress=said.append)
     assert "FAILED: the process was killed (signal 9)" in said[-1]
 
@@ -79,13 +81,12 @@ def test_a_process_that_dies_is_a_hole(write, tmp_path, monkeypatch):
 def test_runs_get_the_device_and_their_share_of_the_threads(write, tmp_path, monkeypatch, mine, jobs, theirs):
     """OMP_NUM_THREADS is what the user or --threads has set; without it the cores count."""
     seen = []
-    real = subprocess.Popen
 
-    def start(command, **kwargs):
-        seen.append(kwargs["env"])
-        return real([sys.executable, "-c", ""])
+    def start(target, log, settings):
+        seen.append(settings.environment({}))
+        return subprocess.Popen([sys.executable, "-c", ""])
 
-    monkeypatch.setattr(runner.subprocess, "Popen", start)
+    monkeypatch.setattr(pool, "spawn", start)
     monkeypatch.setattr("paddleseg_lite.runtime.available_cores", lambda: 8)
     monkeypatch.setenv("OMP_NUM_THREADS", mine) if mine else monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     run_study(load_study(write(unit({}))), tmp_path, jobs=jobs, device="gpu:1", progress=lambda line: None)
@@ -96,7 +97,7 @@ def test_a_worker_takes_the_device_of_the_study(tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr(worker, "end_with", lambda parent: None)
     monkeypatch.setattr(worker.runtime, "setup", asked.append)
-    monkeypatch.setattr(worker, "_train", lambda folder: None)
+    monkeypatch.setattr(worker, "_train", lambda *_: None)
     worker.main(tmp_path)
     monkeypatch.setenv("PADDLESEG_LITE_STUDY_DEVICE", "gpu:1")
     worker.main(tmp_path)
@@ -150,30 +151,39 @@ def test_no_run_is_started_on_a_full_disk(write, tmp_path, monkeypatch):
 def test_a_run_broken_off_by_a_full_disk_is_not_a_failure(write, tmp_path, monkeypatch):
     study, said = load_study(write(unit({}))), []
     end = f"raise SystemExit({worker.DISK_FULL})"
-    monkeypatch.setattr(runner._Pool, "_spawn", lambda *_: subprocess.Popen([sys.executable, "-c", end]))
+    monkeypatch.setattr(pool, "spawn", lambda *_: subprocess.Popen([sys.executable, "-c", end]))
     with pytest.raises(EnvironmentProblem, match=r"is full .unit=none seed=0 stopped there.; 1 of 1 runs are left"):
         run_study(study, tmp_path, progress=said.append)
     assert read_result(tmp_path, study.runs[0]) is None and "disk is full" in said[-1]
 
 
-def test_a_run_that_another_process_has_under_way_is_left_to_it(write, tmp_path):
-    study, said = load_study(write(unit({}))), []
+@pytest.mark.parametrize("name", ["claim.lock", "run.lock"])
+def test_a_run_that_another_process_has_under_way_is_left_to_it(write, tmp_path, monkeypatch, name):
+    """The others go on; it is waited for, and taken over where the other process dies."""
+    monkeypatch.setattr(runner, "LOOK_AGAIN", 0.1)
+    study, said = load_study(write({"seeds": [0]})), []
     folder = run_folder(tmp_path, study.runs[0])
     hold = "import sys\nfrom paddleseg_lite.training.run_lock import RunLock\n"
-    hold += "lock = RunLock(sys.argv[1])\nlock.acquire()\n"
+    hold += "lock = RunLock(sys.argv[1], sys.argv[2])\nlock.acquire()\n"
     hold += "print('held', flush=True)\nsys.stdin.read()\n"
     other = subprocess.Popen(
-        [sys.executable, "-c", hold, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=on_path()
+        [sys.executable, "-c", hold, str(folder), name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=on_path()
     )
+
+    def progress(line):
+        said.append(line)
+        if line.startswith("[1/2] unit=GloRe"):
+            assert read_result(tmp_path, study.runs[0]) is None and not list(folder.glob("iter_*"))
+            other.kill()
+
     try:
         assert other.stdout.readline() == b"held\n"
-        run_study(study, tmp_path, progress=said.append)
+        run_study(study, tmp_path, progress=progress)
     finally:
         other.kill()
         other.wait()
-    assert f"unit=none seed=0: left to process {other.pid} on host" in said[-1]
-    assert read_result(tmp_path, study.runs[0]) is None and not list(folder.glob("iter_*"))
-    run_study(study, tmp_path, progress=said.append)  # the other one has died
+    left = f"unit=none seed=0: left to process {other.pid} on host"
+    assert sum(left in line for line in said) == 1 and "[2/2] unit=none seed=0: mIoU" in said[-1]
     assert read_result(tmp_path, study.runs[0])["status"] == "done"
 
 
@@ -199,7 +209,7 @@ def test_scores_whose_line_was_lost_are_taken_again(write, tmp_path):
 
 
 def test_a_worker_tells_a_full_disk_from_a_fault(tmp_path, monkeypatch):
-    def no_space(folder):
+    def no_space(folder, lock):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(worker, "end_with", lambda parent: None)
@@ -243,6 +253,6 @@ def test_a_study_killed_twice_ends_with_the_same_table(root, write, tmp_path):
     for name in ("o", "undisturbed"):
         done = subprocess.run([*command, str(tmp_path / name)], capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stdout + done.stderr
-        variants = json.loads((tmp_path / name / "report.json").read_text())[0]["variants"]
+        variants = json.loads((tmp_path / name / "report.json").read_text())["groups"][0]["variants"]
         tables.append([(v["name"], v["values"], v["class_iou"], v["comparison"]) for v in variants])
     assert repr(tables[0]) == repr(tables[1])  # nan is not equal to itself

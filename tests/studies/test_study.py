@@ -3,17 +3,19 @@
 import dataclasses
 import json
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 from paddleseg_lite.errors import ConfigError
+from paddleseg_lite.studies.layout import write_result
 from paddleseg_lite.studies.metric import parse_metric
 from paddleseg_lite.studies.report import write_hparams, write_report
 from paddleseg_lite.studies.results import collect
 from paddleseg_lite.studies.runner import _outcome, read_result, run_folder, run_study
 from paddleseg_lite.studies.study import load_study
-from paddleseg_lite.studies.worker import write_result
 
 
 def test_expansion(write):
@@ -99,11 +101,13 @@ def test_the_report_states_the_paired_difference(finished):
     assert rows[1].comparison.difference == pytest.approx(np.mean([0.10, 0.11, 0.10]))
     assert rows[1].verdict == "better"
     text = (folder / "report.md").read_text()
-    assert "* Better than none: GloRe (+0.1033)." in text and "| GloRe | 3 | 0.6133 ± 0.0153 | +0.1033 |" in text
+    assert "* Better than none: GloRe (+10.33 points)." in text
+    assert "| GloRe | 3 | 0.6133 ± 0.0153 | +0.1033 | +10.33 |" in text
+    assert "* With 3 seeds the permutation test cannot fall below 0.250." in text
     html = page.read_text()
     assert "data:image/png;base64" in html and "http" not in html.split("</style>")[1]
     content = json.loads((folder / "report.json").read_text())
-    assert content[0]["variants"][1]["class_iou"]["sky"] == pytest.approx(np.mean([0.60, 0.63, 0.61]))
+    assert content["groups"][0]["variants"][1]["class_iou"]["sky"] == pytest.approx(np.mean([0.60, 0.63, 0.61]))
     assert (folder / "report.csv").read_text().count("\n") == 3
 
 
@@ -114,7 +118,7 @@ def test_failed_and_missing_runs_show_as_holes(finished):
     write_report(study, folder)
     text = (folder / "report.md").read_text()
     assert "1 failed; 1 not run" in text and "GloRe, seed 1: it diverged" in text
-    assert "Too few finished seeds to compare: GloRe (+0.1000)." in text
+    assert "One seed, which compares nothing: GloRe (+10.00 points)." in text
 
 
 def with_metric(study, name):
@@ -176,12 +180,39 @@ def test_a_study_runs_skips_and_reports(write, tmp_path):
     assert "2 runs, 2 finished, 0 to do" in said[-1]
 
 
-def test_shards_split_the_runs(write, tmp_path):
-    study = load_study(write())
-    done = {"status": "done", "seconds": 1, "metrics": {"mIoU": 0.5, "classes": {}}}
-    for run in study.runs[0::2]:
-        run_folder(tmp_path / "out", run).mkdir(parents=True)
-        write_result(run_folder(tmp_path / "out", run), done)
-    said = []
-    run_study(study, tmp_path / "out", shard=(1, 2), progress=said.append)
-    assert "2 runs, 2 finished, 0 to do" in said[-1]
+def test_shards_are_gone_and_say_what_came_after_them(tool, write):
+    status, _, said = tool("ablate", "--config", write(), "--shard", "1/2")
+    assert status == 2 and "--shard is gone" in said and "--cluster" in said
+
+
+@pytest.mark.parametrize(
+    "flags, told",
+    [
+        (["--jobs", "0"], "--jobs must be at least 1"),
+        (["--gpus_per_run", "0.5"], "--gpus_per_run is for runs on a cluster: add --cluster"),
+        (["--cluster", "local", "--gpus_per_run", "1.5"], "a share of one GPU"),
+        (["--cluster", "local", "--cpus_per_run", "0"], "--cpus_per_run must be at least 1"),
+        (["--cluster", "ray://host:10001"], "start the study on a machine of the cluster"),
+    ],
+)
+def test_flags_of_placing_are_checked(tool, write, tmp_path, flags, told):
+    status, _, said = tool("ablate", "--config", write(), "--save_dir", tmp_path / "o", *flags)
+    assert status == 2 and told in said
+
+
+def test_two_commands_at_once_do_no_run_twice(root, write, tmp_path):
+    """Each run is trained by one of them, and both end with the whole table."""
+    path = write({"seeds": [0, 1, 2]})
+    command = [sys.executable, str(root / "tools" / "ablate.py"), "--config", str(path), "--no_doctor"]
+    both = [
+        subprocess.Popen(
+            [*command, "--save_dir", str(tmp_path / "o")], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        for _ in range(2)
+    ]
+    said = [process.communicate(timeout=300)[0] for process in both]
+    assert [p.returncode for p in both] == [0, 0], said
+    trained = [re.findall(r"\] (unit=\S+ seed=\d+): mIoU", text) for text in said]
+    assert len(trained[0]) + len(trained[1]) == 6 and len({*trained[0], *trained[1]}) == 6
+    for log in (tmp_path / "o").glob("runs/*/log.txt"):
+        assert log.read_text().count("training and") == 1  # the line that a training begins with

@@ -1,0 +1,68 @@
+"""The runs of a study: every combination of values with every seed."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..config import Config, check_components, parse_config
+from ..config.reading import read_tree, set_key, set_option
+from ..errors import ConfigError
+from .study import Run, Study
+
+
+def variants(study: Study) -> list[dict[str, str]]:
+    """All combinations of values, the baseline's first."""
+    found = [dict(zip(study.factors, names)) for names in itertools.product(*study.factors.values())]
+    return sorted(found, key=lambda levels: levels[study.compare] != study.baseline)
+
+
+def expand(study: Study, seeds: Sequence[int], settings: Mapping[str, Mapping[str, Any]] | None = None) -> list[Run]:
+    """All runs, the baseline's first and seed by seed, so that an interrupted study is useful early.
+
+    Args:
+        study: its factors.
+        seeds: of the runs.
+        settings: for some variants (as :func:`name_of` names them) config paths and values on top.
+    """
+    built = []
+    for levels in variants(study):
+        extra = (settings or {}).get(name_of(levels), {})
+        built.append((levels, *build(study, levels, extra)))
+    return [
+        Run(levels, seed, None if config is None else replace(config, seed=seed), error)
+        for seed in seeds
+        for levels, config, error in built
+    ]
+
+
+def name_of(levels: Mapping[str, str]) -> str:
+    """A variant's name, for files and tables of settings."""
+    return json.dumps(dict(sorted(levels.items())), ensure_ascii=False)
+
+
+def build(study: Study, levels: Mapping[str, str], extra: Mapping[str, Any]) -> tuple[Config | None, str | None]:
+    """The recipe of a variant with ``extra`` paths set, or why there is none."""
+    tree, origins = _base(study.base)
+    try:
+        for text in study.opts:
+            set_option(tree, text, origins)
+        for factor, level in levels.items():
+            for key, value in study.factors[factor][level].items():
+                set_key(tree, key, copy.deepcopy(value), origins, source=f"factor {factor}={level}")
+        for key, value in extra.items():
+            set_key(tree, key, value, origins, source="search")
+        config = parse_config(tree, origins=origins, source=study.base)
+        check_components(config, origins=origins, source=study.base)
+    except ConfigError as e:
+        return None, str(e)
+    return config, None
+
+
+def _base(path: str) -> tuple[dict, dict[str, str]]:
+    return read_tree(Path(path))

@@ -1,0 +1,47 @@
+"""Asynchronous successive halving by hand, and that it ends a run under way."""
+
+import math
+
+import pytest
+
+from paddleseg_lite.errors import ConfigError
+from paddleseg_lite.studies.layout import read_result
+from paddleseg_lite.studies.pruning import Halving, parse_pruning
+from paddleseg_lite.studies.runner import run_study
+from paddleseg_lite.studies.study import load_study
+
+
+def test_the_first_goes_on_and_later_ones_must_be_among_the_best():
+    halving = Halving(first=10, factor=2)
+    assert not halving.judge("a", 5, 0.0)  # below the first rung
+    assert not halving.judge("a", 10, 0.5)  # nobody to compare with
+    assert halving.judge("b", 10, 0.4)  # below the median of {0.5}
+    assert not halving.judge("c", 10, 0.6)
+    assert halving.judge("d", 12, 0.44)  # of {0.5, 0.4, 0.6} the median is 0.5
+    assert not halving.judge("a", 19, 0.0)  # between rungs nobody is judged twice
+    assert not halving.judge("a", 20, 0.2)  # the next rung: the first there
+    assert halving.judge("c", 20, 0.1)
+    assert set(halving.stopped) == {"b", "c", "d"} and halving.stopped["d"]["bar"] == pytest.approx(0.5)
+
+
+def test_a_value_that_is_not_defined_is_the_worst():
+    halving = Halving(first=1)
+    assert not halving.judge("a", 1, 0.1)
+    assert halving.judge("b", 1, math.nan)
+
+
+@pytest.mark.parametrize("spec", [3, {"factor": 3}, {"first": 0}, {"first": 1, "factor": 1}, {"first": 1, "last": 2}])
+def test_mistakes(spec):
+    with pytest.raises(ConfigError):
+        parse_pruning(spec, "study.yml: search.prune")
+
+
+def test_a_hopeless_run_is_ended_and_marked(write, tmp_path):
+    """A rung at 1 where a perfect score already stands: whoever validates there has to go."""
+    study = load_study(write({"seeds": [0]}, {"iters": 400, "save_interval": 1}))
+    halving, said = Halving(first=1), []
+    halving._rungs[1] = [1.0]
+    run_study(study, tmp_path, jobs=2, pruning=halving, progress=said.append)
+    results = [read_result(tmp_path, run) for run in study.runs]
+    assert [r["status"] for r in results] == ["pruned", "pruned"]
+    assert all("exploration" in r["reason"] and r["iteration"] < 400 for r in results)
