@@ -1,6 +1,7 @@
 """The engine for clusters, on three Ray nodes of this machine: the same table as the local pool, come what may."""
 
 import json
+import socket
 import threading
 import time
 
@@ -17,14 +18,29 @@ ray = pytest.importorskip("ray", reason="Ray is not installed (requirements-clus
 TIMES = ("seconds", "provenance", "latency_ms", "train_images_per_s", "peak_memory_mb")
 
 
+PORTS = ("metrics_agent_port", "runtime_env_agent_port", "dashboard_agent_listen_port", "metrics_export_port")
+
+
+def ports():
+    """Free ones, given beforehand: on a busy machine nodes do not wait long enough to be told theirs."""
+    held = [socket.socket() for _ in PORTS]
+    for one in held:
+        one.bind(("127.0.0.1", 0))
+    found = {name: one.getsockname()[1] for name, one in zip(PORTS, held)}
+    for one in held:
+        one.close()
+    return found
+
+
 @pytest.fixture(scope="module")
 def nodes():
-    """A head without processors and two nodes of one each; ``nodes()`` adds another."""
+    """A head without processors and two nodes of one each."""
     from ray.cluster_utils import Cluster
 
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    head = {"num_cpus": 0, "include_dashboard": False, **ports()}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
     for _ in range(2):
-        cluster.add_node(num_cpus=1)
+        cluster.add_node(num_cpus=1, **ports())
     yield cluster
     ray.shutdown()
     cluster.shutdown()
@@ -78,7 +94,7 @@ def test_the_same_table_as_the_pool_though_a_node_is_killed(write, tmp_path, nod
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     study = load_study(write({"seeds": [0]}, {"iters": 12, "save_interval": 3}))
     run_study(study, tmp_path / "pool", progress=lambda line: None)
-    nodes.add_node(num_cpus=1)
+    nodes.add_node(num_cpus=1, **ports())
     made = engine()
     if not shared:  # a token that no machine finds: as if each had a disk of its own
         made.job = cluster_task.Job(**{**made.job.__dict__, "token": str(tmp_path / "nowhere")})
@@ -100,7 +116,7 @@ def kill_a_busy_node(nodes, folder):
     while not list(folder.glob("runs/*/iter_*/manifest.json")) and time.monotonic() < end:
         time.sleep(0.05)
     nodes.remove_node(nodes.worker_nodes.copy().pop(), allow_graceful=False)
-    nodes.add_node(num_cpus=1)
+    nodes.add_node(num_cpus=1, **ports())
 
 
 def test_imports_are_shipped(write, tmp_path, engine):

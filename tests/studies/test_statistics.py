@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from paddleseg_lite.studies.statistics import Comparison, compare_paired, holm
+from paddleseg_lite.studies.statistics import (
+    Comparison,
+    compare_paired,
+    corrected,
+    holm,
+    permutation_p,
+    seeds_needed,
+    tost_p,
+)
 
 
 def test_paired_t_by_its_formula():
@@ -63,3 +71,48 @@ def test_holm_never_lowers_a_p_value_and_keeps_order(p_values):
 )
 def test_verdict(p, difference, verdict):
     assert Comparison(5, difference, 0, 0, 0, p, p_holm=p).verdict == verdict
+
+
+def test_permutation_by_hand():
+    # differences 1, 2, 3: of the 8 sums of +-1 +-2 +-3 two, 6 and -6, are as far from zero
+    assert compare_paired([2, 4, 6], [1, 2, 3]).p_permutation == 2 / 8
+    assert permutation_p([1.0, -1.0]) == 1.0
+
+
+def test_permutation_against_scipy():
+    rng = np.random.default_rng(3)
+    d = rng.normal(0.3, 1, 10)
+    reference = stats.permutation_test(
+        (d,), np.mean, permutation_type="samples", n_resamples=np.inf, alternative="two-sided"
+    )
+    assert permutation_p(d) == pytest.approx(reference.pvalue)
+    many = rng.normal(0.3, 1, 40)  # drawn, not gone through
+    assert permutation_p(many) == pytest.approx(stats.ttest_1samp(many, 0).pvalue, abs=0.02)
+
+
+def test_equivalence_by_its_interval():
+    """TOST at 5 % says equivalent exactly where the 90 % interval lies within the margin."""
+    rng = np.random.default_rng(1)
+    for _ in range(50):
+        d = rng.normal(0.3, 1, 12)
+        low, high = stats.ttest_1samp(d, 0).confidence_interval(0.9)
+        for margin in (0.3, 0.6, 0.9, 1.2):
+            p = tost_p(d.mean(), d.std(ddof=1), 12, margin)
+            assert (p < 0.05) == (-margin < low and high < margin)
+    assert tost_p(0.001, 0.0, 5, 0.01) == 0.0 and tost_p(0.02, 0.0, 5, 0.01) == 1.0
+
+
+def test_seeds_needed_by_a_table():
+    # paired t-test, power 0.8 at 5 %: d = 0.5 takes 34, d = 0.8 takes 15, d = 1 takes 10 (G*Power)
+    assert [seeds_needed(1.0, d) for d in (0.5, 0.8, 1.0)] == [34, 15, 10]
+    assert seeds_needed(1.0, 0.0) is None and seeds_needed(1.0, 1e-4) is None
+    assert seeds_needed(0.001, 1.0) == 2
+
+
+def test_each_kind_of_p_is_corrected_by_itself():
+    found = corrected(
+        [compare_paired([2, 4, 6.5], [1, 2, 3], margin=1), compare_paired([1, 2, 3], [1, 2, 4], margin=2)]
+    )
+    assert [c.p_holm for c in found] == holm([c.p for c in found])
+    assert [c.p_equivalent_holm for c in found] == holm([c.p_equivalent for c in found])
+    assert [c.p_permutation_holm for c in found] == holm([c.p_permutation for c in found])
