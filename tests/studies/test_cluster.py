@@ -71,7 +71,7 @@ def table(study, folder):
         curves = [json.loads(line) for line in (run_folder(folder, run) / "metrics.jsonl").read_text().splitlines()]
         result["losses"] = [r["loss"] for r in curves if r["kind"] == "train"]
         found[run.label] = {k: v for k, v in result.items() if k not in TIMES}
-        found[run.label]["metrics"] = {k: v for k, v in result["metrics"].items() if k != "s" and "time" not in k}
+        found[run.label]["metrics"] = {k: v for k, v in result["metrics"].items() if k not in ("seconds", "time")}
     return found
 
 
