@@ -34,6 +34,7 @@ import functools
 import hashlib
 import itertools
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -187,7 +188,8 @@ def load_study(path: str | Path, *, opts: list[str] | None = None) -> Study:
     )
     parse_pruning(study.prune, f"{path}: prune")
     for file in imports:
-        import_file(Path(file))
+        if not any(getattr(module, "__file__", None) == file for module in list(sys.modules.values())):
+            import_file(Path(file))
     study.runs.extend(expand(study, study.seeds))
     if all(run.error for run in study.runs):
         raise ConfigError(f"{path}: no variant can be built. First reason: {study.runs[0].error}")

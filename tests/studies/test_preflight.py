@@ -41,7 +41,14 @@ def test_a_variant_that_fails_when_used_stops_the_study_before_its_first_run(wri
 
 
 def test_data_that_is_not_there_is_named_for_its_variant(write, tmp_path):
-    missing = {"train_dataset": {"type": "Dataset", "dataset_root": str(tmp_path / "nowhere"), "num_classes": 6}}
+    missing = {
+        "train_dataset": {
+            "type": "Dataset",
+            "dataset_root": str(tmp_path / "nowhere"),
+            "train_path": "list.txt",
+            "num_classes": 6,
+        }
+    }
     study = load_study(
         write({"factors": {"data": {"values": {"here": {}, "gone": missing}}}, "compare": "data", "baseline": "here"})
     )

@@ -6,7 +6,16 @@ from paddleseg_lite.graph import ContextUnit, count_parameters
 from paddleseg_lite.models import build_model
 from paddleseg_lite.studies.study import load_study
 
-STUDIES = ["camvid_graph", "context_zoo", "gcu_nodes", "glore_nodes", "graph_modules", "position", "two_hop"]
+STUDIES = [
+    "camvid_choices",
+    "camvid_graph",
+    "context_zoo",
+    "gcu_nodes",
+    "glore_nodes",
+    "graph_modules",
+    "position",
+    "two_hop",
+]
 
 
 @pytest.fixture(scope="module")
