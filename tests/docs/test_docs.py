@@ -24,6 +24,7 @@ TWO_LANGUAGES = [(p, p.parents[1] / "zh" / p.name) for p in PAGES if p.parent.na
     (ROOT / "docs" / "glossary.md", ROOT / "docs" / "glossary_zh.md"),
     (ROOT / "docs" / "extending.md", ROOT / "docs" / "extending_zh.md"),
     (ROOT / "docs" / "distributed.md", ROOT / "docs" / "distributed_zh.md"),
+    (ROOT / "docs" / "architecture.md", ROOT / "docs" / "architecture_zh.md"),
 ]
 
 
