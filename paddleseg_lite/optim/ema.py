@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import paddle
 from paddle import nn
@@ -17,7 +19,7 @@ class EMA:
     dominated by the initial weights.
     """
 
-    def __init__(self, model: nn.Layer, decay: float = 0.999):
+    def __init__(self, model: nn.Layer, decay: float = 0.999) -> None:
         self.model, self.decay, self.steps = model, decay, 0
         self._averaged = {name for name, p in model.named_parameters() if not p.stop_gradient}
         self.shadow = {
@@ -37,7 +39,7 @@ class EMA:
                 paddle.assign(value, self.shadow[name])
 
     @contextmanager
-    def applied(self):
+    def applied(self) -> Iterator[None]:
         """Within this block the model has the averaged weights."""
         kept = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
         self.model.set_state_dict({name: value.astype(kept[name].dtype) for name, value in self.shadow.items()})
@@ -46,7 +48,7 @@ class EMA:
         finally:
             self.model.set_state_dict(kept)
 
-    def load(self, shadow: dict, steps: int) -> None:
+    def load(self, shadow: Mapping[str, Any], steps: int) -> None:
         """Restore from a checkpoint; every name must match."""
         missing = set(self.shadow) ^ set(shadow)
         if missing:

@@ -21,23 +21,24 @@ from ..errors import ConfigError
 from ..registry import OPTIMIZERS, Registry
 from .schedules import build_scheduler
 
+Multipliers = list[tuple[Any, float, float]]  # parameter, factors of its learning rate and of its weight decay
 CLIPS = Registry("grad_clip")
 
 
 @CLIPS.register(name="ClipGradByGlobalNorm")
-def clip_by_global_norm(*, clip_norm: float):
+def clip_by_global_norm(*, clip_norm: float) -> nn.ClipGradByGlobalNorm:
     """Scale all gradients together so that their joint norm is at most ``clip_norm``."""
     return nn.ClipGradByGlobalNorm(float(clip_norm))
 
 
 @CLIPS.register(name="ClipGradByNorm")
-def clip_by_norm(*, clip_norm: float):
+def clip_by_norm(*, clip_norm: float) -> nn.ClipGradByNorm:
     """Scale each gradient by itself."""
     return nn.ClipGradByNorm(float(clip_norm))
 
 
 @CLIPS.register(name="ClipGradByValue")
-def clip_by_value(*, max: float, min: float | None = None):
+def clip_by_value(*, max: float, min: float | None = None) -> nn.ClipGradByValue:
     """Cut each element to ``[min, max]``; ``min`` is ``-max`` by default."""
     return nn.ClipGradByValue(float(max), None if min is None else float(min))
 
@@ -66,7 +67,7 @@ class OptimizerRecipe:
         head_bias_lr_mult: float | None = None,
         no_bias_decay: bool = False,
         custom_cfg: Sequence[Mapping[str, Any]] | None = None,
-    ):
+    ) -> None:
         if grad_clip_cfg is not None:
             grad_clip = {**grad_clip_cfg}
             grad_clip["type"] = grad_clip.pop("name", grad_clip.get("type"))
@@ -93,7 +94,7 @@ class OptimizerRecipe:
             learning_rate=rate, parameters=parameters, weight_decay=self.weight_decay, grad_clip=self.grad_clip
         )
 
-    def multipliers(self, model: nn.Layer) -> list[tuple[Any, float, float]]:
+    def multipliers(self, model: nn.Layer) -> Multipliers:
         """``(parameter, learning-rate factor, weight-decay factor)`` of every trainable parameter."""
         head = {}
         if self.head_lr_mult != 1.0 or self.head_bias_lr_mult is not None:
@@ -119,12 +120,12 @@ class OptimizerRecipe:
             raise ConfigError(f"custom_cfg name '{unused[0]}' matches no parameter of {type(model).__name__}.")
         return result
 
-    def set_decay(self, multipliers) -> None:
+    def set_decay(self, multipliers: Multipliers) -> None:
         """Tell each parameter its own L2 factor where it differs from the optimizer's."""
         for parameter, _, mult in multipliers:
             parameter.regularizer = L2Decay((self.weight_decay or 0.0) * mult) if mult != 1.0 else None
 
-    def create(self, **common) -> paddle.optimizer.Optimizer:
+    def create(self, **common: Any) -> paddle.optimizer.Optimizer:
         """Paddle's optimizer with the arguments of this kind."""
         raise NotImplementedError
 
@@ -138,11 +139,11 @@ class SGD(OptimizerRecipe):
         use_nesterov: step by the gradient where the momentum leads, ``w <- w - lr (g + momentum v)``.
     """
 
-    def __init__(self, *, momentum: float = 0.0, use_nesterov: bool = False, **common):
+    def __init__(self, *, momentum: float = 0.0, use_nesterov: bool = False, **common: Any) -> None:
         super().__init__(**common)
         self.momentum, self.use_nesterov = momentum, use_nesterov
 
-    def create(self, **common):
+    def create(self, **common: Any) -> paddle.optimizer.Optimizer:
         if not self.momentum:
             return paddle.optimizer.SGD(**common)
         return paddle.optimizer.Momentum(momentum=self.momentum, use_nesterov=self.use_nesterov, **common)
@@ -152,7 +153,7 @@ class SGD(OptimizerRecipe):
 class Momentum(SGD):
     """:class:`SGD` with momentum 0.9 unless told otherwise."""
 
-    def __init__(self, *, momentum: float = 0.9, **common):
+    def __init__(self, *, momentum: float = 0.9, **common: Any) -> None:
         super().__init__(momentum=momentum, **common)
 
 
@@ -165,11 +166,11 @@ class Adam(OptimizerRecipe):
         epsilon: added to the root of the latter.
     """
 
-    def __init__(self, *, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8, **common):
+    def __init__(self, *, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8, **common: Any) -> None:
         super().__init__(**common)
-        self.arguments = {"beta1": beta1, "beta2": beta2, "epsilon": epsilon}
+        self.arguments: dict[str, Any] = {"beta1": beta1, "beta2": beta2, "epsilon": epsilon}
 
-    def create(self, **common):
+    def create(self, **common: Any) -> paddle.optimizer.Optimizer:
         return paddle.optimizer.Adam(**self.arguments, **common)
 
 
@@ -177,17 +178,17 @@ class Adam(OptimizerRecipe):
 class AdamW(Adam):
     """Adam with decoupled weight decay, Loshchilov and Hutter, arXiv:1711.05101."""
 
-    def __init__(self, *, weight_decay: float | None = 0.01, **common):
+    def __init__(self, *, weight_decay: float | None = 0.01, **common: Any) -> None:
         super().__init__(weight_decay=weight_decay or 0.0, **common)  # Paddle's takes no None
 
-    def set_decay(self, multipliers):
+    def set_decay(self, multipliers: Multipliers) -> None:
         if any(mult not in (0.0, 1.0) for _, _, mult in multipliers):
             raise ConfigError("AdamW: weight_decay_mult is 0 or 1.")
         free = {parameter.name for parameter, _, mult in multipliers if mult == 0.0}
         self.decays = lambda name: name not in free
         super().set_decay([(p, lr_mult, 1.0) for p, lr_mult, _ in multipliers])
 
-    def create(self, **common):
+    def create(self, **common: Any) -> paddle.optimizer.Optimizer:
         return paddle.optimizer.AdamW(apply_decay_param_fun=self.decays, **self.arguments, **common)
 
 
@@ -203,12 +204,12 @@ class RMSProp(OptimizerRecipe):
     """
 
     def __init__(
-        self, *, rho: float = 0.95, epsilon: float = 1e-6, momentum: float = 0.0, centered: bool = False, **common
-    ):
+        self, *, rho: float = 0.95, epsilon: float = 1e-6, momentum: float = 0.0, centered: bool = False, **common: Any
+    ) -> None:
         super().__init__(**common)
-        self.arguments = {"rho": rho, "epsilon": epsilon, "momentum": momentum, "centered": centered}
+        self.arguments: dict[str, Any] = {"rho": rho, "epsilon": epsilon, "momentum": momentum, "centered": centered}
 
-    def create(self, **common):
+    def create(self, **common: Any) -> paddle.optimizer.Optimizer:
         return paddle.optimizer.RMSProp(**self.arguments, **common)
 
 

@@ -32,7 +32,9 @@ class Schedule(lr.LRScheduler):
         warmup_start_lr: rate at iteration 0 where there is a warm-up.
     """
 
-    def __init__(self, *, learning_rate: float, iters: int, warmup_iters: int = 0, warmup_start_lr: float = 0.0):
+    def __init__(
+        self, *, learning_rate: float, iters: int, warmup_iters: int = 0, warmup_start_lr: float = 0.0
+    ) -> None:
         if not (0 <= learning_rate < math.inf and 0 <= warmup_start_lr < math.inf):
             raise ConfigError(
                 f"lr_scheduler: rates are not negative, and finite, got {learning_rate} and {warmup_start_lr}."
@@ -61,7 +63,7 @@ class Schedule(lr.LRScheduler):
 class Constant(Schedule):
     """The base rate throughout."""
 
-    def rate(self, it):
+    def rate(self, it: int) -> float:
         return self.base_lr
 
 
@@ -75,14 +77,20 @@ class PolynomialDecay(Schedule):
     """
 
     def __init__(
-        self, *, end_lr: float = 0.0, power: float = 0.9, decay_steps: int | None = None, cycle: bool = False, **common
-    ):
+        self,
+        *,
+        end_lr: float = 0.0,
+        power: float = 0.9,
+        decay_steps: int | None = None,
+        cycle: bool = False,
+        **common: Any,
+    ) -> None:
         self.end_lr, self.power, self.decay_steps, self.cycle = end_lr, power, decay_steps, cycle
         _positive("power", power)
         _positive("decay_steps", 1 if decay_steps is None else decay_steps)
         super().__init__(**common)
 
-    def rate(self, it):
+    def rate(self, it: int) -> float:
         steps = self.decay_steps or self.steps
         if self.cycle:
             steps *= max(1, math.ceil(it / steps))
@@ -94,12 +102,12 @@ class PolynomialDecay(Schedule):
 class CosineAnnealingDecay(Schedule):
     """``eta_min + (base - eta_min) (1 + cos(pi it / T_max)) / 2``, T_max by default the rest of the run."""
 
-    def __init__(self, *, T_max: int | None = None, eta_min: float = 0.0, **common):
+    def __init__(self, *, T_max: int | None = None, eta_min: float = 0.0, **common: Any) -> None:
         self.T_max, self.eta_min = T_max, eta_min
         _positive("T_max", 1 if T_max is None else T_max)
         super().__init__(**common)
 
-    def rate(self, it):
+    def rate(self, it: int) -> float:
         share = it / (self.T_max or self.steps)
         return self.eta_min + (self.base_lr - self.eta_min) * (1.0 + math.cos(math.pi * share)) / 2.0
 
@@ -108,12 +116,12 @@ class CosineAnnealingDecay(Schedule):
 class StepDecay(Schedule):
     """``base * gamma^(it // step_size)``."""
 
-    def __init__(self, *, step_size: int, gamma: float = 0.1, **common):
+    def __init__(self, *, step_size: int, gamma: float = 0.1, **common: Any) -> None:
         self.step_size, self.gamma = step_size, gamma
         _positive("step_size", step_size)
         super().__init__(**common)
 
-    def rate(self, it):
+    def rate(self, it: int) -> float:
         return self.base_lr * self.gamma ** (it // self.step_size)
 
 
@@ -121,11 +129,11 @@ class StepDecay(Schedule):
 class MultiStepDecay(Schedule):
     """``base * gamma^(number of milestones reached)``."""
 
-    def __init__(self, *, milestones: Sequence[int], gamma: float = 0.1, **common):
+    def __init__(self, *, milestones: Sequence[int], gamma: float = 0.1, **common: Any) -> None:
         self.milestones, self.gamma = _rising("milestones", milestones), gamma
         super().__init__(**common)
 
-    def rate(self, it):
+    def rate(self, it: int) -> float:
         return self.base_lr * self.gamma ** bisect.bisect_right(self.milestones, it)
 
 
@@ -140,8 +148,8 @@ class PiecewiseDecay(Schedule):
     """
 
     def __init__(
-        self, *, boundaries: Sequence[int], values: Sequence[float], learning_rate: float | None = None, **common
-    ):
+        self, *, boundaries: Sequence[int], values: Sequence[float], learning_rate: float | None = None, **common: Any
+    ) -> None:
         self.boundaries, self.values = _rising("boundaries", boundaries), [float(v) for v in values]
         if len(self.values) != len(self.boundaries) + 1:
             raise ConfigError(
@@ -150,7 +158,7 @@ class PiecewiseDecay(Schedule):
             )
         super().__init__(learning_rate=self.values[0] if learning_rate is None else learning_rate, **common)
 
-    def rate(self, it):
+    def rate(self, it: int) -> float:
         return self.values[bisect.bisect_right(self.boundaries, it)]
 
 
@@ -158,12 +166,12 @@ class PiecewiseDecay(Schedule):
 class ExponentialDecay(Schedule):
     """``base * gamma^it``."""
 
-    def __init__(self, *, gamma: float, **common):
+    def __init__(self, *, gamma: float, **common: Any) -> None:
         self.gamma = gamma
         _positive("gamma", gamma)
         super().__init__(**common)
 
-    def rate(self, it):
+    def rate(self, it: int) -> float:
         return self.base_lr * self.gamma**it
 
 
