@@ -242,7 +242,7 @@ def report(results: dict, args) -> str:
             "## Validation of CamVid",
             (
                 f"{args.images} images of 480x360, reading, metrics and (here) cross-entropy included; PaddleSeg's own "
-                "`evaluate`, where the table says so on the first images only. mIoU counts absent classes as 1, as "
+                "`evaluate`, where the table says so on the first images only. mIoU counts absent classes as 0, as "
                 f"PaddleSeg does. PaddleSeg's metric needed one repair to run on Paddle 3 (it joins scalars). The best "
                 f"of {args.val_passes} passes; passes above a minute are taken once. The networks "
                 "were trained at 240x180, so mIoU at 480x360 is not what [backends](backends.md) has."

@@ -51,7 +51,7 @@ class Ours:
         dataset = build_dataset(spec, mode="val")
         dataset.items = dataset.items[:count]
         started = time.perf_counter()
-        found = evaluate(self.backend, dataset, loss=MeanCrossEntropy(dataset.ignore_index), convention="one")
+        found = evaluate(self.backend, dataset, loss=MeanCrossEntropy(dataset.ignore_index), convention="zero")
         return {"seconds": time.perf_counter() - started, "images": found.images, "mIoU": float(found.scores.mIoU)}
 
     def peak(self):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..language import columns, padded
 from .findings import Diagnosis
 from .pairs import PairFacts
 
@@ -77,8 +77,9 @@ def _classes(facts: Mapping[str, Any]) -> list[str]:
     lines = [_line("classes", "share of the training pixels, of the validation pixels, pictures with it")]
     for shown, (name, share) in list(zip(names, census["share"].items()))[:SHOWN]:
         own = f"{100 * val[name]:5.1f} %" if name in val else "      -"
-        padded = shown + " " * (width - columns(shown))
-        lines.append(f"  {padded} {bar(share)} {100 * share:5.1f} %  {own}  {census['images_with'][name]:>6,}")
+        lines.append(
+            f"  {padded(shown, width)} {bar(share)} {100 * share:5.1f} %  {own}  {census['images_with'][name]:>6,}"
+        )
     if len(census["share"]) > SHOWN:
         lines.append(f"  and {len(census['share']) - SHOWN} more (--json has all)")
     if census["ignored_share"]:
@@ -106,11 +107,6 @@ def _step(facts: Mapping[str, Any]) -> list[str]:
 def plain(name: str) -> str:
     """A name on one line."""
     return " ".join(name.split())
-
-
-def columns(text: str) -> int:
-    """Columns of a terminal that a text takes: Chinese characters take two."""
-    return sum(2 if unicodedata.east_asian_width(c) in "WF" else not unicodedata.combining(c) for c in text)
 
 
 def bar(share: float) -> str:

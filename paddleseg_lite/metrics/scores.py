@@ -16,8 +16,8 @@ from ..language import translate as _
 CONVENTIONS = {
     "nan": mark("classes neither in the truth nor predicted are left out (FCN)"),
     "gt_only": mark("classes not in the truth are left out, even where predicted"),
-    "one": mark("classes neither in the truth nor predicted have IoU 1 and Dice 0 (PaddleSeg)"),
-    "zero": mark("classes neither in the truth nor predicted have IoU 0 and Dice 0 (semseg)"),
+    "one": mark("classes neither in the truth nor predicted have IoU 1 and Dice 0"),
+    "zero": mark("classes neither in the truth nor predicted have IoU 0 and Dice 0 (PaddleSeg, semseg)"),
 }
 
 

@@ -17,7 +17,7 @@ STYLE = """
 .matrix table { border-collapse: separate; border-spacing: 0; font-size: .8rem }
 .matrix th { position: sticky; background: Canvas; font-weight: 500; z-index: 1; border: 0 }
 .matrix thead th { top: 0; vertical-align: bottom; padding: .4rem .1rem; border-bottom: 1px solid var(--line) }
-.matrix thead th span { writing-mode: vertical-rl; transform: rotate(180deg); max-height: 9rem; overflow: hidden }
+.matrix thead th span { writing-mode: vertical-rl; max-height: 9rem; overflow: hidden }
 .matrix tbody th { left: 0; text-align: right; padding: 0 .5rem; border-right: 1px solid var(--line); max-width: 8.5rem;
   overflow: hidden; text-overflow: ellipsis; white-space: nowrap }
 .matrix thead th:first-child { left: 0; z-index: 2; text-align: right; padding: .4rem .5rem }

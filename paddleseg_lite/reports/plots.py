@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..metrics.confusion import ConfusionMatrix
+from ..visualize.lettering import font_for
 
 
 def pyplot():
@@ -26,6 +27,16 @@ def to_png(figure, *, dpi: int = 110) -> bytes:
     figure.savefig(buffer, format="png", dpi=dpi, bbox_inches="tight")
     pyplot().close(figure)
     return buffer.getvalue()
+
+
+def letter(*texts) -> None:
+    """Give texts of a figure a font that has their characters, of those this machine has."""
+    from matplotlib.font_manager import FontProperties
+
+    for text in texts:
+        path = font_for(text.get_text())
+        if path is not None:
+            text.set_fontproperties(FontProperties(fname=path, size=text.get_fontsize()))
 
 
 def confusion_picture(matrix: ConfusionMatrix, class_names: Sequence[str]) -> bytes:
@@ -47,6 +58,7 @@ def confusion_picture(matrix: ConfusionMatrix, class_names: Sequence[str]) -> by
     picture = axes.imshow(np.ma.masked_invalid(share), cmap=colors, vmin=0, vmax=1)
     axes.set_xticks(range(k), class_names, rotation=90, fontsize=font)
     axes.set_yticks(range(k), class_names, fontsize=font)
+    letter(*axes.get_xticklabels(), *axes.get_yticklabels())
     axes.set_xlabel("predicted")
     axes.set_ylabel("truth")
     if k <= 25:

@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..visualize.lettering import font_for
 from ..visualize.overlays import legend_name
-from .plots import pyplot, to_png
+from .plots import letter, pyplot, to_png
 
 COLUMNS = ("iter", "epoch", "lr", "train_loss", "val_loss", "mIoU", "aAcc", "mAcc", "is_best")
 
@@ -102,8 +101,6 @@ def _curve(axis, records, key: str, **style: Any) -> None:
 
 
 def _bars(axis, evals, class_names, palette) -> None:
-    from matplotlib.font_manager import FontProperties
-
     best = max(evals, key=lambda r: r.get("mIoU") or -1, default=None)
     axis.set_title(
         "IoU of each class" + ("" if best is None else f", best validation (iteration {best['iter']})"), fontsize=10
@@ -117,8 +114,7 @@ def _bars(axis, evals, class_names, palette) -> None:
     axis.barh(places, shown, color=np.asarray(palette)[: len(places)] / 255, edgecolor="#475569", lw=0.5)
     shown_names = [legend_name(i, name) for i, name in enumerate(class_names)]
     axis.set_yticks(places, shown_names, fontsize=8 if len(places) <= 25 else 5)
-    for text in axis.get_yticklabels():  # in a font that has its characters
-        text.set_fontproperties(FontProperties(fname=font_for(text.get_text()), size=text.get_fontsize()))
+    letter(*axis.get_yticklabels())
     axis.invert_yaxis()
     axis.set_xlim(0, 1.1)  # the figures stand behind the bars, whose colours may be dark
     axis.set_xticks(np.linspace(0, 1, 6))

@@ -8,9 +8,17 @@ fonts are searched.
 from __future__ import annotations
 
 import functools
+import logging
+import os
+import re
 from pathlib import Path
 
 import numpy as np
+
+logger = logging.getLogger("paddleseg_lite")
+
+_OTHER = re.compile(r"bold|italic|oblique|light|thin|black|medium|heavy|mono|narrow|condensed", re.IGNORECASE)
+_TOLD: set[str] = set()
 
 
 def letterable(text: str) -> bool:
@@ -51,15 +59,28 @@ def _default_font() -> str:
 
 @functools.lru_cache(maxsize=1)
 def _machine_fonts() -> list[str]:
-    """Upright regular fonts, those without serifs first."""
-    from matplotlib.font_manager import fontManager
+    """Upright regular fonts: the one that ``PADDLESEG_LITE_FONT`` names, then those without serifs.
 
-    plain = [
-        f
-        for f in fontManager.ttflist
-        if f.style == "normal" and str(f.weight) in ("400", "normal", "regular") and "Last Resort" not in f.name
-    ]  # that one has a box for every character there is
-    return list(dict.fromkeys(f.fname for f in sorted(plain, key=lambda f: ("Sans" not in f.name, f.name))))
+    Looked for anew: matplotlib's own list is made once and does not know what was installed later.
+    """
+    from matplotlib.font_manager import findSystemFonts
+
+    found = [path for path in findSystemFonts() if not _OTHER.search(Path(path).stem) and "LastResort" not in path]
+    named = os.environ.get("PADDLESEG_LITE_FONT")
+    ordered = sorted(found, key=lambda path: ("Sans" not in Path(path).stem, "Regular" not in Path(path).stem, path))
+    return [named, *ordered] if named else ordered
+
+
+def tell_missing(text: str, shown: str) -> None:
+    """Say once for each text what pictures call it instead, and the remedy."""
+    if text not in _TOLD:
+        _TOLD.add(text)
+        logger.warning(
+            "no font on this machine has the characters of '%s', so pictures call it '%s'. Install one (Debian, Ubuntu: "
+            "fonts-noto-cjk for Chinese), or name a font file in PADDLESEG_LITE_FONT.",
+            text,
+            shown,
+        )
 
 
 @functools.lru_cache(maxsize=64)

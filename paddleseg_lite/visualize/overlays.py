@@ -9,7 +9,7 @@ import numpy as np
 
 from ..data import blend, colorize
 from ..data.distinct_colours import is_background
-from .lettering import draw_text, letterable, text_width
+from .lettering import draw_text, letterable, tell_missing, text_width
 
 IGNORED = (128, 128, 128)  # grey, unlike any class of the shipped palettes
 
@@ -96,7 +96,11 @@ def legend(
 def legend_name(index: int, name: str) -> str:
     """What the legend writes for a class."""
     name = " ".join(str(name).split())
-    return name if name and letterable(name) else f"class {index}"
+    if name and letterable(name):
+        return name
+    if name:
+        tell_missing(name, f"class {index}")
+    return f"class {index}"
 
 
 def legend_text(class_names: list[str], palette: np.ndarray) -> str:

@@ -2,8 +2,9 @@
 
 import pytest
 
-from paddleseg_lite.doctor.account import BAR, account, bar, columns, duration, examine_largest
+from paddleseg_lite.doctor.account import BAR, account, bar, duration, examine_largest
 from paddleseg_lite.doctor.findings import Diagnosis
+from paddleseg_lite.language import columns
 
 FACTS = {
     "train_images": 1200,

@@ -16,7 +16,7 @@ import yaml
 
 from paddleseg_lite.config import load_config
 from paddleseg_lite.data.transforms import Compose
-from paddleseg_lite.inference.logits import predict_labels
+from paddleseg_lite.inference.labels import predict_labels
 from paddleseg_lite.inference.options import InferenceOptions
 from paddleseg_lite.interop import origin_outputs
 from paddleseg_lite.losses import build_criterion
@@ -139,7 +139,7 @@ def test_losses_have_the_same_value(peer, name):
     criterion = build_criterion({"out": loss["types"][0]}, num_classes=K)
     logits, labels = np.load(folder / "logits.npy"), np.load(folder / "labels.npy").astype("int64")
     ours = float(criterion({"out": paddle.to_tensor(logits)}, {"label": paddle.to_tensor(labels)})[0])
-    assert ours == pytest.approx(float(answers[f"loss {name}"]), rel=1e-5)
+    assert ours == pytest.approx(float(answers[f"loss {name}"]), rel=5e-5)  # there 1e-5 stands beside some divisors
 
 
 def test_bases_options_and_rates(peer):
@@ -171,11 +171,11 @@ def test_transforms_give_the_same_picture(peer, name):
 
 
 def test_scores(peer):
-    """An absent class counts as 1 in PaddleSeg's mean: ``--miou_convention one``."""
+    """An absent class counts as 0 in PaddleSeg's mean: ``--miou_convention zero``."""
     folder, answers = peer
     matrix = ConfusionMatrix(K, ignore_index=255)
     matrix.update(np.load(folder / "logits.npy").argmax(1), np.load(folder / "labels.npy"))
-    scores = matrix.compute("one")
+    scores = matrix.compute("zero")
     assert float(scores.mIoU) == pytest.approx(float(answers["miou"]), abs=1e-6)
     assert float(scores.kappa) == pytest.approx(float(answers["kappa"]), abs=1e-6)
-    np.testing.assert_allclose(np.nan_to_num(scores.IoU, nan=1.0)[: K - 1], answers["ious"][: K - 1], atol=1e-6)
+    np.testing.assert_allclose(np.nan_to_num(scores.IoU), answers["ious"], atol=1e-6)

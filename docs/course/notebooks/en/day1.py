@@ -136,7 +136,7 @@ assert np.abs(z.grad.numpy() - (p - np.eye(3)[[0, 1]]) / 2).max() < 1e-6
 # fills ten images.
 #
 # A class that occurs neither in truth nor in prediction has IoU 0/0. Published code disagrees about it, and the mean with it:
-# FCN leaves the class out, PaddleSeg counts 1, semseg 0. Here `--miou_convention` says which; the default leaves it out.
+# FCN leaves the class out, PaddleSeg and semseg count 0. Here `--miou_convention` says which; the default leaves it out.
 
 # %% [markdown]
 # ## Errors of the old course code, and how they show
