@@ -76,8 +76,8 @@ def tell_missing(text: str, shown: str) -> None:
     if text not in _TOLD:
         _TOLD.add(text)
         logger.warning(
-            "no font on this machine has the characters of '%s', so pictures call it '%s'. Install one (Debian, Ubuntu: "
-            "fonts-noto-cjk for Chinese), or name a font file in PADDLESEG_LITE_FONT.",
+            "no font on this machine has the characters of '%s', so pictures call it '%s'. Install one (for Chinese on "
+            "Debian and Ubuntu fonts-noto-cjk), or name a font file in PADDLESEG_LITE_FONT.",
             text,
             shown,
         )
