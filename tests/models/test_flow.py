@@ -98,6 +98,7 @@ def test_it_leaves_the_network_as_it_was():
     assert Place.restore is restore and nn.Conv2D.forward is forward
     assert not any(layer._forward_pre_hooks or layer._forward_post_hooks for layer in model.sublayers())
     assert paddle.is_grad_enabled()
-    with pytest.raises(ValueError, match="ENet needs sides"):
-        trace(build_model({"type": "ENet", "width": 0.25}, num_classes=3), (1, 3, 4, 4))
+    valid = build_model({"type": "UNet", "variant": "original", "base_channels": 4}, num_classes=3)
+    with pytest.raises(ValueError, match="12"):
+        trace(valid, (1, 3, 64, 64))
     assert paddle.is_grad_enabled() and nn.Conv2D.forward is forward
