@@ -6,8 +6,18 @@ import re
 
 from pages import Pages
 
+START = (
+    "own_data.md",
+    "weights.md",
+    "migration.md",
+    "networks.md",
+    "recipes.md",
+    "hardware.md",
+    "faq.md",
+    "glossary.md",
+)
 SECTIONS = {  # key: (English, Chinese, folder or pages)
-    "start": ("Start", "开始", ["index.md", "own_data.md", "weights.md", "migration.md", "faq.md"]),
+    "start": ("Start", "开始", ["index.md", *START]),
     "course": ("Course", "课程", "course/"),
     "howto": ("How to", "怎么做", "howto/"),
     "models": ("Networks", "网络", "models/"),

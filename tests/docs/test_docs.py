@@ -20,7 +20,7 @@ TWO_LANGUAGES = [(p, p.parents[1] / "zh" / p.name) for p in PAGES if p.parent.na
     (ROOT / "docs" / "migration.md", ROOT / "docs" / "migration_zh.md"),
     (ROOT / "docs" / "weights.md", ROOT / "docs" / "weights_zh.md"),
     (ROOT / "docs" / "own_data.md", ROOT / "docs" / "own_data_zh.md"),
-    (ROOT / "docs" / "faq.md", ROOT / "docs" / "faq_zh.md"),
+    *((ROOT / "docs" / f"{n}.md", ROOT / "docs" / f"{n}_zh.md") for n in ("faq", "networks", "recipes", "hardware")),
     (ROOT / "docs" / "glossary.md", ROOT / "docs" / "glossary_zh.md"),
     (ROOT / "docs" / "extending.md", ROOT / "docs" / "extending_zh.md"),
     (ROOT / "docs" / "distributed.md", ROOT / "docs" / "distributed_zh.md"),
@@ -228,13 +228,13 @@ def test_recipes_in_pages_load(page, tmp_path):
             assert load_config(tmp_path / "my_data.yml").model["type"]
 
 
-@pytest.mark.parametrize("name", ["README.md", "README_zh.md"])
+@pytest.mark.parametrize("name", ["docs/networks.md", "docs/networks_zh.md"])
 def test_model_table_tells_what_summary_computes(name):
     from paddleseg_lite.cli.jobs.summary import describe
 
     rows = re.findall(r"^\| [^|]+ \| `(\w+)` \| ([\d.]+) M \| ([\d.]+) \|", text_of(ROOT / name), re.M)
     assert len(rows) == 17
-    for kind, millions, gmacs in rows if name == "README.md" else []:
+    for kind, millions, gmacs in rows if name == "docs/networks.md" else []:
         result = describe(model=kind, num_classes=21)
         places = len(millions.partition(".")[2])
         assert f"{result.eval_parameters / 1e6:.{places}f}" == millions, kind
