@@ -87,7 +87,7 @@ from checks import check
 #
 # | equation | file | line |
 # |---|---|---|
-# | concatenate skip and upsampled map | [models/unet.py](../../../../paddleseg_lite/models/unet.py) | `return self.conv(concat([skip, x] if v.skip_first else [x, skip]))` |
+# | concatenate skip and upsampled map | [models/unet.py](../../../../paddleseg_lite/models/unet.py) | `return self.conv(concat([skip, x] if s.skip_first else [x, skip]))` |
 # | valid convolutions: out = n - 184, n = 12 mod 16 | [models/unet.py](../../../../paddleseg_lite/models/unet.py) | `if side % 16 != 12 or side < 188:` |
 # | He initialisation $N(0, \sqrt{2/N})$ | [models/unet.py](../../../../paddleseg_lite/models/unet.py) | `he = paddle.ParamAttr(initializer=nn.initializer.KaimingNormal())` |
 # | bin i of n over length L: $[\lfloor iL/n\rfloor, \lceil (i+1)L/n\rceil)$ | [layers/pyramid.py](../../../../paddleseg_lite/layers/pyramid.py) | `start, stop = (i * length) // bins, -((-(i + 1) * length) // bins)` |

@@ -85,7 +85,7 @@ from checks import check
 #
 # | 公式 | 文件 | 代码行 |
 # |---|---|---|
-# | 拼接跳跃特征与上采样特征 | [models/unet.py](../../../../paddleseg_lite/models/unet.py) | `return self.conv(concat([skip, x] if v.skip_first else [x, skip]))` |
+# | 拼接跳跃特征与上采样特征 | [models/unet.py](../../../../paddleseg_lite/models/unet.py) | `return self.conv(concat([skip, x] if s.skip_first else [x, skip]))` |
 # | 无填充卷积：输出 = n − 184，n ≡ 12 (mod 16) | [models/unet.py](../../../../paddleseg_lite/models/unet.py) | `if side % 16 != 12 or side < 188:` |
 # | He 初始化 $N(0, \sqrt{2/N})$ | [models/unet.py](../../../../paddleseg_lite/models/unet.py) | `he = paddle.ParamAttr(initializer=nn.initializer.KaimingNormal())` |
 # | 长度 L 分 n 格，第 i 格为 $[\lfloor iL/n\rfloor, \lceil (i+1)L/n\rceil)$ | [layers/pyramid.py](../../../../paddleseg_lite/layers/pyramid.py) | `start, stop = (i * length) // bins, -((-(i + 1) * length) // bins)` |
