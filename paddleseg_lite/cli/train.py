@@ -26,7 +26,9 @@ def build_parser():
     p.add_argument(
         "--data", metavar="FOLDER", help="own data, its layout recognised: makes the recipe and trains on it"
     )
-    p.add_argument("--minutes", type=float, help="how long to train on --data; default: 10, on a GPU 60")
+    p.add_argument(
+        "--minutes", type=float, help="how long to train; default: as the recipe says, with --data 10, on a GPU 60"
+    )
     for name, kind in KEYS.items():
         p.add_argument(f"--{name}", type=kind, help=f"sets {name}")
     p.add_argument("--learning_rate", type=float, help="sets lr_scheduler.learning_rate")
@@ -45,13 +47,15 @@ def build_parser():
 
 
 def check_data_flags(args) -> None:
-    """``--data`` brings its own recipe.
+    """``--data`` brings its own recipe, and a length is said once.
 
     Raises:
-        ConfigError: another one is named, or a time without data.
+        ConfigError: another recipe is named, or two lengths.
     """
-    if args.minutes is not None and (not args.data or args.iters is not None or args.epochs is not None):
-        raise ConfigError("--minutes goes with --data, and without --iters and --epochs: both say how long.")
+    if args.minutes is not None and (args.iters is not None or args.epochs is not None):
+        raise ConfigError("--minutes goes without --iters and --epochs: both say how long.")
+    if args.minutes is not None and args.resume_model:
+        raise ConfigError("--minutes is for a new run: one that goes on keeps its length (or takes --iters).")
     if args.data and (args.config or args.resume_model):
         other = "--config" if args.config else "--resume_model"
         raise ConfigError(f"--data makes a recipe of its own, so not with {other}: leave one of them out.")
@@ -100,6 +104,10 @@ def main(argv=None):
         )
         args.config, args.save_dir = str(recipe), str(folder)
     config = cli.read_config(args, overrides)
+    if args.minutes is not None and not args.data:
+        from .jobs.minutes import length_in_minutes
+
+        config = cli.read_config(args, {**overrides, **length_in_minutes(config, args.minutes)})
 
     from .jobs.train import run_training
 

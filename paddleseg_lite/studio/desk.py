@@ -14,6 +14,7 @@ from typing import Any
 from ..errors import DataError
 from .library import Library
 from .networks import Networks
+from .trains import Trainings
 from .uploads import Limits
 
 KEPT = 48  # results: more than the visitors of a class at one time
@@ -56,7 +57,7 @@ class Desk:
     """Everything behind the page.
 
     Args:
-        folders: of runs, deployments and studies.
+        folders: of runs, deployments and studies; trainings started here go into the first.
         limits: of uploads.
     """
 
@@ -65,6 +66,7 @@ class Desk:
         self.networks = Networks(self.library)
         self.limits = limits or Limits()
         self.shelf = Shelf()
+        self.trainings = Trainings(self.library.roots[0])
         self.folder = Path(tempfile.mkdtemp(prefix="paddleseg-lite-studio-"))
 
     def new_folder(self) -> Path:
@@ -73,7 +75,14 @@ class Desk:
         folder.mkdir(parents=True)
         return folder
 
+    def picture_file(self, png: bytes) -> str:
+        """PNG bytes as a file that a page can show."""
+        path = self.new_folder() / "picture.png"
+        path.write_bytes(png)
+        return str(path)
+
     def close(self) -> None:
-        """End the computing thread and delete the files."""
+        """Stop the training, end the computing thread, delete the files."""
+        self.trainings.close()
         self.networks.close()
         shutil.rmtree(self.folder, ignore_errors=True)

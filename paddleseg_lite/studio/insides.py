@@ -265,13 +265,26 @@ def heat(image: np.ndarray, strength: np.ndarray) -> np.ndarray:
     return np.round(grey * (1 - weight) * 0.6 + colours * weight).astype(np.uint8)
 
 
+def enlarged(picture: np.ndarray) -> np.ndarray:
+    """A small picture a whole number of times as large, so that what is drawn on it stays fine."""
+    return picture.repeat(zoom(picture), 0).repeat(zoom(picture), 1)
+
+
+def zoom(picture: np.ndarray) -> int:
+    """How many times :func:`enlarged` makes a picture as large."""
+    return max(1, SIDE // max(picture.shape[:2]))
+
+
 def with_cross(picture: np.ndarray, y: int, x: int) -> np.ndarray:
-    """The pixel marked: a white cross with a black edge, open in the middle."""
-    marked = np.ascontiguousarray(picture).copy()
-    arm = max(7, round(max(marked.shape[:2]) / 24))
-    for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
+    """The picture :func:`enlarged`, a pixel of it marked by a white cross with a black edge, open in the middle."""
+    times = zoom(picture)
+    marked = np.ascontiguousarray(enlarged(picture)).copy()
+    row, column = y * times + times // 2, x * times + times // 2
+    gap = times // 2 + 3
+    for colour, thickness in (((0, 0, 0), 4), ((255, 255, 255), 2)):
         for dy, dx in ((0, 1), (0, -1), (1, 0), (-1, 0)):
-            start, end = (x + 4 * dx, y + 4 * dy), (x + arm * dx, y + arm * dy)
+            start = (column + gap * dx, row + gap * dy)
+            end = (column + (gap + 14) * dx, row + (gap + 14) * dy)
             cv2.line(marked, start, end, colour, thickness)
     return marked
 

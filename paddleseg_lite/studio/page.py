@@ -5,22 +5,29 @@ from __future__ import annotations
 import gradio as gr
 
 from .desk import Desk
-from .tabs import trying
+from .tabs import comparing, looking, runs, training, trying
 from .tabs.parts import Choices
 from .texts import LANGUAGES, Texts
 
-TABS = {"try": trying.build}
+TABS = {
+    "try": trying.build,
+    "compare": comparing.build,
+    "inside": looking.build,
+    "train": training.build,
+    "runs": runs.build,
+}
 SYSTEM_FONTS = ["system-ui", "Segoe UI", "Roboto", "Noto Sans", "Noto Sans CJK SC", "sans-serif"]  # none is fetched
 CSS = """
-.gradio-container { max-width: 1280px !important; margin: 0 auto !important; }
+.gradio-container { max-width: 1280px !important; width: 100% !important; margin: 0 auto !important; }
 #head { align-items: center; }
 #head .prose { margin: 0; }
 .swatch { display: inline-block; width: 1em; height: 1em; margin-right: .5em; border: 1px solid #8888; }
 .scroll { overflow-x: auto; }
-.scroll table { width: 100%; border-collapse: collapse; white-space: nowrap; }
+.scroll table { width: 100%; border: none !important; border-collapse: collapse; white-space: nowrap; }
 .scroll th, .scroll td {
   padding: .25em .6em !important; text-align: left; border: none !important; border-bottom: 1px solid #8884 !important;
 }
+.chart img { width: 100% !important; height: 100% !important; object-fit: contain; }
 .look img { width: 100% !important; height: 100% !important; object-fit: contain; image-rendering: pixelated; }
 """
 

@@ -68,7 +68,8 @@ def test_a_batch_that_does_not_fit_is_halved(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "flags, message",
     [
-        (["--minutes", 5], "--minutes goes with --data"),
+        (["--minutes", 5, "--iters", 3], "--minutes goes without --iters"),
+        (["--minutes", 5, "--resume_model"], "--minutes is for a new run"),
         (["--data", "x", "--minutes", 5, "--iters", 5], "both say how long"),
         (["--data", "x", "--config", "unet/unet_scenes"], "not with --config"),
         (["--data", "x", "--resume_model"], "not with --resume_model"),

@@ -205,9 +205,16 @@ def test_a_resized_and_padded_picture_is_asked_at_the_right_place(unit_run):
 
 def test_pictures_mark_what_they_say():
     grey = np.full([40, 60, 3], 100, np.uint8)
-    crossed = insides.with_cross(grey, 20, 30)
-    assert (crossed != grey).any()
-    assert np.array_equal(crossed[20, 30], grey[20, 30])  # the pixel itself stays to be seen
+    crossed, times = insides.with_cross(grey, 20, 30), insides.zoom(grey)
+    assert crossed.shape == (40 * times, 60 * times, 3)
+    rows, columns = np.nonzero((crossed != 100).any(-1))
+    middle = 20 * times + times // 2, 30 * times + times // 2
+    assert np.abs(rows - middle[0]).max() < 25 + times
+    assert np.abs(columns - middle[1]).max() < 25 + times
+    assert (crossed[20 * times + 1 : 21 * times - 1, 30 * times + 1 : 31 * times - 1] == 100).all()  # is seen itself
+    assert np.array_equal(insides.enlarged(grey[:, :, :1]).shape, (40 * times, 60 * times, 1))
+    large = np.zeros([600, 300, 3], np.uint8)
+    assert insides.zoom(large) == 1
     boxed = insides.with_boxes(grey, [(10, 10, 20, 20)], [1.0])
     assert boxed[15, 15, 0] == 100
     assert boxed[30, 30, 0] < 50

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from ...config.differences import config_differences
 from ...errors import DataError
 from ...files import make_folder, write_json, write_text
 from ...metrics import ConfusionMatrix, difference_interval
@@ -106,18 +105,6 @@ def run_comparison(first, second, *, save_dir: str, num_workers: int = 0, protec
     print(text)
     logger.info("report: %s", folder / "index.html")
     return 0
-
-
-def config_differences(a: dict[str, Any], b: dict[str, Any], prefix: str = "") -> dict[str, tuple[str, str]]:
-    """Dotted key -> (value in a, value in b), where they differ."""
-    found: dict[str, tuple[str, str]] = {}
-    for key in dict.fromkeys([*a, *b]):
-        x, y = a.get(key), b.get(key)
-        if isinstance(x, dict) and isinstance(y, dict):
-            found.update(config_differences(x, y, f"{prefix}{key}."))
-        elif x != y:
-            found[f"{prefix}{key}"] = (json.dumps(x, default=str), json.dumps(y, default=str))
-    return found
 
 
 def _miou(matrix: np.ndarray) -> float:

@@ -39,10 +39,15 @@ def file_upload(label: str, **kwargs: Any) -> gr.Image:
 
 
 def shown(label: str, **kwargs: Any) -> gr.Image:
-    """A picture that is only looked at, exactly as it was computed."""
-    return gr.Image(
-        label=label, interactive=False, format="png", buttons=["download", "fullscreen"], elem_classes="look", **kwargs
-    )
+    """A picture that is only looked at, exactly as it was computed, its pixels as squares."""
+    kwargs = {"elem_classes": "look", **kwargs}
+    return gr.Image(label=label, interactive=False, format="png", buttons=["download", "fullscreen"], **kwargs)
+
+
+def chart(label: str, **kwargs: Any) -> gr.Image:
+    """A drawing with its title above it, scaled smoothly."""
+    gr.Markdown(f"**{label}**")
+    return shown(label, show_label=False, elem_classes="chart", **kwargs)
 
 
 def guarded(say: Texts, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -88,8 +93,9 @@ class Choices:
         updates = []
         for (kind, position, kwargs, _), value in zip(self.boxes, current):
             names = self.desk.library.names(kind)
-            kept = value if value else _at(names, position, kwargs)
-            updates.append(gr.Dropdown(choices=names, value=kept))
+            # what is chosen is not touched: it may be another by the time this arrives
+            own = {} if value else {"value": _at(names, position, kwargs)}
+            updates.append(gr.Dropdown(choices=names, **own))
         return updates if len(updates) > 1 else updates[0]  # Gradio takes a list of one for the value of that one
 
     def follow(self, *events: Callable[..., Any]) -> None:
