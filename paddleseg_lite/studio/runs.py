@@ -16,7 +16,7 @@ from ..inference.evaluation import evaluate
 from ..metrics import ConfusionMatrix
 from ..reports.plots import confusion_picture, pyplot, to_png
 from ..reports.run import read_records
-from ..studies.plots import class_heatmap, seed_plot
+from ..studies.plots import class_heatmap, forest_plot, seed_plot
 from ..studies.results import Row
 from ..studies.statistics import Comparison
 from .library import RECORD, STUDY, Library
@@ -137,7 +137,7 @@ def confusion(network: Network) -> tuple[bytes, ConfusionMatrix, int]:
     loaded = network.open
     spec, mode = split_spec(loaded.config, None)
     data = _First(build_scored(spec, mode=mode), MOST)
-    found = evaluate(loaded.forward or loaded.model, data, options=loaded.options, crf=loaded.crf)
+    found = evaluate(loaded.backend, data, options=loaded.options, crf=loaded.crf)
     return confusion_picture(found.matrix, network.class_names), found.matrix, found.images
 
 
@@ -156,10 +156,16 @@ class _First:
 
 @dataclass(frozen=True)
 class Study:
-    """A study's report: Markdown, and for each group its name, its intervals and its map of classes as PNG."""
+    """A study's report.
+
+    Attributes:
+        text: Markdown.
+        groups: for each its name and, as PNG, every seed, the intervals of the differences, and the map of classes
+            (None without IoU of classes).
+    """
 
     text: str
-    groups: list[tuple[str, bytes, bytes | None]]
+    groups: list[tuple[str, bytes, bytes, bytes | None]]
 
 
 def study(library: Library, name: str) -> Study:
@@ -173,11 +179,11 @@ def study(library: Library, name: str) -> Study:
     groups = []
     try:
         content = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-        for entry in content:
+        for entry in content["groups"] if isinstance(content, dict) else content:  # a list in older reports
             rows = [_row(variant) for variant in entry["variants"]]
             title = ", ".join(f"{k}: {v}" for k, v in entry["group"].items()) or "all runs"
             heat = class_heatmap(rows) if rows[0].class_iou and any(r.class_iou for r in rows[1:]) else None
-            groups.append((title, seed_plot(rows, metric_of(text)), heat))
+            groups.append((title, seed_plot(rows, metric_of(text)), forest_plot(rows), heat))
     except (KeyError, TypeError, AttributeError, IndexError, ValueError) as e:
         raise DataError(
             f"{folder / 'report.json'} is not the report of a study ({e}): make it anew with ablate."
@@ -198,9 +204,12 @@ def _row(variant: dict[str, Any]) -> Row:
         name=str(variant["name"]),
         values={int(seed): float(value) for seed, value in variant["values"].items()},
         class_iou={str(k): float(v) for k, v in (variant.get("class_iou") or {}).items()},
-        comparison=Comparison(**{k: _nan(v) for k, v in compared.items()}) if compared else None,
+        comparison=_comparison(compared) if compared else None,
     )
 
 
-def _nan(value: Any) -> Any:
-    return float("nan") if value is None else value
+def _comparison(told: dict[str, Any]) -> Comparison:
+    """NaN is null in JSON, but for the two fields where None means something."""
+    plain = {k: v for k, v in told.items() if k in Comparison.__dataclass_fields__}
+    open_fields = ("margin", "seeds_needed")
+    return Comparison(**{k: float("nan") if v is None and k not in open_fields else v for k, v in plain.items()})

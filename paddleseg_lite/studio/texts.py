@@ -161,7 +161,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "study": ("Study", "研究"),
     "show_study": ("Show the study", "显示研究"),
-    "intervals": ("Every seed, and the means", "每个种子及均值"),
+    "intervals": ("Every seed with the means; intervals of the differences", "每个种子及均值；差异的区间"),
     "class_map": ("IoU of each class against the baseline", "各类别 IoU 与基线之差"),
 }
 

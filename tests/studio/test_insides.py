@@ -6,7 +6,7 @@ import paddle.nn.functional as F
 import pytest
 
 from paddleseg_lite.errors import ConfigError, DataError
-from paddleseg_lite.inference.logits import run_logits
+from paddleseg_lite.inference.backend import logits_of
 from paddleseg_lite.studio import insides, reasoning
 from paddleseg_lite.studio.examples import example
 
@@ -44,7 +44,7 @@ def test_the_field_of_a_pixel_is_what_moves_it(unit_run, picture):
     for step in (-0.01, 0.01):
         batch = looked.batch.numpy()
         batch[0, :, place[0], place[1]] += step
-        scores.append(run_logits(loaded.model, paddle.to_tensor(batch))[0, field.class_id, 20, 37])
+        scores.append(logits_of(loaded.model, paddle.to_tensor(batch))[0, field.class_id, 20, 37])
     assert float(abs(scores[1] - scores[0])) > 0
 
 
@@ -199,7 +199,7 @@ def test_a_resized_and_padded_picture_is_asked_at_the_right_place(unit_run):
     back = looked.on_picture(bright.astype(np.float32))
     assert back.shape == (128, 128)
     assert back[96, 32] > 0.9 > 0.1 > back[40, 32]
-    ids = looked.labels(run_logits(loaded.model, looked.batch))
+    ids = looked.labels(logits_of(loaded.model, looked.batch))
     assert ids.shape == (128, 128)
 
 

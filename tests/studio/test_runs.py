@@ -67,11 +67,14 @@ def test_a_study_is_read_from_its_report(root, tmp_path):
         content.remove(entry)
     (folder / "report.json").write_text(json.dumps(content), encoding="utf-8")
     found = runs.study(library, library.names("study")[0])
-    ((title, seeds, heat),) = found.groups
+    ((title, seeds, intervals, heat),) = found.groups
     assert title == "kind: prior"
     assert seeds.startswith(PNG)
+    assert intervals.startswith(PNG)
     assert heat.startswith(PNG)
     assert "GloRe" in found.text
+    (folder / "report.json").write_text(json.dumps({"groups": content}), encoding="utf-8")
+    assert len(runs.study(library, "study").groups) == 1
     (folder / "report.json").write_text('[{"group": {}}]')
     with pytest.raises(DataError, match="is not the report of a study"):
         runs.study(library, "study")

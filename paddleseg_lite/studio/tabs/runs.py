@@ -59,9 +59,9 @@ def build(desk: Desk, say: Texts, choices: Choices) -> None:
 
     def read(name: str) -> Any:
         found = desk.networks.run(lambda: runs.study(desk.library, name))
-        seeds = [(desk.picture_file(png), title) for title, png, _ in found.groups]
-        heat = [(desk.picture_file(png), title) for title, _, png in found.groups if png is not None]
-        return found.text, seeds, heat
+        drawn = [(desk.picture_file(png), title) for title, *pair, _ in found.groups for png in pair]
+        heat = [(desk.picture_file(png), title) for title, *_, png in found.groups if png is not None]
+        return found.text, drawn, heat
 
     chosen.change(guarded(say, listed), None, table, show_progress="hidden", api_visibility="private")
     table.attach_load_event(guarded(say, listed), None)
