@@ -19,6 +19,7 @@ from ..models import build_model
 from ..postprocess import build_crf
 from ..weights import in_names_of, load_strict, read_weights, zoo
 from ..weights.shipped import find_shipped
+from .account import checked_classes
 from .backend import PaddleBackend
 from .loaded import Loaded, Prediction
 from .options import inference_options
@@ -42,7 +43,7 @@ def load(path: str | Path, *, config: str | Path | Config | None = None) -> Load
     meta: dict[str, Any] = {}
     if folder is not None:
         checkpoint = load_checkpoint(folder)
-        meta = checkpoint.manifest.get("meta", {})
+        meta = checked_classes(checkpoint.meta, folder)
         config = config or checkpoint.config_path
     if config is None and zoo.is_published(Path(path).as_posix()):
         config = zoo.recipe(Path(path).as_posix())

@@ -39,10 +39,17 @@ class ResizeStepScaling(Transform):
     def __init__(
         self, *, min_scale_factor: float = 0.75, max_scale_factor: float = 1.25, scale_step_size: float = 0.25
     ) -> None:
-        if not 0 < min_scale_factor <= max_scale_factor or scale_step_size < 0:
+        numbers = (min_scale_factor, max_scale_factor, scale_step_size)
+        if not 0 < min_scale_factor <= max_scale_factor or not scale_step_size >= 0:  # so put, NaN is refused, too
             raise ConfigError(
                 "ResizeStepScaling needs 0 < min_scale_factor <= max_scale_factor and scale_step_size >= 0, "
-                f"but got {min_scale_factor}, {max_scale_factor}, {scale_step_size}."
+                f"but got {', '.join(map(str, numbers))}."
+            )
+        steps = (max_scale_factor - min_scale_factor) / scale_step_size if scale_step_size else 0.0
+        if max_scale_factor > 64 or steps > 10_000:
+            raise ConfigError(
+                "ResizeStepScaling takes factors up to 64 and no more than 10000 steps between them, but got "
+                f"{', '.join(map(str, numbers))}."
             )
         self.min_scale_factor, self.max_scale_factor = min_scale_factor, max_scale_factor
         self.scale_step_size = scale_step_size
