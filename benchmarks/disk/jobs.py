@@ -9,6 +9,9 @@ import cv2
 import numpy as np
 import yaml
 
+from paddleseg_lite.weights import write_pdparams
+from tests.interop.goldens import Golden
+
 SCENES = {"type": "Scenes", "size": [32, 32], "num_classes": 6, "transforms": [{"type": "Normalize"}]}
 RECIPE = {
     "model": {"type": "UNet", "base_channels": 8},
@@ -46,6 +49,8 @@ def write_inputs(folder: Path) -> None:
         )
     coco = {"images": listed, "annotations": regions, "categories": [{"id": 1, "name": "thing"}]}
     (folder / "coco.json").write_text(json.dumps(coco), encoding="utf-8")
+    write_pdparams(folder / "enet.pdparams", Golden("paddleseg").state("enet"))
+    (folder / "enet.yml").write_text("model: {type: ENet, style: paddleseg, num_classes: 5}\n", encoding="utf-8")
     video = cv2.VideoWriter(str(folder / "film.mp4"), cv2.VideoWriter_fourcc(*"mp4v"), 10, (160, 120))
     for _ in range(12):
         video.write(rng.integers(0, 255, (120, 160, 3), dtype=np.uint8))
@@ -64,7 +69,7 @@ def tools(source: Path, disk: Path) -> dict[str, list[str]]:
         "infer": ["infer", "--model_path", run, "--image_path", f"{source}/images", "--save_dir", f"{disk}/infer", *slow],
         "infer, a video": ["infer", "--model_path", run, "--image_path", f"{source}/film.mp4", "--save_dir", f"{disk}/video", *slow],
         "export": ["export", "--model_path", run, "--save_dir", f"{disk}/export"],
-        "convert": ["convert", "--config", recipe, "--input", f"{run}/best_model/model.pdparams", "--output", f"{disk}/converted.safetensors"],
+        "convert": ["convert", "--config", f"{source}/enet.yml", "--input", f"{source}/enet.pdparams", "--output", f"{disk}/converted.safetensors"],
         "prepare": ["prepare", "coco", "--json", f"{source}/coco.json", "--images", f"{source}/images", "--output", f"{disk}/data", "--overwrite"],
         "ablate": ["ablate", "--config", f"{source}/study.yml", "--save_dir", f"{disk}/study", "--no_doctor"],
     }  # fmt: skip

@@ -73,7 +73,7 @@ def recipe_case(rng: np.random.Generator, shipped: list[Path]) -> Recipe:
                 + text[at + int(rng.integers(0, 4)) :]
             )
     data = text.encode(str(rng.choice([*["utf-8"] * 18, "utf-16", "latin-1"])), errors="replace")
-    return Recipe(data, unknown, whole)
+    return Recipe(data, unknown if unknown in tree else None, whole)
 
 
 def _with_bases(path: Path) -> dict:

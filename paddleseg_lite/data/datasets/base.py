@@ -246,6 +246,9 @@ class SegDataset:
         sample["label"] = self.labels.apply(label, str(path))
 
 
+MOST_SAMPLES = 10**9  # of a data set that draws them
+
+
 def expand(path: str | os.PathLike) -> Path:
     """A path with ``~`` replaced (:func:`paddleseg_lite.files.expanded`)."""
     return expanded(path)

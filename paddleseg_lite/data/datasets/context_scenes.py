@@ -25,7 +25,7 @@ import numpy as np
 from ...errors import ConfigError
 from ...registry import DATASETS
 from ..transforms.base import Sample
-from .base import SegDataset
+from .base import MOST_SAMPLES, SegDataset
 from .context_layout import KINDS, Layout, make_layout
 from .context_paint import paint
 
@@ -81,8 +81,11 @@ class ContextScenes(SegDataset):
         good = isinstance(size, (list, tuple)) and len(size) == 2 and all(isinstance(s, int) and s >= 64 for s in size)
         if not good:
             raise ConfigError(f"ContextScenes size is (height, width), each at least 64, but got {size!r}.")
-        if not isinstance(num_samples, int) or num_samples < 1 or not isinstance(seed, int) or seed < 0:
-            raise ConfigError("ContextScenes needs num_samples of 1 or more and an integer seed of 0 or more.")
+        whole = isinstance(num_samples, int) and isinstance(seed, int)
+        if not whole or not 1 <= num_samples <= MOST_SAMPLES or seed < 0:
+            raise ConfigError(
+                f"ContextScenes needs num_samples from 1 to {MOST_SAMPLES} and an integer seed of 0 or more."
+            )
         if not 0 <= difficulty <= 1 or not 0.5 <= reliability <= 1 or not 1 <= cue_distance <= min(size):
             raise ConfigError(
                 "ContextScenes needs difficulty in 0..1, reliability in 0.5..1 and cue_distance within the picture."

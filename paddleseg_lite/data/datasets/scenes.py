@@ -18,7 +18,7 @@ import numpy as np
 from ...errors import ConfigError
 from ...registry import DATASETS
 from ..transforms.base import Sample
-from .base import SegDataset
+from .base import MOST_SAMPLES, SegDataset
 from .scene_street import SCENES_CLASSES, Street
 
 _MODES = {"train": 0, "val": 1, "test": 2}
@@ -56,8 +56,8 @@ class Scenes(SegDataset):
         good = isinstance(size, (list, tuple)) and len(size) == 2 and all(isinstance(s, int) and s >= 32 for s in size)
         if not good:
             raise ConfigError(f"Scenes size is (height, width), each at least 32, but got {size!r}.")
-        if not isinstance(num_samples, int) or num_samples < 1:
-            raise ConfigError(f"Scenes num_samples is a positive integer, but got {num_samples!r}.")
+        if not isinstance(num_samples, int) or not 1 <= num_samples <= MOST_SAMPLES:
+            raise ConfigError(f"Scenes num_samples is an integer from 1 to {MOST_SAMPLES}, but got {num_samples!r}.")
         if not 0 <= noise <= 0.5 or not 0 <= difficulty <= 1 or not isinstance(seed, int) or seed < 0:
             raise ConfigError("Scenes needs noise in 0..0.5, difficulty in 0..1 and an integer seed of 0 or more.")
         if kwargs.get("img_channels", 3) != 3:
