@@ -12,8 +12,8 @@ from pathlib import Path
 from .errors import ConfigError, UserError
 
 
-def import_file(path: Path) -> None:
-    """Execute a user's module so that its registrations take effect."""
+def import_file(path: Path) -> str:
+    """Execute a user's module so that its registrations take effect; the name it has as a module."""
     if not os.path.isfile(path):
         raise ConfigError(f"--import {path}: there is no such file.")
     known = sys.modules.get(path.stem)
@@ -31,3 +31,4 @@ def import_file(path: Path) -> None:
         raise ConfigError(
             f"--import {path}, line {line}: {type(e).__name__}: {e}. Correct the file; it is run before anything else."
         ) from e
+    return name

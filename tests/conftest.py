@@ -29,13 +29,17 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     """Register what the files of ``--with`` hold, as ``--import`` of the tools does."""
-    for file in config.option.own_files:
-        from paddleseg_lite.plugins import import_file
-        from tests.contracts.found import OWN_MODULES
+    if not config.option.own_files:
+        return
+    from paddleseg_lite.errors import UserError
+    from paddleseg_lite.plugins import import_file
+    from tests.contracts.found import OWN_MODULES
 
-        path = Path(file).resolve()
-        import_file(path)
-        OWN_MODULES.add(path.stem)
+    for file in config.option.own_files:
+        try:
+            OWN_MODULES.add(import_file(Path(file).resolve()))
+        except UserError as e:
+            raise pytest.UsageError(str(e).replace("--import", "--with")) from e
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from paddleseg_lite.plugins import import_file
 def test_a_file_of_any_name_is_run(tmp_path):
     for name in ("parts_of_my_own.py", "parts_of_my_own_2.txt", "random.py"):
         (tmp_path / name).write_text("value = 41 + 1\nclass Part: ...\n")
-        import_file(tmp_path / name)
+        assert sys.modules[import_file(tmp_path / name)].value == 42
     assert sys.modules["parts_of_my_own"].value == 42
     assert hasattr(sys.modules["random"], "shuffle") and sys.modules["imported_random"].value == 42
     part = sys.modules["imported_random"].Part
