@@ -128,8 +128,8 @@ def call(path: Path, folder: Path, *more: str) -> str:
 
 
 def table(path: Path, folder: Path) -> dict:
+    from paddleseg_lite.studies import load_study
     from paddleseg_lite.studies.layout import read_result, run_folder
-    from paddleseg_lite.studies.study import load_study
 
     found = {}
     for run in load_study(path).runs:

@@ -30,8 +30,8 @@ def write_study(folder: Path, runs: int) -> Path:
     import numpy as np
     import yaml
 
+    from paddleseg_lite.studies import load_study
     from paddleseg_lite.studies.layout import run_folder, write_result
-    from paddleseg_lite.studies.study import load_study
 
     (folder / "base.yml").write_text(yaml.safe_dump(BASE))
     values = {f"v{i}": 0.001 * (i + 1) for i in range(runs // SEEDS)}
@@ -63,7 +63,7 @@ import resource, sys, time
 from pathlib import Path
 from paddleseg_lite.studies.report import write_report
 from paddleseg_lite.studies.results import read_records
-from paddleseg_lite.studies.study import load_study
+from paddleseg_lite.studies import load_study
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 cpu, start = time.process_time(), time.perf_counter()
 study = load_study(sys.argv[1])

@@ -4,6 +4,7 @@ May import: training, reports and below; not the commands.
 A new statistic goes to ``statistics``, a new way of running to a file beside ``runner``.
 """
 
-from .study import Study, load_study
+from .loading import load_study
+from .study import Study
 
 __all__ = ["Study", "load_study"]

@@ -8,10 +8,9 @@ import time
 import pytest
 
 from paddleseg_lite.errors import EnvironmentProblem
-from paddleseg_lite.studies import cluster_task, runner
+from paddleseg_lite.studies import cluster_task, load_study, runner
 from paddleseg_lite.studies.layout import read_result
 from paddleseg_lite.studies.runner import run_folder, run_study
-from paddleseg_lite.studies.study import load_study
 
 ray = pytest.importorskip("ray", reason="Ray is not installed (requirements-cluster.txt)")
 

@@ -15,11 +15,10 @@ import pytest
 from paddleseg_lite.cli.jobs.ablate import run_ablation
 from paddleseg_lite.cli.jobs.placing import Placing
 from paddleseg_lite.errors import EnvironmentProblem, UserError
-from paddleseg_lite.studies import pool, runner, worker
+from paddleseg_lite.studies import load_study, pool, runner, worker
 from paddleseg_lite.studies.layout import write_result
 from paddleseg_lite.studies.results import collect
 from paddleseg_lite.studies.runner import read_result, run_folder, run_study
-from paddleseg_lite.studies.study import load_study
 
 Usage = namedtuple("Usage", "total used free")
 

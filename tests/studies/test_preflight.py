@@ -4,9 +4,9 @@ import pytest
 
 from paddleseg_lite.cli.jobs.ablate import run_ablation
 from paddleseg_lite.errors import ConfigError
+from paddleseg_lite.studies import load_study
 from paddleseg_lite.studies.layout import run_folder, write_result
 from paddleseg_lite.studies.preflight import Estimate, examine_variants, plan_text, refuse
-from paddleseg_lite.studies.study import load_study
 
 BROKEN = """
 from paddleseg_lite.graph import ContextUnit

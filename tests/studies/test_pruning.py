@@ -5,10 +5,10 @@ import math
 import pytest
 
 from paddleseg_lite.errors import ConfigError
+from paddleseg_lite.studies import load_study
 from paddleseg_lite.studies.layout import read_result
 from paddleseg_lite.studies.pruning import Halving, parse_pruning
 from paddleseg_lite.studies.runner import run_study
-from paddleseg_lite.studies.study import load_study
 
 
 def test_the_first_goes_on_and_later_ones_must_be_among_the_best():

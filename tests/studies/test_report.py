@@ -6,13 +6,12 @@ import json
 import pytest
 
 from paddleseg_lite.errors import ConfigError
-from paddleseg_lite.studies import freezing
+from paddleseg_lite.studies import freezing, load_study
 from paddleseg_lite.studies.bounds import bounds_of
 from paddleseg_lite.studies.latex import escape
 from paddleseg_lite.studies.layout import run_folder, write_result
 from paddleseg_lite.studies.report import write_report
 from paddleseg_lite.studies.results import collect
-from paddleseg_lite.studies.study import load_study
 
 FACTS = {
     "paddleseg_lite": "9.9",

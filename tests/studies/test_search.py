@@ -5,10 +5,10 @@ import json
 import pytest
 
 from paddleseg_lite.errors import ConfigError
+from paddleseg_lite.studies import load_study
 from paddleseg_lite.studies.layout import run_folder, write_result
 from paddleseg_lite.studies.report import write_report
 from paddleseg_lite.studies.search import Trial, best_settings, confirmation, read_trials, run_search
-from paddleseg_lite.studies.study import load_study
 
 RATE, NODES = "lr_scheduler.learning_rate", "model.context.num_nodes"
 SEARCH = {

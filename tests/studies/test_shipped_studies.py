@@ -4,7 +4,7 @@ import pytest
 
 from paddleseg_lite.graph import ContextUnit, count_parameters
 from paddleseg_lite.models import build_model
-from paddleseg_lite.studies.study import load_study
+from paddleseg_lite.studies import load_study
 
 STUDIES = [
     "camvid_choices",

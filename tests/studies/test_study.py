@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from paddleseg_lite.errors import ConfigError
+from paddleseg_lite.studies import load_study
 from paddleseg_lite.studies.layout import write_result
 from paddleseg_lite.studies.metric import parse_metric
 from paddleseg_lite.studies.report import write_hparams, write_report
 from paddleseg_lite.studies.results import collect
 from paddleseg_lite.studies.runner import _outcome, read_result, run_folder, run_study
-from paddleseg_lite.studies.study import load_study
 
 
 def test_expansion(write):

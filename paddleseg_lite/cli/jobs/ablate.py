@@ -19,13 +19,14 @@ from ...outputs import refuse_inputs
 from ...studies.freezing import FILE as FROZEN
 from ...studies.freezing import freeze
 from ...studies.layout import read_result
+from ...studies.loading import load_study
 from ...studies.preflight import Estimate, examine_variants, plan_text, refuse
 from ...studies.pruning import parse_pruning
 from ...studies.report import REPORT_FILES, write_hparams, write_report
 from ...studies.results import collect
 from ...studies.runner import run_study
 from ...studies.search import confirmation, read_trials, run_search
-from ...studies.study import Run, Study, load_study
+from ...studies.study import Run, Study
 from .placing import Placing
 
 logger = logging.getLogger("paddleseg_lite")
