@@ -194,11 +194,11 @@ class RayEngine:
         except errors.RayError as e:
             first = (str(e).strip().splitlines() or [type(e).__name__])[-1]
             return Ended(key, 1, f"the cluster gave the run up ({type(e).__name__}: {first[:300]})", lost=True)
+        target = self.folder / "runs" / key
         if isinstance(self._carrier, Storage):
-            target = self.folder / "runs" / key
             self._carrier.fetch(key, target)
-            if code == 0 and not self.job.keep_weights:
-                drop_weights(target)
+        if code == 0 and not self.job.keep_weights:
+            drop_weights(target)  # what came here with earlier checkpoints
         return Ended(key, code)
 
     def stop(self, key: str) -> None:

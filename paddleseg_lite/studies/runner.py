@@ -18,7 +18,7 @@ from typing import Any
 from ..errors import ConfigError, EnvironmentProblem
 from ..files import write_text
 from ..runtime import threads_in_force
-from ..training.run_lock import RunIsBusy, RunLock, owner_of
+from ..training.run_lock import RunIsBusy, RunLock, owner_of, refuse_busy
 from .engine import Ended, Engine, Settings
 from .layout import CLAIM, read_result, run_folder, write_result
 from .metric import Metric
@@ -193,10 +193,14 @@ class _Session:
             if now < when:
                 continue
             del self.elsewhere[key]
-            if read_result(self.folder, run) is None:
-                self.waiting.append(run)  # claimed again; where that fails it comes back here
-            else:
+            if read_result(self.folder, run) is not None:
                 self._count(run, "done by another process")
+                continue
+            try:
+                refuse_busy(run_folder(self.folder, run))  # cheaper than a process that finds out
+                self.waiting.append(run)  # claimed again; where that fails it comes back here
+            except RunIsBusy:
+                self.elsewhere[key] = (run, now + LOOK_AGAIN)
 
     def _count(self, run: Run, outcome: str) -> None:
         self.done += 1

@@ -106,7 +106,7 @@ def test_the_same_table_as_the_pool_though_a_node_is_killed(write, tmp_path, nod
     for run in study.runs:
         names = {p.name for p in run_folder(tmp_path / "cluster", run).iterdir()}
         assert {"result.json", "log.txt", "metrics.jsonl", "config.yml"} <= names
-        assert not [n for n in names if n.startswith(("iter_", ".", "run.lock", "claim.lock"))]
+        assert not [n for n in names if n.startswith(("iter_", "best_model", ".", "run.lock", "claim.lock"))]
 
 
 def kill_a_busy_node(nodes, folder):

@@ -148,13 +148,15 @@ class _Examiner:
         self.done = False
 
     def __call__(self, runs: Sequence[Run]) -> None:
-        if not self.done and not self.keep_going:
-            refuse([Estimate(run.label, 1, problem=run.error) for run in self.study.runs if run.error])
-        if not self.doctor or self.done:
+        if self.done:
             return
         self.done = True
-        examine(self.study)
-        found = examine_variants(self.study, self.folder, runs, progress=logger.info)
+        if self.doctor:
+            examine(self.study)
+            found = examine_variants(self.study, self.folder, runs, progress=logger.info)
+        else:
+            first = {str(run.levels): run for run in reversed(self.study.runs)}
+            found = [Estimate(run.label, 1, problem=run.error) for run in first.values()]
         if not self.keep_going:
             refuse(found)
 
