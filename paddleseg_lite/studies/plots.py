@@ -53,12 +53,12 @@ def _bounds(axes, bounds: Mapping[str, float]) -> None:
     for name, value in bounds.items():
         if np.isfinite(value):
             axes.axvline(value, color="#b45309", ls=":", lw=1, zorder=1)
-            axes.text(value, -0.75, name, fontsize=6, color="#b45309", ha="center", va="bottom")
+            axes.text(value, -0.6, name, fontsize=6, color="#b45309", ha="center", va="bottom")
 
 
 def _named(axes, rows, label: str) -> None:
     axes.set_yticks(range(len(rows)), [row.name for row in rows])
-    axes.invert_yaxis()
+    axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlabel(label)
     axes.grid(axis="x", alpha=0.25)
 

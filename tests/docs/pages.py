@@ -74,6 +74,7 @@ TREATMENT = [
     (r"^python -m pytest", ("skip", "this test suite")),
     (r"^ruff check", ("skip", "the linter, a step of its own")),
     (r"^visualdl ", ("skip", "a server")),
+    (r"^ray start", ("skip", "a cluster: tests/studies/test_cluster.py")),
     (r"paddle\.distributed\.launch", ("skip", "two processes: tests/training/test_distributed.py")),
     (r"--device gpu", ("flags", "needs a GPU")),
     (r"^python tools/prepare\.py scenes --output data/scenes$", ("run", "")),
