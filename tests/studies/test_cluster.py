@@ -1,4 +1,7 @@
-"""The engine for clusters, on three Ray nodes of this machine: the same table as the local pool, come what may."""
+"""The engine for clusters, on three Ray nodes of this machine: the same table as the local pool, come what may.
+
+The tests on nodes take minutes: ``-m slow``; ``benchmarks/study_cluster.py`` goes further.
+"""
 
 import json
 import socket
@@ -83,11 +86,13 @@ def test_no_cluster_at_an_address_is_one_message(tmp_path, address):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_run_without_room_is_refused(engine):
     with pytest.raises(EnvironmentProblem, match=r"64 CPUs and 0 GPUs has room on no machine .*--cpus_per_run"):
         engine(cpus=64)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shared", [True, False])
 def test_the_same_table_as_the_pool_though_a_node_is_killed(write, tmp_path, nodes, engine, monkeypatch, shared):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
@@ -117,6 +122,7 @@ def kill_a_busy_node(nodes, folder):
     nodes.remove_node(nodes.worker_nodes.copy().pop(), allow_graceful=False)
 
 
+@pytest.mark.slow
 def test_imports_are_shipped(write, tmp_path, engine):
     parts = tmp_path / "parts.py"
     parts.write_text(
@@ -140,6 +146,7 @@ def test_imports_are_shipped(write, tmp_path, engine):
     assert [read_result(tmp_path / "cluster", run)["status"] for run in study.runs] == ["done", "done"]
 
 
+@pytest.mark.slow
 def test_a_run_that_the_cluster_gives_up_can_go_on_later(write, tmp_path, engine, monkeypatch):
     study = load_study(write({"seeds": [0]}))
     made = engine()
