@@ -64,7 +64,8 @@ def main(parts: list[str]) -> None:
 
 
 def say(what: str, *values) -> None:
-    print(f"{what}:", *(f"{v:.1f} s" if isinstance(v, float) else v for v in values), flush=True)
+    told = [f"{v:.1f} s" if isinstance(v, float) else str(v) for v in values]
+    print(": ".join([what, ", ".join(told)] if told else [what]), flush=True)
 
 
 def time_of(action) -> float:

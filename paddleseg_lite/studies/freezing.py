@@ -80,7 +80,7 @@ def kept(study: Study, folder: Path, records: Sequence[Record]) -> str:
     broken = _changes(old, plan_of(study))
     if hash_of(old["plan"]) != old["hash"]:
         broken.append("frozen.json was changed afterwards")
-    early = sum(r.facts.get("started", old["frozen"]) < old["frozen"] for r in records)
+    early = sum(r.started is not None and r.started < old["frozen"] for r in records)
     if early:
         broken.append(f"{early} runs began before it was frozen")
     if broken:

@@ -30,7 +30,8 @@ class Record:
         status: done, failed, pruned or ``not run``.
         value: of the study's metric; None where ``reason`` says why not.
         iou: of each class.
-        facts: versions, machine, times (see :mod:`.provenance`).
+        facts: versions and machine (see :mod:`.provenance`); one object for all runs that share them.
+        started, ended: seconds since 1970.
     """
 
     run: Run
@@ -41,6 +42,8 @@ class Record:
     costs: dict[str, float] = field(default_factory=dict)
     iou: dict[str, float] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
+    started: float | None = None
+    ended: float | None = None
 
 
 @dataclass
@@ -74,7 +77,7 @@ def read_records(study: Study, folder: Path) -> list[Record]:
     Raises:
         ConfigError: no finished run has the study's metric.
     """
-    shared: dict[Any, Any] = {}  # versions and machines are few: each is kept once
+    shared: dict[Any, Any] = {}  # versions, machines and names are few: each is kept once
     records = [_record(study.metric, run, read_result(folder, run), shared) for run in study.runs]
     ended = [r for r in records if r.status == "done"]
     if ended and all(r.value is None for r in ended):
@@ -86,8 +89,10 @@ def read_records(study: Study, folder: Path) -> list[Record]:
 def _record(metric: Metric, run: Run, result: dict[str, Any] | None, shared: dict[Any, Any]) -> Record:
     if result is None:
         return Record(run, "not run")
-    facts = {k: shared.setdefault((k, v), v) for k, v in result.get("provenance", {}).items()}
-    record = Record(run, result["status"], seconds=result.get("seconds"), facts=facts)
+    facts = dict(result.get("provenance", {}))
+    started, ended = facts.pop("started", None), facts.pop("ended", None)
+    facts = shared.setdefault(tuple(facts.items()), facts)
+    record = Record(run, result["status"], seconds=result.get("seconds"), facts=facts, started=started, ended=ended)
     if record.status != "done":
         record.reason = result["reason"]
         return record

@@ -74,9 +74,9 @@ def _text(names: Sequence[str], values: Sequence[Any]) -> str:
 def _wall_time(records: Sequence[Record], seconds: Sequence[float]) -> str:
     if not seconds:
         return "nothing has run"
-    starts = [r.facts["started"] for r in records if "started" in r.facts]
-    ends = [r.facts["ended"] for r in records if "ended" in r.facts]
+    starts = [r.started for r in records if r.started is not None]
+    ends = [r.ended for r in records if r.ended is not None]
     text = f"{math.fsum(seconds) / 3600:.2f} h of runs, {min(seconds):.0f} to {max(seconds):.0f} s each"
-    if starts:
+    if starts and ends:
         text += f"; {(max(ends) - min(starts)) / 3600:.2f} h from the first start to the last end"
     return text

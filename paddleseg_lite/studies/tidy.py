@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from ..files import write_bytes
+from ..files import open_whole
 from .results import COSTS, Record
 from .setting import MACHINE, VERSIONS
 from .study import Study
@@ -19,8 +19,8 @@ HEADER = ("seed", "key", "status", "metric", "value", "reason", *COSTS, "seconds
 def tidy_rows(study: Study, records: Sequence[Record]) -> Iterator[list[Any]]:
     """The factors' values, then ``HEADER``; what is not known is empty."""
     for r in records:
-        started = r.facts.get("started")
-        since = datetime.fromtimestamp(started, timezone.utc).isoformat(timespec="seconds") if started else None
+        known = r.started is not None
+        since = datetime.fromtimestamp(r.started, timezone.utc).isoformat(timespec="seconds") if known else None
         yield [
             *(r.run.levels[factor] for factor in study.factors),
             *(r.run.seed, r.run.key, r.status, study.metric.name, r.value, r.reason or None),
@@ -33,8 +33,8 @@ def tidy_rows(study: Study, records: Sequence[Record]) -> Iterator[list[Any]]:
 def write_tidy_json(path: Path, study: Study, records: Sequence[Record]) -> None:
     """The rows as a list of objects, one a line, with the IoU of each class."""
     names = [*study.factors, *HEADER]
-    lines = (
-        json.dumps({**dict(zip(names, row)), "class_iou": record.iou}, ensure_ascii=False)
-        for row, record in zip(tidy_rows(study, records), records)
-    )
-    write_bytes(path, ("[\n" + ",\n".join(lines) + "\n]\n").encode("utf-8", "backslashreplace"))
+    with open_whole(path) as f:
+        for number, (row, record) in enumerate(zip(tidy_rows(study, records), records)):
+            line = json.dumps({**dict(zip(names, row)), "class_iou": record.iou}, ensure_ascii=False)
+            f.write((",\n" if number else "[\n").encode() + line.encode("utf-8", "backslashreplace"))
+        f.write(b"\n]\n")
