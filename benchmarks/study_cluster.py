@@ -198,7 +198,7 @@ def part_twice(cluster, path: Path, work: Path) -> None:
     said = [process.communicate()[0] for process in both]
     if any(process.returncode for process in both):
         sys.exit("\n".join(said))
-    begun = [log.read_text().count("training and") for log in folder.glob("runs/*/log.txt")]
+    begun = [log.read_text().count(", iter 1/12, ") for log in folder.glob("runs/*/log.txt")]
     say("two commands at once: trainings begun of each configuration", begun)
     compare("two commands at once", path, folder)
 
