@@ -24,11 +24,8 @@ TWO_LANGUAGES = [(p, p.parents[1] / "zh" / p.name) for p in PAGES if p.parent.na
     (ROOT / "docs" / "glossary.md", ROOT / "docs" / "glossary_zh.md"),
     (ROOT / "docs" / "extending.md", ROOT / "docs" / "extending_zh.md"),
     (ROOT / "docs" / "distributed.md", ROOT / "docs" / "distributed_zh.md"),
-<<<<<<< HEAD
     (ROOT / "docs" / "architecture.md", ROOT / "docs" / "architecture_zh.md"),
-=======
     (ROOT / "docs" / "distributed_studies.md", ROOT / "docs" / "distributed_studies_zh.md"),
->>>>>>> c6516f8 (Studies on many machines: a page in both languages; plots keep all rows in view)
 ]
 
 
