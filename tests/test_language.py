@@ -110,6 +110,7 @@ def test_no_font_no_chinese_in_plots(monkeypatch, caplog):
 
     L.set_language("zh")
     monkeypatch.setattr(font_manager.fontManager, "ttflist", [])
+    monkeypatch.setattr(font_manager, "findSystemFonts", list)
     fonts.chinese_font.cache_clear()
     assert fonts.readable(L.translate("loss")) == "loss" and "fonts-noto-cjk" in caplog.text
     with monkeypatch.context() as patch:

@@ -1,7 +1,7 @@
 """Draw the figures of the course: ``python docs/course/figures.py`` (about five minutes), or ``--only pyramid aspp``.
 
 Everything is computed by the package's own parts; the node maps come from small
-networks trained here on Scenes. Text in the figures is English in both languages.
+networks trained here on Scenes. ``--lang zh`` draws them in Chinese, as NAME_zh.png.
 """
 
 import argparse
@@ -20,11 +20,13 @@ paddleseg_lite.setup(seed=0)
 import matplotlib  # noqa: E402
 
 matplotlib.use("Agg")
+import figure_words  # noqa: E402
 import matplotlib.pyplot as plt  # noqa: E402
 import paddle  # noqa: E402
 import ways_up  # noqa: E402
 
 from paddleseg_lite import data, layers  # noqa: E402
+from paddleseg_lite.language import LANGUAGES, set_language  # noqa: E402
 from paddleseg_lite.metrics import ConfusionMatrix  # noqa: E402
 from paddleseg_lite.models import build_model  # noqa: E402
 from paddleseg_lite.models.summary import summarize  # noqa: E402
@@ -33,6 +35,7 @@ OUT = HERE / "figures"
 
 
 def save(figure, name):
+    name += figure_words.translate_figure(figure)
     figure.savefig(OUT / f"{name}.png", dpi=100, bbox_inches="tight", metadata={"Software": None})
     plt.close(figure)
     print(f"wrote {name}.png")
@@ -369,9 +372,11 @@ FIGURES = {function.__name__: function for function in DRAWN}
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="+", choices=FIGURES, default=list(FIGURES))
+    parser.add_argument("--lang", choices=LANGUAGES, default="en")
     parser.add_argument("--out", type=Path, default=OUT, help="folder for the pictures")
     args = parser.parse_args()
     OUT = args.out
+    set_language(args.lang)
     OUT.mkdir(parents=True, exist_ok=True)
     for figure_name in args.only:
         FIGURES[figure_name]()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from functools import lru_cache
+from pathlib import Path
 
 from ..language import language
 
 logger = logging.getLogger("paddleseg_lite")
 
+FILES = ("sanscjk", "sanssc", "sourcehansans", "wqy", "msyh", "simhei", "pingfang", "stheiti", "arialuni")
 FONTS = (
     "Noto Sans CJK SC",
     "Noto Sans CJK JP",
@@ -28,20 +30,36 @@ FONTS = (
 def chinese_font() -> str | None:
     """The name of a font that draws Chinese, or None; matplotlib is told to fall back on it."""
     import matplotlib
-    from matplotlib import font_manager
 
-    there = {font.name for font in font_manager.fontManager.ttflist}
-    name = next((font for font in FONTS if font in there), None)
+    name = known_font() or newly_installed()
     if name is None:
         logger.warning(
             "no font with Chinese characters is installed, so words in plots stay English; "
-            "install one (Debian, Ubuntu: fonts-noto-cjk) and delete matplotlib's font cache."
+            "install one (Debian, Ubuntu: fonts-noto-cjk)."
         )
         return None
     family = matplotlib.rcParams["font.family"]
     matplotlib.rcParams["font.family"] = [*(family if isinstance(family, list) else [family]), name]
     matplotlib.rcParams["axes.unicode_minus"] = False
     return name
+
+
+def known_font() -> str | None:
+    """The first of :data:`FONTS` that matplotlib knows."""
+    from matplotlib import font_manager
+
+    there = {font.name for font in font_manager.fontManager.ttflist}
+    return next((font for font in FONTS if font in there), None)
+
+
+def newly_installed() -> str | None:
+    """The same after a look at the system's fonts: matplotlib keeps the list it once made."""
+    from matplotlib import font_manager
+
+    for path in sorted(font_manager.findSystemFonts()):
+        if any(part in Path(path).name.lower() for part in FILES):
+            font_manager.fontManager.addfont(path)
+    return known_font()
 
 
 def can_draw_chinese() -> bool:

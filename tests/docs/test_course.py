@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from pathlib import Path
 
@@ -198,6 +199,19 @@ def test_figures_show_what_the_pages_say(script, tmp_path, monkeypatch):
     for name in names:
         figures.FIGURES[name]()
     assert len(list(tmp_path.glob("*.png"))) == len(names)
+    import figure_words
+
+    untranslated: set[str] = set()
+
+    def note(figure, name):
+        texts = [t.get_text() for t in figure.findobj(figure_words.Text)]
+        untranslated.update(t for t in texts if re.search("[a-z]{4}", t) and figure_words.translated(t) is None)
+        figures.plt.close(figure)
+
+    monkeypatch.setattr(figures, "save", note)
+    for name in names:
+        figures.FIGURES[name]()
+    assert all(t.startswith(("align_corners", "TensorFlow", "$")) for t in untranslated), untranslated
     scores = figures.ConfusionMatrix(3).update(figures.WORKED_PREDICTION, figures.WORKED_TRUTH).compute()
     assert (round(scores.mAcc, 3), round(scores.aAcc, 3), round(scores.mIoU, 3)) == (0.85, 0.857, 0.75)
     assert (figures.footprint([1, 2, 4], 17) > 0).sum() == 225

@@ -81,11 +81,11 @@ from checks import check
 # y：上采样途中的得分；$\mathrm{up}_2$：放大 2 倍的转置卷积。w：放大 f 倍的转置卷积核；i、j：核内的位置；c：核的中心。H、S、p、D、k：
 # 见[第一天](../../zh/day1.md#公式与代码对照)。r：一个值的感受野（原图像素数）；j：相邻两个值在原图上的距离。u：反池化之后的特征图。
 #
-# ![双线性核](../../figures/bilinear_kernel.png)
+# ![双线性核](../../figures/bilinear_kernel_zh.png)
 #
 # *转置卷积的初值就是双线性插值。远离边界处两者完全一致；在边界上，转置卷积用零填充，而插值会重复边缘像素。*
 #
-# ![感受野](../../figures/receptive_fields.png)
+# ![感受野](../../figures/receptive_fields_zh.png)
 #
 # *左：每经过一层，感受野增加 (k − 1) 乘以此前步长之积。VGG16 加 fc6 为 404 像素，与 DeepLab V1 论文一致。右：训练之前，某一个得分对输入
 # 图像的梯度。404 像素之外为零，靠近边缘处也几乎为零：真正起作用的感受野小于理论值。*
@@ -97,7 +97,7 @@ from checks import check
 # %% [markdown]
 # ## 缩放时在哪里取样：align_corners
 #
-# ![三种规则](../../figures/resize_rules.png)
+# ![三种规则](../../figures/resize_rules_zh.png)
 #
 # *一行 4 个像素（方框，灰色方块为中心）放大到 8 个。红线：8 个新像素的取样位置。下排：一个台阶放大之后的样子。*
 #
@@ -122,7 +122,7 @@ assert float((resize(step.flip(-1), (2, 8)).flip(-1) - resize(step, (2, 8))).abs
 # %% [markdown]
 # ## 反池化
 #
-# ![反池化](../../figures/unpooling.png)
+# ![反池化](../../figures/unpooling_zh.png)
 #
 # *一幅特征图的 2x2 最大池化，以及三种还原方法。反池化知道最大值在哪里，另外两种只知道它有多大。*
 

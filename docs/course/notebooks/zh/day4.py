@@ -100,12 +100,12 @@ from checks import check
 # x、y、w：卷积的输入、输出与权重，D：空洞率，k：核的大小；r：某个分支的空洞率；m：MSc 所看的特征图，即图像和 pool1 到 pool4。it、max：
 # 当前步数与总步数。P：网络给出的像素 i 的概率，Q：修正后的概率，$k_k$：下面的两个核，$w_k$：它们的权重。
 #
-# ![空洞卷积的采样模式](../../figures/atrous_patterns.png)
+# ![空洞卷积的采样模式](../../figures/atrous_patterns_zh.png)
 #
 # *一个输出用到哪些像素、各用几次。三层空洞率 2 只用到窗口的 29 %（网格效应）；空洞率 1、2、4 则全部用到。输出步长 8 时第 4 阶段的
 # 4、8、16 又出现空洞，由它前面的各阶段填补。*
 #
-# ![退化](../../figures/aspp_degeneration.png)
+# ![退化](../../figures/aspp_degeneration_zh.png)
 #
 # *小特征图上的大空洞率：在 n x n 的图上取空洞率 n，只有中心点落在数据上，3x3 卷积退化成 1x1。所以 V3 加的是图像级池化，而不是更大的
 # 空洞率；我们的小型配方也因此用较小的空洞率（`deeplab_v3_scenes.yml` 用 2、4、6）。*

@@ -73,7 +73,7 @@ from checks import check
 # A：邻接矩阵，$A_{ij}$ 表示节点 i 从节点 j 取多少；I：单位矩阵；$\tilde D$：由 $\tilde A$ 各行之和构成的对角矩阵；L：消息矩阵；
 # H：状态，每行一个节点；W：更新的权重；$\sigma$：激活函数。v：GloRe 的状态，每列一个节点；$W_n$、b：学出来的邻接矩阵和偏置。
 #
-# ![传播](../../figures/gcn_propagation.png)
+# ![传播](../../figures/gcn_propagation_zh.png)
 #
 # *小图上一个节点处的单位信号。一步之后到达邻居，两步之后到达邻居的邻居；中间的桥放行得很少。步数极多之后，只剩下节点度的信息。*
 
