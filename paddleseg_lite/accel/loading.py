@@ -83,9 +83,3 @@ def processor(library: Library) -> str:
 def has_bf16() -> bool:
     """Whether bf16 arithmetic is done by the processor (AVX512-BF16 or AMX)."""
     return available()[0] and load().has(ISA_AVX512_BF16)
-
-
-def _forget() -> None:
-    """Reset what :func:`load` found (for tests)."""
-    global _library, _problem
-    _library = _problem = None

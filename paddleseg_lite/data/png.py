@@ -128,13 +128,5 @@ def as_palette(data: bytes, palette: np.ndarray) -> bytes:
     return b"".join(parts)
 
 
-def read_palette(data: bytes) -> np.ndarray | None:
-    """The palette ``[K, 3]`` uint8 RGB of a palette PNG, None where there is none."""
-    for kind, start, end in chunks(data):
-        if kind == b"PLTE":
-            return np.frombuffer(data[start + 8 : end - 4], np.uint8).reshape(-1, 3).copy()
-    return None
-
-
 def _chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))

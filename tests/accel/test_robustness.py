@@ -52,13 +52,13 @@ def test_without_the_library_it_steps_aside_with_one_line(root, library, reason)
     ids=["old", "other constants", "symbol missing", "platform"],
 )
 def test_a_library_that_is_not_what_we_know_is_refused(monkeypatch, caplog, break_it, reason):
-    loading._forget()
-    break_it(monkeypatch)
-    net = nn.Conv2D(3, 4, 3)
-    with caplog.at_level(logging.WARNING, logger="paddleseg_lite"):
-        report = accel.enable(net, "fp32")
-    monkeypatch.undo()
-    loading._forget()
+    with monkeypatch.context() as patch:  # what was found is looked for anew, and known again afterwards
+        patch.setattr(loading, "_library", None)
+        patch.setattr(loading, "_problem", None)
+        break_it(patch)
+        net = nn.Conv2D(3, 4, 3)
+        with caplog.at_level(logging.WARNING, logger="paddleseg_lite"):
+            report = accel.enable(net, "fp32")
     assert not report.active and reason in report.reason and len(caplog.records) == 1
     assert "forward" not in net.__dict__ and accel.available()[0]
 

@@ -10,7 +10,7 @@ from scipy.io import savemat
 
 from paddleseg_lite.data import read_image, read_label, voc_palette, write_png
 from paddleseg_lite.data.datasets import ADE20K, Cityscapes, Dataset, PascalVOC
-from paddleseg_lite.interop.prepare.rle import decode_rle, read_counts, write_counts
+from paddleseg_lite.interop.prepare.rle import decode_rle, read_counts
 
 
 @pytest.fixture
@@ -52,6 +52,20 @@ def labelme(tmp_path, rng):
         document = {"shapes": shapes if i else [], "imagePath": image.name, "imageHeight": 20, "imageWidth": 30}
         image.with_suffix(".json").write_text(json.dumps(document), encoding="utf-8")
     return source
+
+
+def write_counts(counts: list[int]) -> str:
+    """The inverse of :func:`read_counts`."""
+    characters = []
+    for i, count in enumerate(counts):
+        value = int(count) - (int(counts[i - 2]) if i > 2 else 0)
+        while True:
+            group, value = value & 0x1F, value >> 5
+            more = value != (-1 if group & 0x10 else 0)
+            characters.append(chr(48 + group + 0x20 * more))
+            if not more:
+                break
+    return "".join(characters)
 
 
 def test_labelme_and_split(labelme, tmp_path, tool):

@@ -48,17 +48,3 @@ def read_counts(text: str | bytes) -> list[int]:
     if shift:
         raise ValueError("the text ends within a number")
     return counts
-
-
-def write_counts(counts: Sequence[int]) -> str:
-    """The inverse of :func:`read_counts`."""
-    characters = []
-    for i, count in enumerate(counts):
-        value = int(count) - (int(counts[i - 2]) if i > 2 else 0)
-        while True:
-            group, value = value & 0x1F, value >> 5
-            more = value != (-1 if group & 0x10 else 0)
-            characters.append(chr(48 + group + 0x20 * more))
-            if not more:
-                break
-    return "".join(characters)
