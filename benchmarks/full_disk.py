@@ -189,7 +189,9 @@ def lay(disk: Path, content: Path | None) -> None:
         shutil.copytree(content, disk, dirs_exist_ok=True)
 
 
-def every_write(name: str, arguments: list[str], work: Path, disk: Path, state: State) -> tuple[int, int, list[str]]:
+def every_write(
+    name: str, arguments: list[str], work: Path, disk: Path, state: State, most: int
+) -> tuple[int, int, list[str]]:
     """Writes of a tool, runs of it, and what was wrong."""
     log, reference, first = work / "log", work / "reference" / name, None
     state.at, state.count, state.full, state.share = 0, 0, 0, 0.0
@@ -202,7 +204,8 @@ def every_write(name: str, arguments: list[str], work: Path, disk: Path, state: 
         raise SystemExit(f"{name} fails undisturbed:\n{done.text[-3000:]}")
     writes, sizes = state.count, list(state.sizes[: state.count])
     shutil.copytree(disk, reference)
-    cuts = [(n, 0.0) for n in range(1, writes + 1)]
+    step = max(1, -(-writes // most))
+    cuts = [(n, 0.0) for n in range(1, writes + 1, step)]
     longs = [n for n, size in enumerate(sizes, 1) if size >= LONG][:MOST_LONG]
     cuts += [(n, share) for n in longs for share in PLACES]
     faults = []
@@ -253,6 +256,7 @@ def small_disks(name: str, arguments: list[str], work: Path, disk: Path, steps: 
 def main(argv=None) -> int:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--only", nargs="+", help="names of tools")
+    p.add_argument("--most", type=int, default=10**9, help="writes tried of each tool, spread evenly; default: all")
     p.add_argument("--tmpfs", action="store_true", help="small real file systems instead of injected failures")
     p.add_argument("--out", help="page to write")
     args = p.parse_args(argv)
@@ -284,7 +288,7 @@ def main(argv=None) -> int:
             count, runs, faults = (
                 small_disks(name, arguments, work, disk)
                 if args.tmpfs
-                else every_write(name, arguments, work, disk, state)
+                else every_write(name, arguments, work, disk, state, args.most)
             )
             rows.append(f"| {name} | {count} | {runs} | {len(faults)} |")
             failed += len(faults)
