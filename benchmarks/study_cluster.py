@@ -3,7 +3,7 @@
 Starts a Ray cluster of a head without processors and three nodes of one each on this machine and compares a study of
 two variants and two seeds with the local pool, number by number (all but times):
 
-* ``same``: undisturbed, with a shared folder and with checkpoints carried through the object store;
+* ``same``: undisturbed (without a shared folder: tests/studies/test_cluster.py);
 * ``killed``: two nodes are killed in the middle and replaced, and the command itself is killed once and called again;
 * ``twice``: two commands at once; how often each configuration was trained;
 * ``overhead``: 100 runs that have nothing left to do: what starting, placing and taking in costs each engine.
@@ -164,9 +164,6 @@ def wait_for(condition) -> None:
 def part_same(cluster, path: Path, work: Path) -> None:
     seconds = time_of(lambda: call(path, work / "shared", "--cluster", cluster.address))
     compare("three nodes, shared folder", path, work / "shared", seconds)
-    store = f"file://{work}/storage"
-    seconds = time_of(lambda: call(path, work / "store", "--cluster", cluster.address, "--storage", store))
-    compare("three nodes, with --storage", path, work / "store", seconds)
 
 
 def part_killed(cluster, path: Path, work: Path) -> None:

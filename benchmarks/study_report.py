@@ -10,7 +10,6 @@ import json
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -70,15 +69,17 @@ study = load_study(sys.argv[1])
 expanded, before = time.process_time() - cpu, peak()
 folder = Path(sys.argv[1]).parent / "out"
 read_records(study, folder)
-read = time.process_time() - cpu - expanded
+read, kept = time.process_time() - cpu - expanded, peak()
 write_report(study, folder)
-print(expanded, read, time.process_time() - cpu, time.perf_counter() - start, before, peak())
+print(expanded, read, time.process_time() - cpu, time.perf_counter() - start, before, kept, peak())
 """
 
 
 def main(counts: list[int]) -> None:
-    print("| runs | expand, CPU s | read, CPU s | all, CPU s | all, wall s | MiB before | MiB peak | report.html, MB |")
-    print("|---|---|---|---|---|---|---|---|")
+    print(
+        "| runs | expand, CPU s | read, CPU s | all, CPU s | all, wall s | MiB before | MiB with all results read | MiB peak | report.html, MB |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|")
     for runs in counts:
         with tempfile.TemporaryDirectory() as temporary:
             path = write_study(Path(temporary), runs)
@@ -91,8 +92,8 @@ def main(counts: list[int]) -> None:
             size = (path.parent / "out" / "report.html").stat().st_size / 1e6
             json.loads((path.parent / "out" / "results.json").read_text())
             times = " | ".join(f"{n:.1f}" for n in numbers[:4])
-            print(f"| {runs:,} | {times} | {numbers[4]:.0f} | {numbers[5]:.0f} | {size:.1f} |", flush=True)
-            time.sleep(0.1)
+            memory = " | ".join(f"{n:.0f}" for n in numbers[4:])
+            print(f"| {runs:,} | {times} | {memory} | {size:.1f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -93,14 +93,14 @@ def test_a_run_without_room_is_refused(engine):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("shared", [True, False])
-def test_the_same_table_as_the_pool_though_a_node_is_killed(write, tmp_path, nodes, engine, monkeypatch, shared):
+@pytest.mark.parametrize("way", ["shared folder", "object store", "storage"])
+def test_the_same_table_as_the_pool_though_a_node_is_killed(write, tmp_path, nodes, engine, monkeypatch, way):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     study = load_study(write({"seeds": [0]}, {"iters": 12, "save_interval": 3}))
     run_study(study, tmp_path / "pool", progress=lambda line: None)
     nodes.add_node(num_cpus=1, **ports())
-    made = engine()
-    if not shared:  # a token that no machine finds: as if each had a disk of its own
+    made = engine(storage=f"file://{tmp_path}/store" if way == "storage" else None)
+    if way != "shared folder":  # a token that no machine finds: as if each had a disk of its own
         made.job = cluster_task.Job(**{**made.job.__dict__, "token": str(tmp_path / "nowhere")})
     said = []
     killer = threading.Thread(target=kill_a_busy_node, args=(nodes, tmp_path / "cluster"), daemon=True)
