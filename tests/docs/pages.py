@@ -90,7 +90,7 @@ TREATMENT = [
     (r"^python docs/course/figures\.py", ("run", "--only atrous --out figures")),
     (r"^python docs/build_reference\.py", ("run", "--check")),
     (r"^python docs/build_site\.py", ("skip", "the site, a step of .ci/run")),
-    (r"^python docs/course/notebooks/build\.py", ("run", "--check")),
+    (r"^python docs/course/notebooks/build\.py", ("skip", "tests/docs/test_notebooks.py")),
     (r"^python tools/train\.py$", ("train", SHORT)),
     (r"^python tools/train\.py .*_scenes\.yml", ("train", f"{SHORT} --overwrite --save_dir output/other")),
     (r"^python tools/(val|infer)\.py --model_path output/unet_scenes", ("run", "--threads 1")),
