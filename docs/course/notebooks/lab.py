@@ -10,10 +10,12 @@ import sys
 import matplotlib.pyplot as plt
 import numpy as np
 
+from paddleseg_lite.language import mark
 from paddleseg_lite.language import translate as _
 from paddleseg_lite.visualize.fonts import readable
 
 Curve = list  # of (step, loss)
+TITLES = (mark("accuracy"), mark("vehicle pixels named right"), mark("presence"))  # of the labs' bars
 
 
 class Both(io.StringIO):
@@ -60,7 +62,7 @@ def bars(values: dict[str, float], title: str) -> None:
     axis = plt.subplots(figsize=(6, 0.5 * len(values) + 0.8), layout="constrained")[1]
     drawn = axis.barh(list(values), list(values.values()))
     axis.bar_label(drawn, fmt="%.3f", padding=3)
-    axis.set(xlim=(0, 1.1), title=readable(title))
+    axis.set(xlim=(0, 1.1), title=readable(_(title)))
     axis.invert_yaxis()
     plt.show()
 
