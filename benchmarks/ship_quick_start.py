@@ -54,7 +54,8 @@ def main() -> None:
     loaded = load(sys.argv[1])
     config = loaded.config
     checkpoint = load_checkpoint(loaded.source)
-    meta = {k: v for k, v in checkpoint.meta.items() if k in ("class_names", "num_classes", "palette", "ignore_index")}
+    kept = ("class_names", "num_classes", "palette", "ignore_index", "pictures")
+    meta = {k: v for k, v in checkpoint.meta.items() if k in kept}
     save_checkpoint(
         TARGET, model=Halved(loaded.model), state={}, config_text=checkpoint.config_path.read_text("utf-8"), meta=meta
     )

@@ -58,3 +58,13 @@ def test_what_is_kept_comes_back():
     for other in (None, {}, {"ranges": 3}, {**known.to_dict(), "sides": [1]}):  # of an older run, or damaged
         assert PictureStatistics.from_dict(other) is None
     assert summarise([]) is None
+
+
+def test_the_network_that_comes_along_knows_what_it_was_trained_on(camvid):
+    from paddleseg_lite import load
+
+    network = load("quick_start")
+    val = build_dataset(network.config.val_dataset, mode="val")
+    assert not any(network.unlike(val.load(i)["image"]) for i in range(0, len(val), 2))
+    street = build_dataset({"type": "CamVid", "dataset_root": str(camvid)}, mode="val").load(3)["image"]
+    assert "480x360 pixels" in " ".join(network.unlike(street))
