@@ -68,13 +68,15 @@ def commands(page: Path) -> list[str]:
 #   ("train", extra)   the same, and on four pictures
 FOUR_PICTURES = ["train_dataset.num_samples=4", "val_dataset.num_samples=2", "lr_scheduler.warmup_iters=0"]
 SHORT = "--threads 1 --iters 2 --batch_size 2 --save_interval 2 --no_vdl --no_doctor"
-ABSENT = r"PATH|VOCdevkit|data/|my_labelme|my_data|PaddleSeg/|\.pth|\.pdparams|DIR|FILE"
+ABSENT = r"PATH|more_photos|output/drawn|VOCdevkit|data/|my_labelme|my_data|PaddleSeg/|\.pth|\.pdparams|DIR|FILE"
 TREATMENT = [
     (r"^pip install", ("skip", "installs")),
     (r"^python -m pytest", ("skip", "this test suite")),
     (r"^ruff check", ("skip", "the linter, a step of its own")),
     (r"^visualdl ", ("skip", "a server")),
     (r"^ray start", ("skip", "a cluster: tests/studies/test_cluster.py")),
+    (r"^labelme ", ("skip", "a program with a window")),
+    (r"^cp more_photos", ("skip", "test_own_data_page.py does it")),
     (r"paddle\.distributed\.launch", ("skip", "two processes: tests/training/test_distributed.py")),
     (r"--device gpu", ("flags", "needs a GPU")),
     (r"^python tools/prepare\.py scenes --output data/scenes$", ("run", "")),

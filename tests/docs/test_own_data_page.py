@@ -5,6 +5,7 @@ import shlex
 import shutil
 import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 from pages import ROOT, commands
@@ -34,6 +35,10 @@ def folders(tmp_path, monkeypatch):
         for path in (tmp_path / "cvat").rglob("*.*"):
             archive.write(path, path.relative_to(tmp_path / "cvat"))
     test_prepare_roboflow.coco_export(tmp_path / "my_roboflow")
+    LAYOUTS["labelme"](tmp_path / "more")
+    (tmp_path / "more_photos").mkdir()
+    for path in (tmp_path / "more").glob("*.png"):
+        path.rename(tmp_path / "more_photos" / path.name)
     return tmp_path
 
 
@@ -43,12 +48,27 @@ def test_each_tool_has_its_line(folders, tool, command):
     assert status == 0 and "annotations used" in out and (folders / "data" / "mine" / "recipe.yml").is_file(), err
 
 
+def copy(pattern, folder):
+    """``cp PATTERN FOLDER``."""
+    for path in Path().glob(pattern):
+        shutil.copy(path, folder)
+
+
 def test_the_rest_of_the_page(folders, tool):
     first, split = PREPARE[0], next(c for c in PREPARE if " split " in c)
     assert tool("prepare", *shlex.split(first)[2:])[0] == 0
     status, _, err = tool("prepare", *shlex.split(split)[2:])
     assert status == 0, err
     for command in OTHERS:
+        if command.startswith("cp "):
+            copy(*command.split()[1:])
+            continue
+        if command.startswith("labelme "):  # by hand: one shape in each picture
+            for path in sorted((folders / command.split()[1]).glob("*.json")):
+                shape = json.loads((folders / "my_labelme" / path.name).read_text(encoding="utf-8"))["shapes"]
+                document = json.loads(path.read_text(encoding="utf-8"))
+                path.write_text(json.dumps({**document, "shapes": shape}), encoding="utf-8")
+            continue
         name, *own = command.split()[1:]
         own = [a for a in own if a != "--minutes" and not a.isdigit()] if "--minutes" in own else own
         name = name.rpartition("/")[2][:-3]
