@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..config.recipes import QUICK_START
 from ..files import make_folder, write_json
 from ..outputs import refuse_inputs
 from . import common as cli
@@ -12,7 +11,7 @@ from . import common as cli
 
 def build_parser():
     p = cli.parser(__doc__)
-    cli.add_config_flags(p, default=QUICK_START)
+    cli.add_config_flags(p, default=cli.QUICK_START)
     p.add_argument("--batch_size", type=int, help="sets batch_size")
     p.add_argument("--num_workers", type=int, help="sets num_workers")
     p.add_argument("--json", metavar="FILE", help="write all facts and findings here")

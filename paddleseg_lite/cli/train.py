@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..config.recipes import QUICK_START
 from ..errors import ConfigError
-from ..training.run_lock import refuse_busy
 from . import common as cli
 from .tolerated import add_tolerated, tell_tolerated
 
@@ -64,13 +62,13 @@ def check_data_flags(args) -> None:
 def choose_recipe(args):
     """Recipe and run folder: as told, else those of the run to resume, else the quick start's."""
     if not args.resume_model:
-        return args.config or QUICK_START, args.save_dir
+        return args.config or cli.QUICK_START, args.save_dir
     if args.resume_model is True:
-        run = Path(args.save_dir or Path("output") / run_name(args.config or QUICK_START))
+        run = Path(args.save_dir or Path("output") / run_name(args.config or cli.QUICK_START))
     else:
         run = Path(args.resume_model).parent
     kept = run / "config.yml"
-    return args.config or str(kept if kept.is_file() else QUICK_START), args.save_dir or str(run)
+    return args.config or str(kept if kept.is_file() else cli.QUICK_START), args.save_dir or str(run)
 
 
 def run_name(recipe: str | Path) -> str:
@@ -89,6 +87,8 @@ def main(argv=None):
     if args.no_eval:
         overrides["do_eval"] = False
     if args.save_dir is not None:
+        from ..training.run_lock import refuse_busy
+
         refuse_busy(args.save_dir)
     settled = cli.start(args)
     if args.data:

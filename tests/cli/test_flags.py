@@ -1,6 +1,9 @@
 """Every flag that PaddleSeg's users know exists here under its name."""
 
 import importlib
+import subprocess
+import sys
+import textwrap
 
 import pytest
 
@@ -67,3 +70,18 @@ def test_a_backend_by_its_former_flag_and_by_a_name_there_is_not():
     common.check_backend("auto")
     with pytest.raises(ConfigError, match=r"--backend opnvino: there is no such backend\. Did you mean 'openvino'"):
         common.check_backend("opnvino")
+
+
+def test_help_loads_neither_yaml_nor_paddle(root):
+    """The parsers of all tools, in a process of its own: what takes long is imported by the work, not by ``--help``."""
+    script = """
+        import importlib, sys
+        from paddleseg_lite.cli import commands
+        for name in commands():
+            importlib.import_module(f"paddleseg_lite.cli.{name}").build_parser()
+        print(sorted({"yaml", "paddle", "numpy", "cv2", "matplotlib"} & set(sys.modules)))
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)], cwd=root, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
