@@ -81,7 +81,6 @@ def add_test_flags(p: argparse.ArgumentParser, aug: str, *, backend: str) -> Non
     )
 
 
-QUICK_START = "quick_start/unet_scenes"  # the recipe of a tool that is called without one
 DEFAULT_CRF = "deeplab_v2_resnet101"  # of the two DeepLab papers the later one's
 TEST_FLAGS = ("is_slide", "crop_size", "stride", "aug_eval", "scales", "flip_horizontal", "flip_vertical")
 

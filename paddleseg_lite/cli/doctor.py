@@ -11,7 +11,7 @@ from . import common as cli
 
 def build_parser():
     p = cli.parser(__doc__)
-    cli.add_config_flags(p, default=cli.QUICK_START)
+    cli.add_config_flags(p, description="name of a recipe, or a YAML file; the quick start's unless given")
     p.add_argument("--batch_size", type=int, help="sets batch_size")
     p.add_argument("--num_workers", type=int, help="sets num_workers")
     p.add_argument("--json", metavar="FILE", help="write all facts and findings here")
@@ -23,6 +23,9 @@ def build_parser():
 def main(argv=None):
     args = build_parser().parse_args(argv)
     cli.start(args)
+    from ..config.recipes import QUICK_START
+
+    args.config = args.config or QUICK_START
     if args.json:
         refuse_inputs([args.json], cli.files_read(args), "--json")
         make_folder(Path(args.json).parent)

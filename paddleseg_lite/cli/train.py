@@ -61,14 +61,16 @@ def check_data_flags(args) -> None:
 
 def choose_recipe(args):
     """Recipe and run folder: as told, else those of the run to resume, else the quick start's."""
+    from ..config.recipes import QUICK_START
+
     if not args.resume_model:
-        return args.config or cli.QUICK_START, args.save_dir
+        return args.config or QUICK_START, args.save_dir
     if args.resume_model is True:
-        run = Path(args.save_dir or Path("output") / run_name(args.config or cli.QUICK_START))
+        run = Path(args.save_dir or Path("output") / run_name(args.config or QUICK_START))
     else:
         run = Path(args.resume_model).parent
     kept = run / "config.yml"
-    return args.config or str(kept if kept.is_file() else cli.QUICK_START), args.save_dir or str(run)
+    return args.config or str(kept if kept.is_file() else QUICK_START), args.save_dir or str(run)
 
 
 def run_name(recipe: str | Path) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from ..files import expanded
 
 _PACKAGE = Path(__file__).resolve().parents[1]
+QUICK_START = "quick_start/unet_scenes"
 
 
 @lru_cache(maxsize=1)
