@@ -9,7 +9,8 @@ set to zero, and the scene is computed anew. Two readings of "holds" are reporte
     most     the node to which most of the mark belongs (its share |P_k| / sum |P|, over the mark's cells)
     keenest  the node whose own map lies on the mark with the largest share (mark's cells / all cells of |P_k|)
 
-beside every other node, one at a time. Counted are objects whose centre was named rightly before; a flip is the other
+beside every other node, one at a time, and all nodes at once: an object that keeps its class without any of them has not
+hung on the unit, and no node can flip it. Counted are objects whose centre was named rightly before; a flip is the other
 kind of object at the centre afterwards. The interval is a bootstrap over scenes.
 """
 
@@ -24,7 +25,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from paddleseg_lite import runtime
 
-SCENES, SIZE = 100, 96
+SCENES = 100
+KEYS = ("most", "keenest", "others", "all")
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -57,13 +59,15 @@ def measure(loaded, scenes: int) -> dict:
     data = ContextScenes(**{**spec, "num_samples": scenes, "mode": "val"})
     rows = [row for index in range(scenes) for row in objects(loaded, data, index)]
     right = [row for row in rows if row["right"]]
-    columns = {key: np.array([row[key] for row in right], float) for key in ("most", "keenest", "others")}
+    columns = {key: np.array([row[key] for row in right], float) for key in KEYS}
     scene_of = np.array([row["scene"] for row in right])
     return {
         "kind": data.kind_of(0),
         "scenes": scenes,
         "objects": len(rows),
         "right_before": len(right),
+        "of_those_that_can_most": float((columns["most"] * columns["all"]).sum() / max(columns["all"].sum(), 1)),
+        "of_those_that_can_others": float((columns["others"] * columns["all"]).sum() / max(columns["all"].sum(), 1)),
         **{f"flips_{key}": summary(values, scene_of) for key, values in columns.items()},
         "right_class_lost_most": float(np.mean([row["drop_most"] for row in right])),
         "right_class_lost_keenest": float(np.mean([row["drop_keenest"] for row in right])),
@@ -88,8 +92,9 @@ def objects(loaded, data, index: int) -> list[dict]:
     nodes = len(maps)
     with paddle.no_grad():
         plain = F.softmax(loaded.model(looked.batch)["out"], 1).numpy()[0]
-        with reasoning.switched_off(loaded.model, [[k] for k in range(nodes)]):
-            without = F.softmax(loaded.model(looked.batch.tile([nodes, 1, 1, 1]))["out"], 1).numpy()  # [V, K, H, W]
+        with reasoning.switched_off(loaded.model, [*([k] for k in range(nodes)), range(nodes)]):
+            copies = looked.batch.tile([nodes + 1, 1, 1, 1])
+            without = F.softmax(loaded.model(copies)["out"], 1).numpy()  # [V + 1, K, H, W], the last without all
     rows = []
     for box in layout.objects:
         mark = next(cue for cue in layout.cues if layout.kind == "prior" or cue.group == box.group)
@@ -98,7 +103,7 @@ def objects(loaded, data, index: int) -> list[dict]:
         keenest = int((maps[(slice(None), *on_mark)].sum((1, 2)) / maps.sum((1, 2)).clip(1e-12)).argmax())
         y, x = box.top + box.height // 2, box.left + box.width // 2
         other = 3 - box.value
-        flips = without[:, :, y, x].argmax(1) == other  # [V]
+        flips = without[:, :, y, x].argmax(1) == other  # [V + 1]
         drops = plain[box.value, y, x] - without[:, box.value, y, x]
         rest = [k for k in range(nodes) if k not in (most, keenest)]
         rows.append(
@@ -108,6 +113,7 @@ def objects(loaded, data, index: int) -> list[dict]:
                 "most": flips[most],
                 "keenest": flips[keenest],
                 "others": flips[rest].mean(),
+                "all": flips[nodes],
                 "drop_most": drops[most],
                 "drop_keenest": drops[keenest],
                 "drop_others": drops[rest].mean(),
@@ -138,11 +144,12 @@ def summary(values, scene_of) -> dict[str, float]:
 def line(name: str, found: dict) -> str:
     """A row of the table."""
     parts = [name, found["kind"], f"{found['right_before']} of {found['objects']}"]
-    for key in ("most", "keenest", "others"):
+    for key in KEYS:
         f = found[f"flips_{key}"]
         parts.append(f"{f['mean']:.3f} ({f['low']:.3f} to {f['high']:.3f})")
     parts.append(f"{found['right_class_lost_most']:+.3f} / {found['right_class_lost_keenest']:+.3f}")
     parts.append(f"{found['right_class_lost_others']:+.3f}")
+    parts.append(f"{found['of_those_that_can_most']:.3f} / {found['of_those_that_can_others']:.3f}")
     return "| " + " | ".join(parts) + " |"
 
 

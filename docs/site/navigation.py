@@ -8,6 +8,7 @@ from pages import Pages
 
 START = (
     "own_data.md",
+    "studio.md",
     "weights.md",
     "migration.md",
     "networks.md",

@@ -21,6 +21,7 @@ CSS = """
 .gradio-container { max-width: 1280px !important; width: 100% !important; margin: 0 auto !important; }
 #head { align-items: center; }
 #head .prose { margin: 0; }
+@media (max-width: 600px) { #head { flex-direction: column; align-items: stretch; } }
 .swatch { display: inline-block; width: 1em; height: 1em; margin-right: .5em; border: 1px solid #8888; }
 .scroll { overflow-x: auto; }
 .scroll table { width: 100%; border: none !important; border-collapse: collapse; white-space: nowrap; }

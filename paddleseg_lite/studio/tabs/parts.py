@@ -80,6 +80,7 @@ class Choices:
 
     def __init__(self, desk: Desk) -> None:
         self.desk, self.boxes = desk, []
+        self.others: list[tuple[Callable[[], Any], gr.components.Component]] = []
 
     def add(self, kind: str, label: str, *, position: int = 0, **kwargs: Any) -> gr.Dropdown:
         """A dropdown of one kind; ``position``: which of the names it starts with."""
@@ -87,6 +88,10 @@ class Choices:
         box = gr.Dropdown(names, value=_at(names, position, kwargs), label=label, allow_custom_value=True, **kwargs)
         self.boxes.append((kind, position, kwargs, box))
         return box
+
+    def also(self, function: Callable[[], Any], output: gr.components.Component) -> None:
+        """Something else that is made new with the lists."""
+        self.others.append((function, output))
 
     def listed(self, *current: Any) -> list[Any]:
         """Updates for all boxes; what is chosen stays chosen."""
@@ -103,6 +108,8 @@ class Choices:
         boxes = [box for *_, box in self.boxes]
         for event in events:
             event(self.listed, boxes, boxes, show_progress="hidden", api_visibility="private")
+            for function, output in self.others:
+                event(function, None, output, show_progress="hidden", api_visibility="private")
 
 
 def _at(names: Sequence[str], position: int, kwargs: dict[str, Any]) -> Any:

@@ -63,8 +63,7 @@ def build(desk: Desk, say: Texts, choices: Choices) -> None:
         heat = [(desk.picture_file(png), title) for title, *_, png in found.groups if png is not None]
         return found.text, drawn, heat
 
-    chosen.change(guarded(say, listed), None, table, show_progress="hidden", api_visibility="private")
-    table.attach_load_event(guarded(say, listed), None)
+    choices.also(guarded(say, listed), table)
     lay.click(guarded(say, side_by_side), chosen, [curves, differences], api_visibility="private")
     confuse.click(guarded(say, confusion), network, [matrix, confused], api_visibility="private", **COMPUTE)
     show.click(guarded(say, read), study, [text, intervals, maps], api_visibility="private")
