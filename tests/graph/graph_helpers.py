@@ -6,14 +6,16 @@ import numpy as np
 import paddle
 
 from paddleseg_lite.registry import CONTEXTS
+from tests.contracts.forms import CONTEXT_FORMS
 
 C = 12
 GLORE = {"type": "GloRe", "num_state": 6, "num_nodes": 5}
 
 
 def build(spec, channels: int = C, num_classes: int = 4):
-    """A unit by its name, then as small as it says, or from a spec; as the slot would build it."""
-    spec = CONTEXTS.small(spec) if isinstance(spec, str) else spec
+    """A unit by its name, or the name of a form of it, as small as it says, or from a spec; as the slot builds it."""
+    if isinstance(spec, str):
+        spec = CONTEXT_FORMS[spec] if spec in CONTEXT_FORMS else CONTEXTS.small(spec)
     return CONTEXTS.build(spec, offered={"in_channels": channels, "num_classes": num_classes})
 
 
