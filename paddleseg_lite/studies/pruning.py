@@ -13,12 +13,15 @@ import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import ConfigError, nearest
 from .metric import Metric
+
+if TYPE_CHECKING:
+    from .study import Run
 
 KEYS = ("first", "factor")
 
@@ -30,17 +33,19 @@ class Halving:
     Attributes:
         first: iterations of the lowest rung.
         factor: how many times as many iterations the next one has; the best ``1 / factor`` go on.
+        per_variant: compare settings of one variant only (a search), not variants with each other.
         stopped: what was decided on each run that ends early.
     """
 
     first: int
     factor: int = 3
+    per_variant: bool = False
     stopped: dict[str, dict[str, Any]] = field(default_factory=dict)
     _seen: dict[str, int] = field(default_factory=dict)  # run -> iterations it was judged at last
-    _rungs: dict[int, list[float]] = field(default_factory=dict)
+    _rungs: dict[tuple[str, int], list[float]] = field(default_factory=dict)
 
-    def judge(self, key: str, iteration: int, value: float) -> bool:
-        """Whether a run that stands at ``value`` after ``iteration`` iterations shall end."""
+    def judge(self, key: str, iteration: int, value: float, group: str = "") -> bool:
+        """Whether a run that stands at ``value`` after ``iteration`` iterations shall end; groups do not meet."""
         reached = self._seen.get(key, 0)
         self._seen[key] = max(reached, iteration)
         if key in self.stopped or iteration < self.first:
@@ -49,19 +54,25 @@ class Halving:
         if reached >= rung:  # judged here already
             return False
         value = -math.inf if math.isnan(value) else value
-        before = self._rungs.setdefault(rung, [])
+        before = self._rungs.setdefault((group, rung), [])
         bar = float(np.percentile(before, 100 * (1 - 1 / self.factor))) if before else -math.inf
         before.append(value)
         if value < bar:
             self.stopped[key] = {"iteration": iteration, "value": value, "bar": bar}
         return key in self.stopped
 
-    def hopeless(self, key: str, target: Path, metric: Metric) -> bool:
-        """Judge a run by the validations in its folder that are new; True once, when it shall be stopped."""
-        if key in self.stopped:
+    def hopeless(self, run: Run, target: Path, metric: Metric) -> bool:
+        """Judge a run by the validations in its folder that are new; True once, when it shall be stopped.
+
+        At its last validation a run has nothing left to be spared.
+        """
+        if run.key in self.stopped:
             return False
+        group = str(run.levels) if self.per_variant else ""
         for record in _validations(target / "metrics.jsonl"):
-            if record["iter"] > self._seen.get(key, 0) and self.judge(key, record["iter"], _value(metric, record)):
+            last = run.config is not None and run.config.iters is not None and record["iter"] >= run.config.iters
+            new = record["iter"] > self._seen.get(run.key, 0)
+            if new and not last and self.judge(run.key, record["iter"], _value(metric, record), group):
                 return True
         return False
 

@@ -244,7 +244,7 @@ class _Session:
 
     def _prune(self, pruning: Halving) -> None:
         for run, _, _ in self.active.values():
-            if pruning.hopeless(run.key, run_folder(self.folder, run), self.metric):
+            if pruning.hopeless(run, run_folder(self.folder, run), self.metric):
                 self.engine.stop(run.key)
 
 

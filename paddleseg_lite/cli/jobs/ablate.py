@@ -104,8 +104,12 @@ def _searched(study: Study, folder: Path, options: dict[str, Any]) -> Study:
     """The study with each variant's best setting."""
     logger.info("search: %d trials for each variant, seeds %s", study.search.trials, study.search.seeds)
 
+    pruning = parse_pruning(study.search.prune, "search.prune")
+    if pruning is not None:
+        pruning.per_variant = True  # the same effort for all: a weak variant keeps its best trial
+
     def run(part: Study) -> None:
-        run_study(part, folder, pruning=parse_pruning(part.prune, "search.prune"), **options)
+        run_study(part, folder, pruning=pruning, **options)
 
     trials = run_search(study, folder, run)
     logger.info("confirmation, seeds %s", study.seeds)
