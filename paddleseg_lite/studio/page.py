@@ -39,7 +39,7 @@ def theme() -> gr.themes.Base:
 
 
 def head(language: str) -> str:
-    """What makes Gradio's own words follow the page: it asks the browser for its language."""
+    """Lets Gradio's own words follow the page, where this comes before it asks the browser for its language."""
     code = {"en": "en-US", "zh": "zh-CN"}[language]
     return (
         "<script>for (const [name, value] of [['language', '" + code + "'], ['languages', ['" + code + "']]]) "
