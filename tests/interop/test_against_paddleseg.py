@@ -55,7 +55,7 @@ TRANSFORMS = {
     "long": {"type": "ResizeByLong", "long_size": 100},
     "short": {"type": "ResizeByShort", "short_size": 64},
     "limit": {"type": "LimitLong", "max_long": 33},
-    "padding": {"type": "Padding", "target_size": [64, 64]},
+    "padding": {"type": "Padding", "target_size": [112, 80]},
     "normalize": {"type": "Normalize", "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]},
 }
 BASES = {
