@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 CLIENTS, CALLS, LONG, EVERY = 20, 10, 500, 100
+PATIENT = {"timeout": 120}  # seconds; a client gives up after 5 otherwise
 SIZES = ((96, 96), (64, 96), (128, 96), (96, 160), (128, 128))
 
 
@@ -66,7 +67,7 @@ def at_once(address: str, run: Path, folder: Path) -> dict:
         write_png(folder / f"scene{n}.png", example(f"scene {n}").image)
 
     def work(i: int) -> int:
-        client = Client(f"{address}/en/", verbose=False, download_files=str(folder / f"got{i}"))
+        client = Client(f"{address}/en/", verbose=False, download_files=str(folder / f"got{i}"), httpx_kwargs=PATIENT)
         equal = 0
         for call in range(CALLS):
             n = (i + call) % 8 + 1
@@ -96,7 +97,7 @@ def memory(address: str, run: Path, folder: Path, pid: int, calls: int) -> dict:
     rng = np.random.default_rng(0)
     for i, size in enumerate(SIZES):
         write_png(folder / f"size{i}.png", rng.integers(0, 255, [*size, 3], np.uint8))
-    client = Client(f"{address}/en/", verbose=False, download_files=str(folder / "got"))
+    client = Client(f"{address}/en/", verbose=False, download_files=str(folder / "got"), httpx_kwargs=PATIENT)
     resident = [resident_mib(pid)]
     for call in range(calls):
         sent = handle_file(str(folder / f"size{call % len(SIZES)}.png"))

@@ -221,4 +221,6 @@ def serve(desk: Desk, *, host: str, port: int, auth: tuple[str, str] | None) -> 
             logger.warning("other computers reach this studio (%s): stop it when you need it no longer.", host)
         name = f"[{host}]" if ":" in host else host
         logger.info("studio: http://%s:%d/ (Ctrl-C ends it)", name, listener.getsockname()[1])
-        uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on")).run(sockets=[listener])
+        uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on", timeout_graceful_shutdown=3)).run(
+            sockets=[listener]
+        )

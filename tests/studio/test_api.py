@@ -55,7 +55,9 @@ def test_clients_at_once_get_what_predict_gives(served, output, tmp_path):
     expected = {n: loaded.predict(example(f"scene {n}").image).labels for n in (1, 2, 3)}
 
     def work(i):
-        own = Client(f"{served}/en/", verbose=False, download_files=str(tmp_path / f"got{i}"))
+        own = Client(
+            f"{served}/en/", verbose=False, download_files=str(tmp_path / f"got{i}"), httpx_kwargs={"timeout": 120}
+        )
         for call in range(CALLS):
             n = (i + call) % 3 + 1
             ids, facts = own.predict(
