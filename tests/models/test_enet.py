@@ -25,7 +25,6 @@ from tests.models.checks import (
 
 SMALL = {"type": "ENet", "width": 0.5}
 # conv biases in front of BN: 3x3 and 1x5 in ext, the initial convolution, the deconvolution going up
-EXEMPT = r"(ext\.\d+\.0|initial\.conv|stages\.0\.0\.conv|deconv)\.bias$"
 
 
 def blocks(model):
@@ -185,9 +184,10 @@ def test_the_papers_size():
         assert list(model(paddle.randn([1, 3, 360, 640]))["out"].shape) == [1, 4, 360, 640]
 
 
-def test_too_small_an_image():
-    with pytest.raises(ValueError, match=r"at least 7 pixels, got \[6, 64\]"):
-        build_model(SMALL, num_classes=2)(paddle.randn([1, 3, 6, 64]))
+def test_an_image_of_a_few_pixels():
+    model = build_model(SMALL, num_classes=2)
+    model.eval()
+    assert list(model(paddle.randn([1, 3, 6, 64]))["out"].shape) == [1, 2, 6, 64]
 
 
 def test_many_bands():
