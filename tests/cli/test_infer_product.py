@@ -228,8 +228,8 @@ def test_odd_pictures_come_out_at_their_own_size(unet, tool, tmp_path):
 
 
 def test_a_large_picture_is_predicted_in_windows(unet, tmp_path, monkeypatch):
+    from paddleseg_lite.data import Compose
     from paddleseg_lite.inference import logits as inference
-    from paddleseg_lite.inference import predictor
 
     loaded = load(unet)
     small = np.random.default_rng(2).integers(0, 255, (12, 16, 3), dtype=np.uint8)
@@ -240,9 +240,9 @@ def test_a_large_picture_is_predicted_in_windows(unet, tmp_path, monkeypatch):
     monkeypatch.setattr(inference, "stream_windows", lambda *a, **k: (sizes.append(k["window"]), original(*a, **k))[1])
     loaded.options = type(loaded.options)(memory_limit=1 << 26)
     prepared = []
-    normalise = predictor.Loaded._normalise
+    normalise = Compose.of_picture
     monkeypatch.setattr(
-        predictor.Loaded, "_normalise", lambda self, part: (prepared.append(part.shape[:2]), normalise(self, part))[1]
+        Compose, "of_picture", lambda self, part: (prepared.append(part.shape[:2]), normalise(self, part))[1]
     )
     windows = loaded.predict(image).labels
     assert sizes and max(max(shape) for shape in prepared) <= max(sizes[0])  # never normalised as a whole
