@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import ConfigError
 from ..reports.plots import pyplot, to_png
 from ..visualize import overlay, panel, rgb
-from . import insides, reasoning
+from . import insides, marks, reasoning
 from .networks import Network
 
 SHOWN = 8  # nodes whose maps are drawn
@@ -57,7 +57,7 @@ def outcome(before: np.ndarray, after: np.ndarray, names: list[str]) -> list[str
 
 def branch_picture(looked: insides.Scene, branches: list[insides.Branch], y: int, x: int) -> np.ndarray:
     """What each branch of a pyramid took from, side by side."""
-    shown = [insides.with_cross(insides.with_boxes(looked.image, b.boxes, b.weights), y, x) for b in branches]
+    shown = [marks.with_cross(marks.with_boxes(looked.image, b.boxes, b.weights), y, x) for b in branches]
     return panel(shown)
 
 
@@ -112,7 +112,7 @@ def adjacency_picture(seen: reasoning.Reasoning) -> bytes:
 def before_after(looked: insides.Scene, found: reasoning.Counterfactual, palette: Any, y: int, x: int) -> np.ndarray:
     """Both overlays side by side, the pixel marked."""
     pair = (found.labels_before, found.labels_after)
-    return panel([insides.with_cross(overlay(rgb(looked.image), ids, palette), y, x) for ids in pair])
+    return panel([marks.with_cross(overlay(rgb(looked.image), ids, palette), y, x) for ids in pair])
 
 
 def parse_nodes(text: str, names: list[str]) -> list[int]:

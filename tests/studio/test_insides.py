@@ -7,7 +7,7 @@ import pytest
 
 from paddleseg_lite.errors import ConfigError, DataError
 from paddleseg_lite.inference.backend import logits_of
-from paddleseg_lite.studio import insides, reasoning
+from paddleseg_lite.studio import insides, marks, reasoning
 from paddleseg_lite.studio.examples import example
 
 PIXEL = (20, 37)
@@ -205,19 +205,19 @@ def test_a_resized_and_padded_picture_is_asked_at_the_right_place(unit_run):
 
 def test_pictures_mark_what_they_say():
     grey = np.full([40, 60, 3], 100, np.uint8)
-    crossed, times = insides.with_cross(grey, 20, 30), insides.zoom(grey)
+    crossed, times = marks.with_cross(grey, 20, 30), marks.zoom(grey)
     assert crossed.shape == (40 * times, 60 * times, 3)
     rows, columns = np.nonzero((crossed != 100).any(-1))
     middle = 20 * times + times // 2, 30 * times + times // 2
     assert np.abs(rows - middle[0]).max() < 25 + times
     assert np.abs(columns - middle[1]).max() < 25 + times
     assert (crossed[20 * times + 1 : 21 * times - 1, 30 * times + 1 : 31 * times - 1] == 100).all()  # is seen itself
-    assert np.array_equal(insides.enlarged(grey[:, :, :1]).shape, (40 * times, 60 * times, 1))
+    assert np.array_equal(marks.enlarged(grey[:, :, :1]).shape, (40 * times, 60 * times, 1))
     large = np.zeros([600, 300, 3], np.uint8)
-    assert insides.zoom(large) == 1
-    boxed = insides.with_boxes(grey, [(10, 10, 20, 20)], [1.0])
+    assert marks.zoom(large) == 1
+    boxed = marks.with_boxes(grey, [(10, 10, 20, 20)], [1.0])
     assert boxed[15, 15, 0] == 100
     assert boxed[30, 30, 0] < 50
-    hot = insides.heat(grey, np.eye(40, 60))
+    hot = marks.heat(grey, np.eye(40, 60))
     assert hot.dtype == np.uint8
     assert hot[5, 5].sum() > hot[5, 30].sum()

@@ -8,7 +8,7 @@ import gradio as gr
 
 from ...errors import DataError
 from ...visualize import overlay, rgb
-from .. import insides, questions, reasoning
+from .. import insides, marks, questions, reasoning
 from ..desk import Desk
 from ..texts import Texts
 from .parts import COMPUTE, Choices, chart, guarded, html_table, network_choice, picture_source, read, shown
@@ -62,13 +62,13 @@ def build(desk: Desk, say: Texts, choices: Choices) -> None:
             return looked, overlay(rgb(looked.image), labels, chosen.palette, opacity=0.4)
 
         looked, drawn = desk.networks.run(work)
-        return desk.shelf.put((looked, drawn, name)), insides.enlarged(drawn), say("no_pixel"), None
+        return desk.shelf.put((looked, drawn, name)), marks.enlarged(drawn), say("no_pixel"), None
 
     def click(token: str, event: gr.SelectData) -> Any:
         if not token:
             raise DataError("no picture is shown yet.")
         looked, drawn, name = desk.shelf.get(token)
-        x, y = (int(v) // insides.zoom(drawn) for v in event.index)
+        x, y = (int(v) // marks.zoom(drawn) for v in event.index)
         x, y = min(x, looked.size[1] - 1), min(y, looked.size[0] - 1)  # a browser rounds up at the far edges
 
         def work() -> Any:
@@ -80,10 +80,10 @@ def build(desk: Desk, say: Texts, choices: Choices) -> None:
             spread = say(
                 "field_told", name=names[asked.field.class_id], r50=radii[0.5], r90=radii[0.9], r99=radii[0.99]
             )
-            heat = insides.with_cross(insides.heat(looked.image, asked.field.strength), y, x)
+            heat = marks.with_cross(marks.heat(looked.image, asked.field.strength), y, x)
             bars = [[cls, f"{100 * p:.2f} %"] for cls, p in questions.probability_rows(asked, names)]
             sure_table = html_table([say("class"), say("probability")], bars)
-            marked = insides.with_cross(drawn, y, x)
+            marked = marks.with_cross(drawn, y, x)
             return (y, x), marked, head, sure_table, heat, spread, *of_pyramid(asked, names), *of_unit(asked, names)
 
         def of_pyramid(asked: questions.Asked, names: list[str]) -> Any:
