@@ -68,7 +68,8 @@ def test_wheel_holds_the_package_and_nothing_else(wheel, root):
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"paddleseg_lite"}
     packed = {name for name in names if name.endswith(".py")}
     assert packed >= {str(p.relative_to(root).as_posix()) for p in (root / "paddleseg_lite" / "models").glob("*.py")}
-    recipes = {name for name in names if name.endswith(".yml")}
+    assert "paddleseg_lite/shipped/quick_start/model.pdparams" in names
+    recipes = {name for name in names if name.endswith(".yml") and "/shipped/" not in name}
     assert recipes == {f"paddleseg_lite/{p.relative_to(root).as_posix()}" for p in (root / "configs").rglob("*.yml")}
     scripts = zipfile.ZipFile(wheel).read(next(n for n in names if n.endswith("entry_points.txt"))).decode()
     assert "paddleseg-lite = paddleseg_lite.cli:program" in scripts

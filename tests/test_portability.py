@@ -72,12 +72,15 @@ def test_everything_imports_without_posix_modules():
     """In a process where the POSIX modules are gone (Paddle and its own needs were imported before)."""
     modules = [".".join(p.relative_to(ROOT).with_suffix("").parts) for p in SOURCES if p.parts[-2] != "tools"]
     code = (
-        "import sys, importlib\n"
+        "import sys, importlib, importlib.util\n"
         "from paddleseg_lite import runtime\nruntime.setup('cpu')\n"
         "import multiprocessing.pool, tempfile, subprocess, visualdl, matplotlib.pyplot, tqdm\n"
+        "if importlib.util.find_spec('gradio'): import gradio  # it has its own ways on other systems\n"
         f"for name in {sorted(POSIX_ONLY - {'posix'})!r}: sys.modules[name] = None\n"
         f"for name in {[m.removesuffix('.__init__') for m in modules if not m.endswith('__main__')]!r}:\n"
-        "    importlib.import_module(name)\n"
+        "    try: importlib.import_module(name)\n"
+        "    except ModuleNotFoundError as e:\n"
+        "        if e.name != 'gradio': raise  # an extra\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, encoding="utf-8", timeout=120

@@ -98,7 +98,7 @@ class Segmentor(nn.Layer):
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         height, width = x.shape[2:]
-        if min(height, width) < self.smallest:
+        if self._too_small(height, width):
             wide = F.pad(x, [0, max(0, self.smallest - width), 0, max(0, self.smallest - height)])
             outputs = self.forward(wide)
             return {name: y[:, :, :height, :width] if y.ndim == 4 else y for name, y in outputs.items()}
@@ -106,6 +106,10 @@ class Segmentor(nn.Layer):
         outputs = self.decode(features, x)
         outputs.update(features.extras)
         return self.finish(outputs, x)
+
+    def _too_small(self, height: Any, width: Any) -> bool:
+        """Whether zeros must be added; a static graph with open sizes does not know, and its caller sees to it."""
+        return isinstance(height, int) and isinstance(width, int) and 0 < min(height, width) < self.smallest
 
     def logits(self, x: Tensor) -> Tensor:
         """Raw logits ``[N, K, H, W]`` for any H, W: what prediction takes a network for."""
