@@ -8,7 +8,8 @@ Every recipe ``configs/*/*_camvid.yml`` of :data:`RECIPES` is trained twice for 
 scored on that street (``held_out``), and on all 367 pictures, scored on val (``all``). ``train`` passes over what is
 finished and goes on with what was begun; a single row is ``--only RECIPE``. ``score`` scores best checkpoints, plain
 and at several scales with flips, and takes the time of a prediction; ``page`` writes page, tables and pictures, and
-copies each run's ``config.yml`` and ``metrics.jsonl`` (no weights: CamVid is for research use) beside the page.
+copies each run's ``config.yml`` and ``metrics.jsonl`` beside the page (no weights and no pictures: CamVid is for research
+use).
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import shutil
 import statistics
 import subprocess
 import sys
@@ -124,8 +124,8 @@ def scores_of(folder: Path, args) -> dict:
     import numpy as np
 
     from paddleseg_lite import load
+    from paddleseg_lite.cli.jobs.summary import describe
     from paddleseg_lite.cli.jobs.val import validate_loaded
-    from paddleseg_lite.models.summary import summarize
 
     loaded = load(folder)
     plain, dataset, measures = validate_loaded(loaded, keep_images=True, observe=True)
@@ -139,7 +139,8 @@ def scores_of(folder: Path, args) -> dict:
         start = time.perf_counter()
         loaded.predict(picture)
         times.append(time.perf_counter() - start)
-    cost = summarize(loaded.model, (1, 3, *picture.shape[:2]))
+    height, width = loaded.sample(picture)[0]["image"].shape[:2]  # half of the picture's in some recipes
+    cost = describe(config=str(folder / "config.yml"), num_classes=dataset.num_classes, height=height, width=width)
     records = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
     best = max((r for r in records if r["kind"] == "eval"), key=lambda r: r["mIoU"])
     if abs(best["mIoU"] - float(plain.scores.mIoU)) > 1e-9:
@@ -152,7 +153,7 @@ def scores_of(folder: Path, args) -> dict:
         "mIoU_ms_flip": float(averaged.scores.mIoU),
         "best_iter": best["iter"],
         "parameters": int(cost.parameters),
-        "GMACs": float(cost.macs) / 1e9,
+        "GMACs": cost.gmacs,
         "ms": 1000 * statistics.median(times),
         "minutes": minutes(records),
     }
@@ -233,18 +234,22 @@ def page(args) -> None:
     text += ["## Table", markdown_table(header, rows)]
     if found:
         text += ["## Classes, IoU in percent", markdown_table(["recipe, scored on", *names], classes)]
-    text += ["## Pictures", "![accuracy against time](camvid_latency.png)", "![predictions](camvid_predictions.png)"]
+    text += [
+        "## Pictures",
+        "![accuracy against time](camvid_latency.png)",
+        "Predictions on six pictures of val: `predictions.png` in the folder of the runs; photographs of CamVid are not part of this project.",
+    ]
     command = "python benchmarks/camvid.py train --camvid PATH --runs RUNS --only RECIPE"
     text += [
         "## Again",
         f"`{command}` trains a row; `score` and `page` write this page. Resolved recipe and `metrics.jsonl` of each run: `docs/results/camvid/`.",
     ]
     publish("\n\n".join(text), PAGE)
-    records(found, args.runs)
+    records(found, args.runs, args.camvid)
     pictures(found, args)
 
 
-def records(found: dict, runs: Path) -> None:
+def records(found: dict, runs: Path, camvid: Path) -> None:
     """The CSV, and the records of each run."""
     with open(PAGE.with_suffix(".csv"), "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
@@ -261,7 +266,8 @@ def records(found: dict, runs: Path) -> None:
                     target = PAGE.parent / "camvid" / row["run"]
                     target.mkdir(parents=True, exist_ok=True)
                     for name in ("config.yml", "metrics.jsonl", "scores.json"):
-                        shutil.copyfile(runs / row["run"] / name, target / name)
+                        text = (runs / row["run"] / name).read_text(encoding="utf-8")
+                        (target / name).write_text(text.replace(str(camvid), "data/camvid"), encoding="utf-8")
 
 
 def pictures(found: dict, args) -> None:
@@ -317,7 +323,7 @@ def pictures(found: dict, args) -> None:
         title = np.full((150, 130, 3), 255, np.uint8)
         cv2.putText(title, name, (4, 80), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (0, 0, 0), 1, cv2.LINE_AA)
         lines.append(np.concatenate([title, line], axis=1))
-    cv2.imwrite(str(PAGE.parent / "camvid_predictions.png"), np.concatenate(lines)[..., ::-1])
+    cv2.imwrite(str(args.runs / "predictions.png"), np.concatenate(lines)[..., ::-1])
 
 
 def main() -> None:
