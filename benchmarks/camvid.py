@@ -126,6 +126,7 @@ def scores_of(folder: Path, args) -> dict:
     from paddleseg_lite import load
     from paddleseg_lite.cli.jobs.summary import describe
     from paddleseg_lite.cli.jobs.val import validate_loaded
+    from paddleseg_lite.reports.run import read_records
 
     loaded = load(folder)
     plain, dataset, measures = validate_loaded(loaded, keep_images=True, observe=True)
@@ -141,7 +142,7 @@ def scores_of(folder: Path, args) -> dict:
         times.append(time.perf_counter() - start)
     height, width = loaded.sample(picture)[0]["image"].shape[:2]  # half of the picture's in some recipes
     cost = describe(config=str(folder / "config.yml"), num_classes=dataset.num_classes, height=height, width=width)
-    records = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    records = read_records(folder / "metrics.jsonl")
     best = max((r for r in records if r["kind"] == "eval"), key=lambda r: r["mIoU"])
     if abs(best["mIoU"] - float(plain.scores.mIoU)) > 1e-9:
         raise SystemExit(f"{folder}: {plain.scores.mIoU} now, {best['mIoU']} when it was trained.")

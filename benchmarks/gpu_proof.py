@@ -17,7 +17,6 @@ One page comes out, whatever fails: a part that breaks is a line with its error.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import shutil
@@ -42,6 +41,7 @@ from paddleseg_lite.accel import accelerate  # noqa: E402
 from paddleseg_lite.config import load_config  # noqa: E402
 from paddleseg_lite.models import build_model  # noqa: E402
 from paddleseg_lite.reports import markdown_table  # noqa: E402
+from paddleseg_lite.reports.run import read_records  # noqa: E402
 
 CLASSES = 8
 FORWARD = 1e-3  # of the largest logit
@@ -153,8 +153,7 @@ def run(call: list[str], launcher: tuple[str, ...] = ()) -> str:
 
 def losses(folder: Path) -> list[float]:
     """The losses of a run by iteration."""
-    lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-    return [record["loss"] for record in map(json.loads, lines) if record["kind"] == "train"]
+    return [record["loss"] for record in read_records(folder / "metrics.jsonl") if record["kind"] == "train"]
 
 
 def training_rows(device: str, work: Path) -> list[list[str]]:

@@ -8,7 +8,6 @@ picture written to a PNG by Pillow or OpenCV; everything else must be one of our
 
 from __future__ import annotations
 
-import argparse
 import io
 import re
 import sys
@@ -22,7 +21,7 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
-from trial import LIMIT, Trial, attempt, table  # noqa: E402
+from trial import HEAD, LIMIT, Trial, arguments, attempt, table  # noqa: E402
 
 from benchmarks.results_page import publish  # noqa: E402
 
@@ -197,10 +196,7 @@ def _differs(found, loaded, data: bytes | None) -> str | None:
 def page(trials: list[Trial], command: str) -> str:
     """The section of docs/results/fuzz.md."""
     lines = [
-        "# Fuzzing",
-        "",
-        "Files made wrong at random, and what the tools make of them.",
-        "",
+        *HEAD,
         "## Arrays and other holders of pictures",
         "",
         f"`{command}`: {len(trials)} values handed to `load().predict` (20 types, 12 shapes, Pillow's modes, bytes, lists, "
@@ -213,11 +209,7 @@ def page(trials: list[Trial], command: str) -> str:
 
 
 def main(argv=None) -> int:
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--files", type=int, default=1000, help="cases")
-    p.add_argument("--first", type=int, default=0, help="number of the first case")
-    p.add_argument("--out", help="page to write")
-    args = p.parse_args(argv)
+    args = arguments(__doc__, 1000, argv)
     trials = []
     with tempfile.TemporaryDirectory() as folder:
         loaded = network(Path(folder, "run"))

@@ -9,7 +9,6 @@ made wrong.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
-from trial import LIMIT, Trial, attempt, table  # noqa: E402
+from trial import HEAD, LIMIT, Trial, arguments, attempt, table  # noqa: E402
 
 from benchmarks.results_page import publish  # noqa: E402
 from paddleseg_lite.data.datasets.listfile import Dataset  # noqa: E402
@@ -155,10 +154,7 @@ def _sources_differ(trial: Trial, case: Case) -> str | None:
 def page(trials: list[Trial], files: int, command: str) -> str:
     """The section of docs/results/fuzz.md."""
     lines = [
-        "# Fuzzing",
-        "",
-        "Files made wrong at random, and what the tools make of them.",
-        "",
+        *HEAD,
         "## Lists",
         "",
         f"`{command}`: {files} lists of pictures and labels whose names hold separators, quotes and other scripts, with "
@@ -172,11 +168,7 @@ def page(trials: list[Trial], files: int, command: str) -> str:
 
 
 def main(argv=None) -> int:
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--files", type=int, default=1000, help="cases")
-    p.add_argument("--first", type=int, default=0, help="number of the first case")
-    p.add_argument("--out", help="page to write")
-    args = p.parse_args(argv)
+    args = arguments(__doc__, 1000, argv)
     trials = []
     for number in range(args.first, args.first + args.files):
         with tempfile.TemporaryDirectory() as folder:

@@ -9,7 +9,6 @@ what was written into files that are whole. ``imagecodecs`` lets tifffile unpack
 
 from __future__ import annotations
 
-import argparse
 import resource
 import sys
 from pathlib import Path
@@ -22,7 +21,7 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 from png_files import other_case, png_case  # noqa: E402
 from raster_readers import by_pillow, by_tifffile  # noqa: E402
 from tiff_files import Raster, tiff_case  # noqa: E402
-from trial import LIMIT, Trial, attempt, table  # noqa: E402
+from trial import HEAD, LIMIT, Trial, arguments, attempt, table  # noqa: E402
 
 from benchmarks.results_page import publish  # noqa: E402
 from paddleseg_lite.data.decoding import decode_samples  # noqa: E402
@@ -107,10 +106,7 @@ def page(trials: list[Trial], files: int, command: str) -> str:
     """The section of docs/results/fuzz.md."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
     lines = [
-        "# Fuzzing",
-        "",
-        "Files made wrong at random, and what the tools make of them.",
-        "",
+        *HEAD,
         "## Pictures",
         "",
         f"`{command}`: {files} files with none to three wrong fields (each tag of TIFF, each field and chunk of PNG), "
@@ -124,11 +120,7 @@ def page(trials: list[Trial], files: int, command: str) -> str:
 
 
 def main(argv=None) -> int:
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--files", type=int, default=3000, help="cases")
-    p.add_argument("--first", type=int, default=0, help="number of the first case")
-    p.add_argument("--out", help="page to write")
-    args = p.parse_args(argv)
+    args = arguments(__doc__, 3000, argv)
     trials = []
     for number in range(args.first, args.first + args.files):
         found = run_case(number)

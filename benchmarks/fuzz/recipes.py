@@ -9,7 +9,6 @@ what is read must hold its values, and a key that no recipe has must be refused.
 
 from __future__ import annotations
 
-import argparse
 import logging
 import resource
 import sys
@@ -24,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
 from recipe_files import recipe_case  # noqa: E402
-from trial import LIMIT, Trial, attempt, table  # noqa: E402
+from trial import HEAD, LIMIT, Trial, arguments, attempt, table  # noqa: E402
 
 from benchmarks.results_page import publish  # noqa: E402
 from paddleseg_lite import runtime  # noqa: E402
@@ -78,10 +77,7 @@ def _differs(trial: Trial, data: bytes) -> str | None:
 def page(trials: list[Trial], files: int, command: str) -> str:
     """The section of docs/results/fuzz.md."""
     lines = [
-        "# Fuzzing",
-        "",
-        "Files made wrong at random, and what the tools make of them.",
-        "",
+        *HEAD,
         "## Recipes",
         "",
         f"`{command}`: {files} recipes with one to three wrong keys, types, values or pieces of YAML; a tiny one, which is "
@@ -95,11 +91,7 @@ def page(trials: list[Trial], files: int, command: str) -> str:
 
 
 def main(argv=None) -> int:
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--files", type=int, default=5000, help="cases")
-    p.add_argument("--first", type=int, default=0, help="number of the first case")
-    p.add_argument("--out", help="page to write")
-    args = p.parse_args(argv)
+    args = arguments(__doc__, 5000, argv)
     runtime.setup("cpu", threads=1)
     resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
     logging.getLogger("paddleseg_lite").setLevel(logging.ERROR)

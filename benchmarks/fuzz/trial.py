@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import signal
 import time
@@ -14,6 +15,18 @@ from typing import Any
 from paddleseg_lite.errors import UserError
 
 LIMIT = 5.0  # seconds of this process, whatever else the machine does
+
+
+HEAD = ["# Fuzzing", "", "Files made wrong at random, and what the tools make of them.", ""]  # of docs/results/fuzz.md
+
+
+def arguments(doc: str | None, files: int, argv=None) -> argparse.Namespace:
+    """The flags that every fuzz has; ``files`` cases unless told."""
+    p = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--files", type=int, default=files, help="cases")
+    p.add_argument("--first", type=int, default=0, help="number of the first case")
+    p.add_argument("--out", help="page to write")
+    return p.parse_args(argv)
 
 
 @dataclass

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import paddle
 
 from ..config import Config
 from ..data import Compose, restore
@@ -22,6 +21,7 @@ from .labels import predict_labels, predict_picture
 from .logits import predict_logits
 from .options import InferenceOptions
 from .probabilities import class_probabilities
+from .reduced import as_batch
 from .refine import refine
 
 
@@ -143,7 +143,7 @@ class Loaded:
             image: as read; the CRF compares its colours and is left out without it.
             options: instead of the recipe's.
         """
-        batch = paddle.to_tensor(np.ascontiguousarray(sample["image"].transpose(2, 0, 1))[None])
+        batch = as_batch(sample)
         info, options = sample["meta"]["trans_info"], options or self.options
         if self.crf is None or image is None:
             return predict_labels(self.backend, batch, options=options, trans_info=info)[0]

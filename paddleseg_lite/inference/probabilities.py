@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import paddle
 import paddle.nn.functional as F
 
 from ..data import restore
 from ..errors import DataError
 from .footprint import free_bytes
 from .logits import predict_logits
+from .reduced import as_batch
 from .refine import refine
 
 if TYPE_CHECKING:
@@ -38,8 +38,7 @@ def class_probabilities(loaded: Loaded, sample: dict[str, Any], image: np.ndarra
             f"the probabilities of {classes} classes at {width}x{height} pixels need about {needed / 1e9:.1f} GB, and "
             f"{free / 1e9:.1f} GB are free: predict it without, or cut the picture into parts."
         )
-    batch = paddle.to_tensor(np.ascontiguousarray(sample["image"].transpose(2, 0, 1))[None])
-    logits = predict_logits(loaded.backend, batch, options=loaded.any_size)
+    logits = predict_logits(loaded.backend, as_batch(sample), options=loaded.any_size)
     logits = restore(logits, sample["meta"]["trans_info"])
     if loaded.crf is not None:
         logits = refine(loaded.crf, logits, image)

@@ -48,7 +48,7 @@ def name_of(levels: Mapping[str, str]) -> str:
 
 def build(study: Study, levels: Mapping[str, str], extra: Mapping[str, Any]) -> tuple[Config | None, str | None]:
     """The recipe of a variant with ``extra`` paths set, or why there is none."""
-    tree, origins = _base(study.base)
+    tree, origins = read_tree(Path(study.base))
     try:
         for text in study.opts:
             set_option(tree, text, origins)
@@ -62,7 +62,3 @@ def build(study: Study, levels: Mapping[str, str], extra: Mapping[str, Any]) -> 
     except ConfigError as e:
         return None, str(e)
     return config, None
-
-
-def _base(path: str) -> tuple[dict, dict[str, str]]:
-    return read_tree(Path(path))

@@ -19,6 +19,7 @@ from ..data.building import build_datasets
 from ..doctor import Diagnosis
 from ..doctor.rehearsal import rehearse
 from ..errors import ConfigError, UserError
+from ..inference.reduced import as_batch
 from ..training.building import build_network
 from .results import Record, read_records
 from .study import Run, Study
@@ -138,7 +139,7 @@ def _one_picture(network, val, classes: int) -> float:
     """
     import paddle
 
-    image = paddle.to_tensor(np.ascontiguousarray(val.get(0, None)["image"].transpose(2, 0, 1))[None])
+    image = as_batch(val.get(0, None))
     with paddle.no_grad():
         network(image)
         started = time.perf_counter()

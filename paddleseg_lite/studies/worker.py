@@ -152,14 +152,13 @@ def study_record(path: Path):
 
 def costs(trainer) -> dict[str, Any]:
     """Parameters, GMACs, latency of one validation image, peak memory."""
-    import numpy as np
     import paddle
 
     from .. import accel
+    from ..inference.reduced import as_batch
     from ..models.summary import summarize
 
-    sample = trainer.val_dataset.get(0, None)
-    image = paddle.to_tensor(np.ascontiguousarray(sample["image"].transpose(2, 0, 1))[None])
+    image = as_batch(trainer.val_dataset.get(0, None))
     trainer.model.eval()
     with accel.disabled(trainer.model):  # the counting watches Paddle's own layers
         summary = summarize(trainer.model, tuple(image.shape))

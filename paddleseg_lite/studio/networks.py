@@ -74,7 +74,7 @@ class Network:
         if self.deployment is not None:
             fits = ("openvino", "onnxruntime") if self.deployment.about.format == "onnx" else ("static",)
             return [kind for kind in fits if not missing[kind]]
-        if hasattr(self.loaded.model, "overlap_tile"):
+        if not self.loaded.model.same_size:
             return ["dygraph"]  # cuts its output, which no export does
         return [kind for kind in BACKENDS if not missing[kind]]
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..config.differences import config_differences
-from ..data.building import build_scored, split_spec
 from ..errors import DataError
 from ..inference.evaluation import evaluate
 from ..metrics import ConfusionMatrix
@@ -19,6 +18,7 @@ from ..reports.run import read_records
 from ..studies.plots import class_heatmap, forest_plot, seed_plot
 from ..studies.results import Row
 from ..studies.statistics import Comparison
+from .compares import validation_set
 from .library import RECORD, STUDY, Library
 from .networks import Network
 from .trains import is_busy, recipe_of
@@ -86,8 +86,7 @@ def recipe_differences(library: Library, names: Sequence[str]) -> tuple[list[str
         keys.update(dict.fromkeys(config_differences(recipes[0], other)))
     rows = []
     for key in keys:
-        values = [config_differences({}, {"x": _value(recipe, key)}).get("x", ("", "null"))[1] for recipe in recipes]
-        rows.append([key, *values])
+        rows.append([key, *(json.dumps(_value(recipe, key), default=str) for recipe in recipes)])
     return ["", *names], rows
 
 
@@ -135,8 +134,7 @@ def confusion(network: Network) -> tuple[bytes, ConfusionMatrix, int]:
         UserError: it has no validation set on this machine.
     """
     loaded = network.open
-    spec, mode = split_spec(loaded.config, None)
-    data = _First(build_scored(spec, mode=mode), MOST)
+    data = _First(validation_set(network), MOST)
     found = evaluate(loaded.backend, data, options=loaded.options, crf=loaded.crf)
     return confusion_picture(found.matrix, network.class_names), found.matrix, found.images
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import paddle
 
 from ..data import colorize, sample_rng
 from ..data.transforms.normalize import Normalize
 from ..inference.labels import predict_labels
 from ..inference.options import InferenceOptions
+from ..inference.reduced import as_batch
 from ..visualize.overlays import IGNORED, background_classes, overlay, panel, rgb
 
 COLUMNS = ("picture", "truth", "prediction", "errors in red")
@@ -21,7 +21,7 @@ def sample_rows(model, dataset, count: int, *, options: InferenceOptions) -> lis
     model.eval()
     for index in np.linspace(0, len(dataset) - 1, min(count, len(dataset))).astype(int):
         raw, sample = dataset.load(int(index)), dataset.get(int(index), None)
-        image = paddle.to_tensor(np.ascontiguousarray(sample["image"].transpose(2, 0, 1))[None])
+        image = as_batch(sample)
         labels = predict_labels(model, image, options=options, trans_info=sample["meta"]["trans_info"])[0]
         truth, ignored = raw["label"], raw["label"] == dataset.ignore_index
         colors = [
