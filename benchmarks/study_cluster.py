@@ -6,7 +6,7 @@ two variants and two seeds with the local pool, number by number (all but times)
 * ``same``: undisturbed (without a shared folder: tests/studies/test_cluster.py);
 * ``killed``: two nodes are killed in the middle and replaced, and the command itself is killed once and called again;
 * ``twice``: two commands at once; how often each configuration was trained;
-* ``overhead``: 100 runs that have nothing left to do: what starting, placing and taking in costs each engine.
+* ``overhead``: 100 runs that have nothing left to do: what starting, placing and taking in costs each launcher.
 """
 
 from __future__ import annotations
@@ -201,8 +201,8 @@ def part_twice(cluster, path: Path, work: Path) -> None:
 
 
 def part_overhead(cluster, path: Path, work: Path) -> None:
-    from paddleseg_lite.studies.cluster import RayEngine
-    from paddleseg_lite.studies.engine import Settings
+    from paddleseg_lite.studies.cluster import RayLauncher
+    from paddleseg_lite.studies.launcher import Settings
     from paddleseg_lite.studies.pool import LocalPool
 
     folder = work / "short"
@@ -213,28 +213,28 @@ def part_overhead(cluster, path: Path, work: Path) -> None:
         (target / "result.json").write_text('{"status": "done"}')
     for name, make in (
         ("pool", lambda: LocalPool(3, Settings(1))),
-        ("Ray", lambda: RayEngine(cluster.address, folder)),
+        ("Ray", lambda: RayLauncher(cluster.address, folder)),
     ):
         started = time.perf_counter()
-        engine = make()
+        launcher = make()
         connected = time.perf_counter()
-        place(engine, dict(targets))
+        place(launcher, dict(targets))
         say(
             f"{SHORT} short runs, 3 at a time, {name}",
             time.perf_counter() - connected,
             f"after {connected - started:.1f} s to start",
         )
-        engine.close()
+        launcher.close()
 
 
-def place(engine, waiting: dict[str, Path]) -> None:
+def place(launcher, waiting: dict[str, Path]) -> None:
     active = 0
     while waiting or active:
-        while waiting and engine.room() > 0:
+        while waiting and launcher.room() > 0:
             key = next(iter(waiting))
-            engine.start(key, waiting.pop(key))
+            launcher.start(key, waiting.pop(key))
             active += 1
-        over = engine.ended()
+        over = launcher.ended()
         if any(end.code for end in over):
             sys.exit(str(over))
         active -= len(over)

@@ -103,15 +103,20 @@ def read_test_config(args: argparse.Namespace, overrides: dict[str, Any] | None 
     return config
 
 
+def backends() -> list[str]:
+    """What ``--backend`` takes."""
+    from ..registry import BACKENDS
+
+    return ["auto", *BACKENDS.names()]
+
+
 def check_backend(name: str) -> None:
     """Refuse a backend that there is not, before anything is loaded.
 
     Raises:
         ConfigError: the name is not registered; the message has the nearest.
     """
-    from ..registry import BACKENDS
-
-    known = ["auto", *BACKENDS.names()]
+    known = backends()
     if name not in known:
         raise ConfigError(
             f"--backend {name}: there is no such backend.{nearest(name, known)} Known: {', '.join(known)}."

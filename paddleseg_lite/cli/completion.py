@@ -28,10 +28,13 @@ def main(argv=None):
 
 
 def whole_parser() -> argparse.ArgumentParser:
-    """All commands in one parser."""
+    """All commands in one parser; flags that name what is registered have its names to choose from."""
+    backends = cli.backends()
     whole = argparse.ArgumentParser(prog=PROGRAM)
     branches = whole.add_subparsers(dest="command")
     for name, text in commands().items():
         own = importlib.import_module(f".{name}", __package__).build_parser()
+        for action in own._actions:
+            action.choices = backends if action.dest in ("backend", "backends") else action.choices
         branches.add_parser(name, help=text, parents=[own], add_help=False, conflict_handler="resolve")
     return whole

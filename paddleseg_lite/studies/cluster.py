@@ -1,4 +1,4 @@
-"""The engine for many machines: each run is a task of a Ray cluster.
+"""The launcher for many machines: each run is a task of a Ray cluster.
 
 Ray finds the place (processors, shares of a GPU), starts a task again when its machine dies, and ships this package
 and the ``--import`` files (``runtime_env``). The task starts the same worker process as the local pool
@@ -23,7 +23,7 @@ from ..files import write_text
 from ..runtime import available_cores
 from .carrying import Keeper, Storage
 from .cluster_task import TOKEN, Job, run_task
-from .engine import Ended
+from .launcher import Ended
 from .layout import drop_weights
 from .provenance import commit
 from .worker import INTERRUPTED
@@ -52,7 +52,7 @@ def import_ray():
     return ray
 
 
-class RayEngine:
+class RayLauncher:
     """Places runs on a Ray cluster.
 
     Args:

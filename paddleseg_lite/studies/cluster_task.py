@@ -15,7 +15,7 @@ from typing import Any
 
 from ..files import write_text
 from .carrying import load, pack, save, unpack
-from .engine import Settings, spawn
+from .launcher import Settings, spawn
 from .worker import INTERRUPTED
 
 logger = logging.getLogger("paddleseg_lite")
@@ -31,7 +31,7 @@ class Job:
     """What all tasks of a study are told.
 
     Attributes:
-        threads, device, keep_weights: see :class:`.engine.Settings`.
+        threads, device, keep_weights: see :class:`.launcher.Settings`.
         imports: paths within the shipped folder, which is the task's working folder.
         cwd: the folder that paths of recipes are relative to; left out where the machine has none of that name.
         token: a file in the study's folder that holds its own name.

@@ -1,4 +1,4 @@
-"""The embedded engine: processes of this machine."""
+"""The embedded launcher: processes of this machine."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from .engine import Ended, Settings, spawn
+from .launcher import Ended, Settings, spawn
 
 PAUSE = 0.2  # seconds between two looks
 

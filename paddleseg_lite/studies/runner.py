@@ -19,7 +19,7 @@ from ..errors import ConfigError, EnvironmentProblem
 from ..files import write_text
 from ..runtime import threads_in_force
 from ..training.run_lock import RunIsBusy, RunLock, owner_of, refuse_busy
-from .engine import Ended, Engine, Settings
+from .launcher import Ended, Launcher, Settings
 from .layout import CLAIM, read_result, run_folder, write_result
 from .metric import Metric
 from .pool import LocalPool
@@ -40,7 +40,7 @@ def run_study(
     study: Study,
     folder: Path,
     *,
-    engine: Engine | None = None,
+    launcher: Launcher | None = None,
     jobs: int = 1,
     retry_failed: bool = False,
     keep_weights: bool = False,
@@ -55,7 +55,7 @@ def run_study(
     Args:
         study: the expanded study.
         folder: of the study; may be shared with other commands and machines.
-        engine: what places the runs; by default ``jobs`` processes of this machine. It is not closed.
+        launcher: what places the runs; by default ``jobs`` processes of this machine. It is not closed.
         jobs: processes at a time; the threads of this one are divided between them.
         retry_failed: run failed runs again.
         keep_weights: keep checkpoints of finished runs (they are large).
@@ -75,20 +75,20 @@ def run_study(
     todo = [run for run in unique if read_result(folder, run) is None]
     for run in {r.label: r for r in study.runs if r.error}.values():
         progress(f"cannot build {run.label}: {run.error}")
-    own = engine is None
-    if engine is None:
+    own = launcher is None
+    if launcher is None:
         settings = Settings(max(1, threads_in_force() // jobs), device, imports or (), keep_weights, commit())
-        engine = LocalPool(jobs, settings)
+        launcher = LocalPool(jobs, settings)
     done = len(unique) - len(todo)
-    progress(f"{len(unique)} runs, {done} finished, {len(todo)} to do, {engine.width} at a time")
+    progress(f"{len(unique)} runs, {done} finished, {len(todo)} to do, {launcher.width} at a time")
     if todo and before is not None:
         before(todo)
-    session = _Session(study.metric, folder, engine, progress, pruning, done=done, total=len(unique))
+    session = _Session(study.metric, folder, launcher, progress, pruning, done=done, total=len(unique))
     try:
         session.work(todo)
     finally:
         if own:
-            engine.close()
+            launcher.close()
         session.let_go()
     if session.problem is not None:
         left = len(session.waiting) + len(session.broken_off) + len(session.elsewhere)
@@ -115,14 +115,15 @@ class _Session:
         self,
         metric: Metric,
         folder: Path,
-        engine: Engine,
+        launcher: Launcher,
         progress: Callable[[str], None],
         pruning: Halving | None,
         *,
         done: int,
         total: int,
     ):
-        self.metric, self.folder, self.engine, self.progress, self.pruning = metric, folder, engine, progress, pruning
+        self.metric, self.folder, self.launcher = metric, folder, launcher
+        self.progress, self.pruning = progress, pruning
         self.done, self.total = done, total
         self.waiting: deque[Run] = deque()
         self.active: dict[str, tuple[Run, float, RunLock]] = {}
@@ -137,9 +138,9 @@ class _Session:
         """Until every run has a result, or ``problem`` says why not."""
         self.waiting.extend(todo)
         while self.active or (self.problem is None and (self.waiting or self.elsewhere)):
-            while self.waiting and self.problem is None and self.engine.room() > 0:
+            while self.waiting and self.problem is None and self.launcher.room() > 0:
                 self._start(self.waiting[0])
-            for end in self.engine.ended():
+            for end in self.launcher.ended():
                 self._take_in(end)
             if self.pruning is not None:
                 self._prune(self.pruning)
@@ -163,7 +164,7 @@ class _Session:
             claim.acquire()
             if read_result(self.folder, run) is None:
                 write_text(target / "config.yml", run.config.to_yaml())
-                self.engine.start(run.key, target)
+                self.launcher.start(run.key, target)
                 self.active[run.key] = (run, time.monotonic(), claim)
             else:
                 claim.release()
@@ -239,13 +240,13 @@ class _Session:
             claim.release()
         self.spent.append(time.monotonic() - started)
         left = len(self.waiting) + len(self.active)
-        left_seconds = sum(self.spent) / len(self.spent) * left / min(max(left, 1), self.engine.width)
+        left_seconds = sum(self.spent) / len(self.spent) * left / min(max(left, 1), self.launcher.width)
         self._count(run, f"{_outcome(result, self.metric)}, {_duration(left_seconds)} left")
 
     def _prune(self, pruning: Halving) -> None:
         for run, _, _ in self.active.values():
             if pruning.hopeless(run, run_folder(self.folder, run), self.metric):
-                self.engine.stop(run.key)
+                self.launcher.stop(run.key)
 
 
 def _ending(code: int) -> str:

@@ -139,6 +139,25 @@ def test_a_chain_takes_as_many_lookups_as_hops(hops):
             assert faces[colour] == box.value and steps == hops
 
 
+def test_labelled_links_have_the_class_of_their_chain_and_change_no_picture():
+    plain, told = (
+        ContextScenes(kind="two_hop", num_samples=6, difficulty=0.0, hops=3, label_links=told) for told in (False, True)
+    )
+    for index in range(6):
+        layout, _ = told.layout(index)
+        a, b = plain.load(index), told.load(index)
+        assert (a["image"] == b["image"]).all()
+        expected, named = a["label"].copy(), {link.group: link.value for link in layout.links}
+        faces = {cue.group: cue.value for cue in layout.cues}
+        for link in layout.links:
+            colour = link.value
+            while colour in named:
+                colour = named[colour]
+            expected[link.top : link.top + link.height, link.left : link.left + link.width] = faces[colour]
+        assert (expected == b["label"]).all() and len(layout.links) == 4
+    assert plain.fingerprint() != told.fingerprint()
+
+
 def test_no_step_of_a_chain_can_be_skipped():
     """No pixel is within the distance of a mark and of the one it leads to."""
     for layout in (*layouts("two_hop", 12, difficulty=1.0), *layouts("relation", 12, difficulty=1.0)):

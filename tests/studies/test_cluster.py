@@ -1,4 +1,4 @@
-"""The engine for clusters, on three Ray nodes of this machine: the same table as the local pool, come what may.
+"""The launcher for clusters, on three Ray nodes of this machine: the same table as the local pool, come what may.
 
 The tests on nodes take minutes: ``-m slow``; ``benchmarks/study_cluster.py`` goes further.
 """
@@ -49,15 +49,15 @@ def nodes():
 
 
 @pytest.fixture
-def engine(nodes, tmp_path):
-    """``engine(**options)`` of the study folder ``tmp_path / cluster``."""
-    from paddleseg_lite.studies.cluster import RayEngine
+def launcher(nodes, tmp_path):
+    """``launcher(**options)`` of the study folder ``tmp_path / cluster``."""
+    from paddleseg_lite.studies.cluster import RayLauncher
 
     made = []
 
     def make(folder="cluster", **options):
         (tmp_path / folder).mkdir(exist_ok=True)
-        made.append(RayEngine(nodes.address, tmp_path / folder, **options))
+        made.append(RayLauncher(nodes.address, tmp_path / folder, **options))
         return made[-1]
 
     yield make
@@ -79,33 +79,33 @@ def table(study, folder):
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "nowhere"])
 def test_no_cluster_at_an_address_is_one_message(tmp_path, address):
-    from paddleseg_lite.studies.cluster import RayEngine
+    from paddleseg_lite.studies.cluster import RayLauncher
 
     with pytest.raises(EnvironmentProblem, match=r"no cluster answers there .*ray start --head"):
-        RayEngine(address, tmp_path)
+        RayLauncher(address, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow
-def test_a_run_without_room_is_refused(engine):
+def test_a_run_without_room_is_refused(launcher):
     with pytest.raises(EnvironmentProblem, match=r"64 CPUs and 0 GPUs has room on no machine .*--cpus_per_run"):
-        engine(cpus=64)
+        launcher(cpus=64)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("way", ["shared folder", "object store", "storage"])
-def test_the_same_table_as_the_pool_though_a_node_is_killed(write, tmp_path, nodes, engine, monkeypatch, way):
+def test_the_same_table_as_the_pool_though_a_node_is_killed(write, tmp_path, nodes, launcher, monkeypatch, way):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     study = load_study(write({"seeds": [0]}, {"iters": 12, "save_interval": 3}))
     run_study(study, tmp_path / "pool", progress=lambda line: None)
     nodes.add_node(num_cpus=1, **ports())
-    made = engine(storage=f"file://{tmp_path}/store" if way == "storage" else None)
+    made = launcher(storage=f"file://{tmp_path}/store" if way == "storage" else None)
     if way != "shared folder":  # a token that no machine finds: as if each had a disk of its own
         made.job = cluster_task.Job(**{**made.job.__dict__, "token": str(tmp_path / "nowhere")})
     said = []
     killer = threading.Thread(target=kill_a_busy_node, args=(nodes, tmp_path / "cluster"), daemon=True)
     killer.start()
-    run_study(study, tmp_path / "cluster", engine=made, progress=said.append)
+    run_study(study, tmp_path / "cluster", launcher=made, progress=said.append)
     killer.join(60)
     assert table(study, tmp_path / "pool") == table(study, tmp_path / "cluster"), said
     for run in study.runs:
@@ -123,7 +123,7 @@ def kill_a_busy_node(nodes, folder):
 
 
 @pytest.mark.slow
-def test_imports_are_shipped(write, tmp_path, engine):
+def test_imports_are_shipped(write, tmp_path, launcher):
     parts = tmp_path / "parts.py"
     parts.write_text(
         "from paddleseg_lite.graph import ContextUnit\n"
@@ -140,16 +140,16 @@ def test_imports_are_shipped(write, tmp_path, engine):
     import_file(parts)
     unit = {"factors": {"unit": {"path": "model.context", "values": {"none": None, "own": "ShippedUnit"}}}}
     study = load_study(write({**unit, "seeds": [0]}))
-    made = engine(imports=[str(parts)])
+    made = launcher(imports=[str(parts)])
     parts.unlink()
-    run_study(study, tmp_path / "cluster", engine=made, progress=lambda line: None)
+    run_study(study, tmp_path / "cluster", launcher=made, progress=lambda line: None)
     assert [read_result(tmp_path / "cluster", run)["status"] for run in study.runs] == ["done", "done"]
 
 
 @pytest.mark.slow
-def test_a_run_that_the_cluster_gives_up_can_go_on_later(write, tmp_path, engine, monkeypatch):
+def test_a_run_that_the_cluster_gives_up_can_go_on_later(write, tmp_path, launcher, monkeypatch):
     study = load_study(write({"seeds": [0]}))
-    made = engine()
+    made = launcher()
 
     def break_down(job, folder, key, config, carrier):
         raise ray.exceptions.WorkerCrashedError
@@ -157,8 +157,8 @@ def test_a_run_that_the_cluster_gives_up_can_go_on_later(write, tmp_path, engine
     with monkeypatch.context() as patch:
         patch.setattr("paddleseg_lite.studies.cluster.run_task", break_down)
         with pytest.raises(EnvironmentProblem, match=r"the cluster gave the run up .*See to the cluster"):
-            run_study(study, tmp_path / "cluster", engine=made, progress=lambda line: None)
+            run_study(study, tmp_path / "cluster", launcher=made, progress=lambda line: None)
     assert all(read_result(tmp_path / "cluster", run) is None for run in study.runs)
     monkeypatch.setattr(runner, "LOOK_AGAIN", 0.1)
-    run_study(study, tmp_path / "cluster", engine=made, progress=lambda line: None)
+    run_study(study, tmp_path / "cluster", launcher=made, progress=lambda line: None)
     assert all(read_result(tmp_path / "cluster", run)["status"] == "done" for run in study.runs)

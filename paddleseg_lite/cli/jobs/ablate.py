@@ -75,10 +75,10 @@ def run_ablation(
     if not report_only:
         before = _Examiner(study, folder, doctor=doctor, keep_going=keep_going)
         try:
-            where = placing.engine(folder, imports=files, keep_weights=keep_weights, device=device)
-            with _terminate_as_interrupt(), where as engine:
+            where = placing.launcher(folder, imports=files, keep_weights=keep_weights, device=device)
+            with _terminate_as_interrupt(), where as launcher:
                 options = {
-                    "engine": engine,
+                    "launcher": launcher,
                     "jobs": placing.jobs or 1,
                     "retry_failed": retry_failed,
                     "keep_weights": keep_weights,

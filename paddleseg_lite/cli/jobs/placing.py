@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import ConfigError
-from ...studies.engine import Engine
+from ...studies.launcher import Launcher
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Placing:
 
     Attributes:
         jobs: runs at a time; None: 1 on this machine, on a cluster as many as have room.
-        cluster: None: processes of this machine; else see :class:`~paddleseg_lite.studies.cluster.RayEngine`.
+        cluster: None: processes of this machine; else see :class:`~paddleseg_lite.studies.cluster.RayLauncher`.
         cpus_per_run, gpus_per_run, storage: of a cluster.
         shard: what was there before; refused.
     """
@@ -53,16 +53,16 @@ class Placing:
             raise ConfigError(f"--gpus_per_run is a share of one GPU (0.5) or a whole number of them, got {gpus}.")
 
     @contextlib.contextmanager
-    def engine(
+    def launcher(
         self, folder: Path, *, imports: Sequence[str], keep_weights: bool, device: str
-    ) -> Iterator[Engine | None]:
-        """The engine asked for, closed at the end; None for the embedded one."""
+    ) -> Iterator[Launcher | None]:
+        """The launcher asked for, closed at the end; None for the embedded one."""
         if self.cluster is None:
             yield None
             return
-        from ...studies.cluster import RayEngine
+        from ...studies.cluster import RayLauncher
 
-        engine = RayEngine(
+        launcher = RayLauncher(
             self.cluster,
             folder,
             cpus=self.cpus_per_run or 1,
@@ -74,6 +74,6 @@ class Placing:
             storage=self.storage,
         )
         try:
-            yield engine
+            yield launcher
         finally:
-            engine.close()
+            launcher.close()

@@ -14,9 +14,11 @@ BODY, DARK, LIGHT = (222, 214, 196), 20, 235
 
 
 def paint(
-    layout: Layout, noise: np.random.Generator, distance: int, difficulty: float
+    layout: Layout, noise: np.random.Generator, distance: int, difficulty: float, label_links: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw a layout: uint8 RGB ``[H, W, 3]`` and uint8 ids ``[H, W]``.
+
+    ``label_links`` gives the links of a chain (two_hop) the class that it ends in; the picture is the same.
 
     The noise does not depend on the layout, so that two layouts with the same
     generator differ only where what they show differs.
@@ -31,6 +33,8 @@ def paint(
         _mark(image, mark, (200, 60, 60), 120)
     for link in layout.links:
         _mark(image, link, hue_colour(layout.hues[link.value]), hue_colour(layout.hues[link.group]), rim_width=3)
+        if label_links:
+            _fill(label, link, layout.truth[link.group % len(layout.truth)])
     for cue in layout.cues:
         face = LIGHT if cue.value == 1 else DARK
         if layout.kind == "spatial":
@@ -42,7 +46,7 @@ def paint(
     coloured = layout.kind == "spatial" or layout.kind in NAMED_BY_COLOUR
     for box in layout.objects:
         _vehicle(image, box, hue_colour(layout.hues[box.group]) if coloured else BODY)
-        label[box.top : box.top + box.height, box.left : box.left + box.width] = box.value
+        _fill(label, box, box.value)
     return image.clip(0, 255).astype(np.uint8), label
 
 
@@ -77,6 +81,10 @@ def _ground(layout: Layout, distance: int) -> np.ndarray:
         top, left = max(0, box.top - distance), max(0, box.left - distance)
         image[top : box.top + box.height + distance, left : box.left + box.width + distance] = APRON
     return image
+
+
+def _fill(label: np.ndarray, box: Box, value: int) -> None:
+    label[box.top : box.top + box.height, box.left : box.left + box.width] = value
 
 
 def _mark(image: np.ndarray, box: Box, face: Colour | int, rim: Colour | int, rim_width: int = 1) -> None:

@@ -56,6 +56,8 @@ class ContextScenes(SegDataset):
             beyond the reach of the network that shall not solve it.
         reliability: share of objects whose class follows the context.
         hops: of two_hop, 1 to 4: how many look-ups it takes.
+        label_links: of two_hop: the marks between a vehicle and its last mark have the class of their
+            chain as well, so that the steps are learned one by one. For training; scores count vehicles.
         mode: train, val and test are different scenes of one seed.
         **kwargs: as :class:`~.base.SegDataset`.
     """
@@ -71,6 +73,7 @@ class ContextScenes(SegDataset):
         cue_distance: int = 14,
         reliability: float = 1.0,
         hops: int = 2,
+        label_links: bool = False,
         mode: str = "train",
         **kwargs: Any,
     ) -> None:
@@ -101,7 +104,7 @@ class ContextScenes(SegDataset):
         super().__init__(mode=mode, **kwargs)
         self.kinds, self.num_samples, self.size, self.seed = kinds, num_samples, (size[0], size[1]), seed
         self.difficulty, self.cue_distance, self.reliability = difficulty, cue_distance, reliability
-        self.hops = hops
+        self.hops, self.label_links = hops, bool(label_links)
 
     def __len__(self) -> int:
         return self.num_samples
@@ -132,7 +135,7 @@ class ContextScenes(SegDataset):
 
     def read(self, index: int) -> Sample:
         layout, noise = self.layout(index)
-        image, label = paint(layout, noise, self.cue_distance, self.difficulty)
+        image, label = paint(layout, noise, self.cue_distance, self.difficulty, self.label_links)
         sample = {"image": image, "meta": self.describe(index)}
         if self.mode != "test":
             sample["label"] = label
@@ -145,4 +148,5 @@ class ContextScenes(SegDataset):
     def fingerprint(self) -> str:
         settings = (self.kinds, self.size, self.seed, self.difficulty, self.cue_distance, self.reliability, "v1")
         hops = (self.hops,) if "two_hop" in self.kinds else ()
-        return super().fingerprint() + repr((*settings, *hops))
+        links = ("labelled links",) if self.label_links else ()
+        return super().fingerprint() + repr((*settings, *hops, *links))

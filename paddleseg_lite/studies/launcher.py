@@ -1,8 +1,8 @@
 """What places the runs of a study: the interface, and how a run's process is started on whatever machine.
 
-Two engines: :class:`.pool.LocalPool` (processes of this machine, the default) and
-:class:`.cluster.RayEngine` (a Ray cluster). :mod:`.runner` decides which runs are started,
-an engine only where; both start the same command, so a run does the same on either.
+Two launchers: :class:`.pool.LocalPool` (processes of this machine, the default) and
+:class:`.cluster.RayLauncher` (a Ray cluster). :mod:`.runner` decides which runs are started,
+a launcher only where; both start the same command, so a run does the same on either.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Ended:
     lost: bool = False
 
 
-class Engine(Protocol):
+class Launcher(Protocol):
     """Starts runs and tells when they have ended; :func:`.runner.run_study` is its only caller."""
 
     @property
