@@ -30,6 +30,7 @@ logger = logging.getLogger("paddleseg_lite")
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
 _TOP_PAD_BYTES = 64 << 20
 _MAX_TRIM = 2**31 - 1
+_set_here: list[str | None] = [None]  # the threads that set_threads settled on
 
 
 @dataclass(frozen=True)
@@ -136,8 +137,13 @@ def set_threads(threads: int | None = None) -> int:
             count,
         )
         return 1
-    os.environ["OMP_NUM_THREADS"] = str(count)
+    os.environ["OMP_NUM_THREADS"] = _set_here[0] = str(count)
     return count
+
+
+def threads_left_unused() -> bool:
+    """Whether ``OMP_NUM_THREADS`` as it was found leaves cores idle; what :func:`set_threads` chose is no oversight."""
+    return os.environ.get("OMP_NUM_THREADS") != _set_here[0] and threads_in_force() < available_cores()
 
 
 def threads_in_force() -> int:

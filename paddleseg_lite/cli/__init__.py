@@ -47,11 +47,12 @@ def program(argv: Sequence[str] | None = None) -> None:
         width = max(map(len, known))
         lines = [f"  {command:{width}}  {text}" for command, text in known.items()]
         print("\n".join([f"usage: {PROGRAM} COMMAND ...\n", *lines, f"\n`{PROGRAM} COMMAND --help` lists its flags."]))
-    elif name == "--version":
+    elif name in ("-V", "-v", "--version"):
         print(f"paddleseg_lite {__version__}")
     elif name not in known:
-        hint = f"{nearest(name, known)} `{PROGRAM} --help` lists them."
-        print(f"error: there is no command '{name}'.{hint}", file=sys.stderr)
+        kind, options = ("flag", ["--help", "--version"]) if name.startswith("-") else ("command", list(known))
+        hint = f"{nearest(name, options)} `{PROGRAM} --help` lists the commands."
+        print(f"error: there is no {kind} '{name}'.{hint}", file=sys.stderr)
         sys.exit(2)
     else:
         sys.argv[0] = f"{PROGRAM} {name}"  # what usage lines and error messages call it

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import common as cli
+from .parser import tell_next
 
 
 def build_parser():
@@ -33,7 +34,7 @@ def main(argv=None):
 
     args.config = args.config or str(find_config(args.model_path))
     loaded = load(args.model_path, config=cli.read_config(args, prediction=True))
-    run_export(
+    folder = run_export(
         loaded,
         args.save_dir,
         format=args.format,
@@ -43,3 +44,5 @@ def main(argv=None):
         images=args.image_path,
         protected=cli.files_read(args),
     )
+    use = f"from paddleseg_lite.export import Deployment; print(Deployment.read({str(folder)!r}).predict('PHOTO.png'))"
+    tell_next("python", "-c", use)

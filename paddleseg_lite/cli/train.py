@@ -52,6 +52,8 @@ def check_data_flags(args) -> None:
     """
     if args.minutes is not None and (args.iters is not None or args.epochs is not None):
         raise ConfigError("--minutes goes without --iters and --epochs: both say how long.")
+    if args.iters is not None and args.epochs is not None:
+        raise ConfigError("--iters goes without --epochs: both say how long.")
     if args.minutes is not None and args.resume_model:
         raise ConfigError("--minutes is for a new run: one that goes on keeps its length (or takes --iters).")
     if args.data and (args.config or args.resume_model):

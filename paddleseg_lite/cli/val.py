@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import common as cli
+from .parser import tell_next
 from .tolerated import add_tolerated, tell_tolerated
 
 
@@ -32,7 +33,7 @@ def main(argv=None):
     args.config = args.config or find_config(args.model_path)
     overrides = {"miou_convention": args.miou_convention}
     loaded = load(args.model_path, config=cli.read_test_config(args, overrides))
-    return run_validation(
+    status = run_validation(
         loaded,
         split=args.split,
         num_workers=args.num_workers,
@@ -42,3 +43,6 @@ def main(argv=None):
         precision=args.precision,
         protected=cli.files_read(args),
     )
+    if status == 0:
+        tell_next("python", "tools/infer.py", "--model_path", args.model_path, "--image_path", "my_photos/")
+    return status

@@ -13,7 +13,7 @@ import yaml
 
 from ..errors import ConfigError, nearest
 from ..files import expanded
-from .recipes import find_recipe, shipped_recipes
+from .recipes import find_recipe, recipes_like, shipped_recipes
 
 RIVALS = {"iters": "epochs", "epochs": "iters"}  # a later layer's choice replaces an earlier one's
 _NUMBER = r"\s*[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?\s*"
@@ -37,8 +37,13 @@ def read_tree(path: Path, seen: tuple[Path, ...] = (), *, first_base_wins: bool 
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         siblings = [str(p.name) for p in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
-        hint = nearest(path.name, siblings) or nearest(path.with_suffix("").as_posix(), shipped_recipes())
+        hint = recipes_like(path) or nearest(path.name, siblings)
+        hint = hint or nearest(path.with_suffix("").as_posix(), shipped_recipes())
         raise ConfigError(f"config file '{path}' does not exist, and no recipe has that name.{hint}") from None
+    except IsADirectoryError:
+        inside = sorted(str(p) for p in path.glob("*.y*ml"))
+        hint = recipes_like(path) or (f" In it are {', '.join(inside)}." if inside else "")
+        raise ConfigError(f"config file '{path}' is a folder: a recipe is a YAML file.{hint}") from None
     except (OSError, UnicodeDecodeError) as e:
         raise ConfigError(f"config file '{path}' cannot be read: {e}.") from None
     own = parse_yaml(text, str(path))

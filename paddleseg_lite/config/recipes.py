@@ -26,6 +26,13 @@ def shipped_recipes() -> dict[str, Path]:
     return {name: path for name, path in found.items() if not any(part.startswith("_") for part in name.split("/"))}
 
 
+def recipes_like(name: str | Path) -> str:
+    """A sentence with the shipped recipes in the folder of that name (``unet``), empty where there is none."""
+    wanted = Path(name).with_suffix("").name.lower()
+    inside = [known for known in shipped_recipes() if known.partition("/")[0] == wanted]
+    return f" Recipes of that network: {', '.join(inside)}." if inside else ""
+
+
 def find_recipe(name: str | Path) -> Path:
     """The file that ``name`` means: an existing one, else the shipped recipe of that name, else ``name`` as it is.
 

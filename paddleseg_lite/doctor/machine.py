@@ -6,7 +6,7 @@ import shutil
 
 from ..config import Config
 from ..data.workers import why_no_workers
-from ..runtime import available_cores, threads_in_force
+from ..runtime import available_cores, threads_in_force, threads_left_unused
 from .findings import Diagnosis
 
 PREFETCH = 2
@@ -16,7 +16,7 @@ def examine_machine(diagnosis: Diagnosis, config: Config) -> None:
     """What this machine offers to the recipe."""
     cores, threads = available_cores(), threads_in_force()
     diagnosis.facts.update(cores=cores, threads=threads)
-    if threads < cores:
+    if threads_left_unused():
         diagnosis.add(
             "warning",
             "machine",

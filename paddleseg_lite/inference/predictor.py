@@ -13,12 +13,12 @@ from ..config import Config, load_config
 from ..data import Compose
 from ..data.building import describe_classes, inference_transforms
 from ..data.likeness import PictureStatistics
-from ..errors import CheckpointError, ConfigError
+from ..errors import CheckpointError, ConfigError, nearest
 from ..files import expanded
 from ..models import build_model
 from ..postprocess import build_crf
 from ..weights import in_names_of, load_strict, read_weights, zoo
-from ..weights.shipped import find_shipped
+from ..weights.shipped import find_shipped, shipped
 from .account import checked_classes
 from .backend import PaddleBackend
 from .loaded import Loaded, Prediction
@@ -84,7 +84,9 @@ def find_weights(path: Path) -> tuple[Path | None, Path | None]:
     if not path.exists() and zoo.is_published(path.as_posix()):
         return None, zoo.get(path.as_posix())
     if not path.exists():
-        raise CheckpointError(f"{path} does not exist. Give a run folder, a checkpoint folder or a weight file.")
+        beside = [str(p) for p in path.parent.iterdir() if p.is_dir()] if path.parent.is_dir() else []
+        hint = nearest(path.as_posix(), [*shipped(), *beside])
+        raise CheckpointError(f"{path} does not exist.{hint} Give a run folder, a checkpoint folder or a weight file.")
     if path.is_file():
         if path.name == "model.pdparams" and (path.parent / "manifest.json").exists():
             return path.parent, None

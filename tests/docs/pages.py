@@ -71,6 +71,7 @@ SHORT = "--threads 1 --iters 2 --batch_size 2 --save_interval 2 --no_vdl --no_do
 ABSENT = r"PATH|more_photos|output/drawn|VOCdevkit|data/|my_labelme|my_data|PaddleSeg/|\.pth|\.pdparams|DIR|FILE"
 TREATMENT = [
     (r"^pip install", ("skip", "installs")),
+    (r"^paddleseg-lite |^source ", ("skip", "installed: tests/test_front_door.py")),
     (r"^python -m pytest", ("skip", "this test suite")),
     (r"^ruff check", ("skip", "the linter, a step of its own")),
     (r"^visualdl ", ("skip", "a server")),

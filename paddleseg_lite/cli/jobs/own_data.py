@@ -48,8 +48,12 @@ def own_recipe(
             "--data makes a recipe in one process: run it so first, then train several with its --config."
         )
     folder = expanded(data)
+    here_before = save_dir is not None and Path(save_dir).exists()
     run, lock = run_folder(save_dir, folder.absolute().name, resume=False, overwrite=overwrite)
-    with lock or contextlib.nullcontext():
+    with contextlib.ExitStack() as stack:
+        if not here_before:
+            stack.callback(remove_if_unused, run)
+        stack.enter_context(lock or contextlib.nullcontext())
         made = plan_for(folder, run / "data", gpu=gpu)
         if iters is None:
             fit(made, run, 60 * (minutes or MINUTES[gpu]))
@@ -59,6 +63,14 @@ def own_recipe(
         write_text(run / RECIPE, head(made.choice) + made.text())
     logger.info("recipe %s:\n%s", run / RECIPE, "\n".join(f"  {reason}" for reason in made.choice.reasons))
     return run / RECIPE, run
+
+
+def remove_if_unused(run: Path) -> None:
+    """Take a run folder away that holds nothing but its lock: the data could not be used."""
+    with contextlib.suppress(OSError):
+        if {path.name for path in run.iterdir()} <= {"run.lock"}:
+            (run / "run.lock").unlink(missing_ok=True)
+            run.rmdir()
 
 
 def fit(made: Plan, run: Path, seconds: float) -> None:

@@ -24,6 +24,7 @@ from ...training.run_lock import RunIsBusy, RunLock
 from ...training.run_record import LogFile, Pictures, Results
 from ...training.state import TrainResult
 from ...training.trainer import Trainer
+from ..parser import tell_next
 
 logger = logging.getLogger("paddleseg_lite")
 
@@ -75,7 +76,20 @@ def run_training(
             trainer.total_iters,
             config.batch_size * config.accumulate,
         )
-        return tell(trainer.run())
+        result = trainer.run()
+        status = tell(result)
+    if trainer.rank == 0 and status == 0 and not result.stopped_by:
+        what_next(config, folder)
+    return status
+
+
+def what_next(config: Config, folder: Path) -> None:
+    """The command for a finished run: its report, or pictures where it has nothing to be scored on."""
+    run = ("--model_path", str(folder))
+    if config.val_dataset is not None:
+        tell_next("python", "tools/val.py", *run, "--report", str(folder / "report"))
+    else:
+        tell_next("python", "tools/infer.py", *run, "--image_path", "my_photos/")
 
 
 @contextlib.contextmanager

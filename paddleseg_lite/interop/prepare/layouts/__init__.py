@@ -41,6 +41,10 @@ def recognise(folder: Path, reader: Reader | None = None) -> Layout:
     Raises:
         DataError: none is recognised: what is there, and what would be.
     """
+    if folder.is_file():
+        raise DataError(
+            f"{folder} is a file, not a folder: name the folder that it is in (an archive is unpacked first)."
+        )
     if not folder.is_dir():
         raise DataError(f"folder {folder} does not exist.")
     reader = reader or Reader()
@@ -50,7 +54,9 @@ def recognise(folder: Path, reader: Reader | None = None) -> Layout:
             return layout
     pictures, files = walk(folder, IMAGES), walk(folder, (".json",))
     hint = ""
-    if files:
+    if not files and pictures and not walk(folder, (".txt", ".xml", ".yaml", ".csv")):
+        hint = " Pictures alone are not enough: outline what is to be found in some of them, with labelme for instance."
+    elif files:
         try:
             hint = looks_like(reader.json(files[0]))
         except DataError as e:
