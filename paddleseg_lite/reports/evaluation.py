@@ -15,7 +15,7 @@ from ..data import colorize, write_png
 from ..files import write_bytes, write_csv, write_json, write_text
 from ..metrics import BoundaryF1, Calibration, ConfusionMatrix, miou_interval
 from ..outputs import whole_files
-from ..visualize.overlays import IGNORED, legend, panel, rgb
+from ..visualize.overlays import IGNORED, legend, panel, rgb, scaled
 from .html import bars, cards, figure, gallery, page, side, table
 from .matrix import confusion_table
 from .plots import confusion_picture, reliability_picture
@@ -123,7 +123,7 @@ def write_evaluation_report(
     images = image_scores(evaluation, measures, convention, dataset.ignore_index)
     worst = sorted((i for i in range(len(images)) if not math.isnan(images[i].miou)), key=lambda i: images[i].miou)
     worst = worst[:WORST]
-    sheet = [worst_panel(dataset, i, predict_index(i)) for i in worst]
+    sheet = [worst_parts(dataset, i, predict_index(i)) for i in worst]
     captions = [f"{Path(images[i].path).name}: mIoU {images[i].miou:.3f}" for i in worst]
     header, rows = _class_table(names, evaluation.scores, found.boundary.per_class)
     sections = [
@@ -148,7 +148,7 @@ def write_evaluation_report(
         )
         write_bytes(new / "confusion.png", confusion_picture(evaluation.matrix, names))
         for rank, picture in enumerate(sheet):
-            write_png(new / "worst" / f"{rank:02d}.png", picture)
+            write_png(new / "worst" / f"{rank:02d}.png", panel(picture))
         write_text(new / "index.html", page(title, *sections))
     return folder / "index.html"
 
@@ -159,7 +159,7 @@ def class_bars(names: list[str], values: list[float], colours: np.ndarray) -> st
         return bars(names, values, colours)
     half = -(-len(names) // 2)
     parts = [slice(0, half), slice(half, None)]
-    return side(*(bars(names[part], values[part], colours[part]) for part in parts))
+    return side(*(bars(names[part], values[part], colours[part]) for part in parts), even=True)
 
 
 def _scores_in_short(found: Findings, names: list[str], palette: np.ndarray) -> list[str]:
@@ -212,8 +212,8 @@ def largest_confusions(matrix: np.ndarray, names: list[str], count: int = 12) ->
     return [[names[t], names[p], f"{100 * share[t, p]:.1f} %", f"{int(matrix[t, p]):,}"] for t, p in places]
 
 
-def worst_panel(dataset, index: int, prediction: np.ndarray) -> np.ndarray:
-    """Input, truth, prediction and error map of one image, side by side."""
+def worst_parts(dataset, index: int, prediction: np.ndarray) -> list[np.ndarray]:
+    """Input, truth, prediction and error map of one image, of one height."""
     raw = dataset.load(index)
     image, label = rgb(raw["image"]), raw["label"]
     error = (image // 3).astype(np.uint8)
@@ -222,7 +222,7 @@ def worst_panel(dataset, index: int, prediction: np.ndarray) -> np.ndarray:
         colorize(ids, dataset.palette, ignore_index=dataset.ignore_index, ignore_colour=IGNORED)
         for ids in (label, prediction)
     ]
-    return panel([image, *colors, error], height=max(PANEL_HEIGHT, min(image.shape[0], 240)))
+    return scaled([image, *colors, error], max(PANEL_HEIGHT, min(image.shape[0], 240)))
 
 
 def _class_table(names, scores, boundary) -> tuple[list[str], list[list[Any]]]:

@@ -72,7 +72,8 @@ def class_heatmap(rows) -> bytes:
     values = values.reshape(len(others), len(classes))
     limit = max(0.01, float(np.nanmax(np.abs(values))) if values.size else 0.01)
     figure, axes = plt.subplots(figsize=(1.8 + 0.62 * len(classes), 1.2 + 0.36 * len(others)))
-    axes.imshow(values, cmap="RdBu", vmin=-limit, vmax=limit, aspect="auto")
+    picture = axes.imshow(100 * values, cmap="RdBu", vmin=-100 * limit, vmax=100 * limit, aspect="auto")
+    figure.colorbar(picture, fraction=0.04, pad=0.02, label="points")
     axes.set_xticks(range(len(classes)), classes, rotation=40, ha="right")
     axes.set_yticks(range(len(others)), [row.name for row in others])
     if len(classes) <= 20:

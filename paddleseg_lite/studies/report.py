@@ -43,7 +43,7 @@ EXPLORATION = (
     "depends on which came first. It shows where to look; it is no evidence. Confirm what it suggests with other seeds "
     "and without `prune:`."
 )
-MOST_ROWS, MOST_BOARDS = 60, 500  # variants in a plot; runs with an hparams entry
+MOST_ROWS, MOST_BOARDS, MOST_CARDS = 60, 500, 8  # variants in a plot; runs with an hparams entry; groups
 Groups = list[tuple[dict[str, str], list[Row]]]
 
 
@@ -125,7 +125,8 @@ def _bounds(bounds: dict[str, float]) -> str:
 
 def _html(study: Study, groups: Groups, records, trials: Sequence[Trial], notes: Sequence[str]) -> str:
     sections = [f"<p><b>{html.escape(note)}</b></p>" for note in notes]
-    sections += [f"<p>{html.escape(METHOD)}</p>"]
+    sections += [reports.cards(headline(study, groups, records))]
+    sections += [f"<details><summary>How to read the tables</summary><p>{html.escape(METHOD)}</p></details>"]
     for group, rows in groups:
         sections += [f"<h2>{html.escape(group_title(group))}</h2>"]
         sections += [reports.table(*result_table(study, rows), classes=[_color(row.verdict) for row in rows])]
@@ -139,11 +140,27 @@ def _html(study: Study, groups: Groups, records, trials: Sequence[Trial], notes:
             sections += ["<h3>Planned comparisons</h3>"]
             sections += [reports.table(*contrast_table(study, found), classes=colors)]
         sections += ["<h3>Cost</h3>", reports.table(*cost_table(study, rows))]
-    sections += ["<h2>How it was run</h2>", reports.table(*setting_table(study, records))]
+    sections += ["<h2>How it was run</h2>", reports.table(*setting_table(study, records), wrap=True)]
     if trials:
         sections += ["<h2>Search</h2>", f"<p>{SEARCH}</p>", reports.table(*search_table(study, trials))]
     sections.append(f"<details><summary>The study</summary><pre>{html.escape(describe(study))}</pre></details>")
     return reports.page(study.title, *sections)
+
+
+def headline(study: Study, groups: Groups, records: Sequence[Record]) -> list[tuple[str, str, str]]:
+    """How far the study is, and the variant that is furthest above the baseline in each of the first groups."""
+    done = sum(record.value is not None for record in records)
+    extent = f"{len(groups[0][1]) if groups else 0} variants, {len(study.seeds)} seeds"
+    found = [("runs with a result", f"{done} of {len(records)}", extent)]
+    for group, rows in groups[:MOST_CARDS]:
+        better = [row for row in rows if row.verdict.startswith("better")]
+        best = max(better, key=lambda row: row.comparison.difference, default=None)
+        if best is None:
+            found.append((group_title(group), "-", f"nothing better than {study.baseline}"))
+        else:
+            points = f"{best.name}: {100 * best.comparison.difference:+.2f} points over {study.baseline}"
+            found.append((group_title(group), f"{best.mean:.4f}", points))
+    return found
 
 
 def _plots(study: Study, group: dict[str, str], rows: list[Row]) -> list[str]:
@@ -153,13 +170,15 @@ def _plots(study: Study, group: dict[str, str], rows: list[Row]) -> list[str]:
     cut = f" (the first {MOST_ROWS} of {len(rows)} variants)" if len(rows) > MOST_ROWS else ""
     name, shown, bounds = study.metric.name, rows[:MOST_ROWS], bounds_of(study, group)
     caption = f"{name} of every seed; dashed: baseline; dotted: bounds{cut}"
-    sections = [reports.figure(seed_plot(shown, name, bounds), caption)]
+    sections = [reports.figure(seed_plot(shown, name, bounds), caption, wide=True)]
     if any(row.comparison is not None and row.comparison.n > 1 for row in shown):
         caption = f"difference to {study.baseline} in points, with its 95 % interval{cut}"
         plot = forest_plot(shown, study.margin, {b: v - rows[0].mean for b, v in bounds.items()})
-        sections.append(reports.figure(plot, caption + ("; shaded: the margin" if study.margin else "")))
+        caption += "; shaded: the margin" if study.margin else ""
+        sections.append(reports.figure(plot, caption, wide=True))
     if rows[0].class_iou and any(row.class_iou for row in shown[1:]):
-        sections.append(reports.figure(class_heatmap(shown), f"IoU of each class, points above the baseline's{cut}"))
+        caption = f"IoU of each class in points above {study.baseline} (blue) or below it (red){cut}"
+        sections.append(reports.figure(class_heatmap(shown), caption, wide=True))
     return sections
 
 

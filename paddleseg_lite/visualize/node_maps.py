@@ -66,7 +66,7 @@ def _draw_nodes(image, maps, signed, shown, names) -> np.ndarray:
     columns = min(6, len(shown) + 1)
     rows = -(-(len(shown) + 1) // columns)
     aspect = image.shape[0] / image.shape[1]
-    figure, canvas = _figure(1.9 * columns, (1.9 * aspect + 0.3) * rows + 0.3)
+    figure, canvas = _figure(1.9 * columns, (1.9 * aspect + 0.3) * rows + 0.9)
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for axis in axes:
         axis.set_axis_off()
@@ -81,10 +81,28 @@ def _draw_nodes(image, maps, signed, shown, names) -> np.ndarray:
             strength = np.clip(np.abs(signed[k]) / top, 0.1, 0.85)
             _over(axis, image, signed[k], cmap="bwr", vmin=-top, vmax=top, alpha=strength)
         axis.set_title(f"node {names[k]}: {100 * maps[k].mean():.1f} %", fontsize=9)
+    _explain_colours(figure, axes, signed is not None)
     hidden = len(maps) - len(shown)
     note = f" ({hidden} less used ones not shown)" if hidden else ""
     figure.suptitle(f"What each node looks at{note}", fontsize=11)
     return _pixels(canvas)
+
+
+def _explain_colours(figure, axes, signed: bool) -> None:
+    """A colour bar below all maps; each map has the scale of its own largest value."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    style = {"orientation": "horizontal", "aspect": 45, "shrink": 0.7}
+    if signed:
+        bar = figure.colorbar(ScalarMappable(Normalize(-1, 1), "bwr"), ax=axes, ticks=[-1, 0, 1], **style)
+        bar.ax.set_xticklabels(["its largest", "0", "its largest"])
+        bar.set_label("blue: what is here is subtracted from the node; red: what is here is added to it", fontsize=9)
+    else:
+        bar = figure.colorbar(ScalarMappable(Normalize(0, 1), "inferno"), ax=axes, ticks=[0, 1], **style)
+        bar.ax.set_xticklabels(["none", "its largest"])
+        bar.set_label("how much of the pixel goes to the node", fontsize=9)
+    bar.ax.tick_params(labelsize=8)
 
 
 def _draw_owner(image, maps, groups) -> np.ndarray:
@@ -125,5 +143,5 @@ def _draw_adjacency(explanation, index, names) -> np.ndarray:
     axis.set_xlabel("from node")
     axis.set_ylabel("to node")
     axis.set_title("Adjacency: what a node takes in from the others", fontsize=10)
-    figure.colorbar(picture, ax=axis, shrink=0.85)
+    figure.colorbar(picture, ax=axis, shrink=0.85, label="red: added, blue: subtracted")
     return _pixels(canvas)

@@ -57,17 +57,21 @@ def contours(picture: np.ndarray, labels: np.ndarray, *, color=(255, 255, 255)) 
 def panel(pictures: list[np.ndarray], *, gap: int = 4, height: int | None = None) -> np.ndarray:
     """RGB pictures side by side on white, scaled to one height."""
     height = height or max(p.shape[0] for p in pictures)
-    scaled = [
+    spacer = np.full((height, gap, 3), 255, dtype=np.uint8)
+    row: list[np.ndarray] = []
+    for picture in scaled(pictures, height):
+        row += [picture, spacer]
+    return np.concatenate(row[:-1], axis=1)
+
+
+def scaled(pictures: list[np.ndarray], height: int) -> list[np.ndarray]:
+    """RGB pictures brought to one height; class colours stay what they are."""
+    return [
         p
         if p.shape[0] == height
         else cv2.resize(p, (max(1, round(p.shape[1] * height / p.shape[0])), height), interpolation=cv2.INTER_NEAREST)
         for p in pictures
     ]
-    spacer = np.full((height, gap, 3), 255, dtype=np.uint8)
-    row: list[np.ndarray] = []
-    for picture in scaled:
-        row += [picture, spacer]
-    return np.concatenate(row[:-1], axis=1)
 
 
 def legend(

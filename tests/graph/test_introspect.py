@@ -67,6 +67,16 @@ def test_pictures_of_every_unit(name):
         assert picture.std() > 5
 
 
+@pytest.mark.parametrize("name, ends", [("GloRe", [(0, 0, 255), (255, 0, 0)]), ("GCU", [(0, 0, 4), (252, 255, 164)])])
+def test_colours_are_explained_below_the_maps(name, ends):
+    """A bar from one end of the scale to the other, left to right: with signs blue to red, without dark to bright."""
+    image = np.full([40, 56, 3], 128, np.uint8)
+    picture = render(randomise(build(name)).explain(features(1, 10, 14)), image)["nodes"].astype(int)
+    below = picture[-90:]
+    left, right = (np.argwhere(np.abs(below - end).max(-1) <= 3)[:, 1] for end in ends)
+    assert len(left) and len(right) and left.min() < picture.shape[1] / 3 and right.max() > 2 * picture.shape[1] / 3
+
+
 def test_maps_are_drawn_where_they_belong():
     """A node that owns the left half colours the left half of the owner picture, and mirrored the right one."""
     image = np.full([60, 60, 3], 128, np.uint8)

@@ -15,7 +15,7 @@ from ...files import make_folder, write_json, write_text
 from ...metrics import ConfusionMatrix, difference_interval
 from ...outputs import whole_files
 from ...reports import figure, page, table
-from ...reports.evaluation import worst_panel
+from ...reports.evaluation import worst_parts
 from ...reports.html import bars, cards
 from .val import validate_loaded
 
@@ -85,7 +85,9 @@ def run_comparison(first, second, *, save_dir: str, num_workers: int = 0, protec
         cards(headline),
         "<p class='dim'>The interval resamples images; it says nothing about other seeds or other training runs.</p>",
         "<h2>What differs in the recipes</h2>",
-        table(["key", "first", "second"], [[k, v[0], v[1]] for k, v in differences.items()] or [["nothing", "", ""]]),
+        table(
+            ["key", "first", "second"], [[k, *v] for k, v in differences.items()] or [["nothing", "", ""]], wrap=True
+        ),
         "<h2>Difference in IoU of each class, second less first</h2>",
         bars(names, gains, data_a.palette, low=-reach, high=reach),
         table(["class", "first", "second", "difference"], rows),
@@ -94,11 +96,13 @@ def run_comparison(first, second, *, save_dir: str, num_workers: int = 0, protec
         ("Most gained", [c for c in reversed(changes) if c[0] > 0][:GALLERY]),
         ("Most lost", [c for c in changes if c[0] < 0][:GALLERY]),
     ):
+        if not chosen:
+            continue
         sections.append(f"<h2>{title}</h2><p class='dim'>input, truth, prediction, errors; the second run below</p>")
         for change, i in chosen:
             runs = ((first, data_a), (second, data_b))
-            pair = [worst_panel(data, i, run.predict_index(data, i)) for run, data in runs]
-            sections.append(figure(np.concatenate(pair), f"{Path(paths[i]).name}: mIoU {change:+.3f}"))
+            parts = [part for run, data in runs for part in worst_parts(data, i, run.predict_index(data, i))]
+            sections.append(figure(parts, f"{Path(paths[i]).name}: mIoU {change:+.3f}"))
     with whole_files(folder) as new:
         write_json(new / "comparison.json", summary)
         write_text(new / "index.html", page("Comparison", *sections))
