@@ -1,0 +1,63 @@
+"""Averaging over scales and flips: of logits, as PaddleSeg does, or of probabilities? mIoU of a run both ways.
+
+    python benchmarks/aug_average.py output/RUN --dataset_root data/camvid
+
+Prints the rows of the table in docs/migration.md: for flips, scales and both the mIoU of each average, and the
+difference (probabilities less logits) with its 95 % interval over pictures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+import paddleseg_lite  # noqa: E402
+
+SCALES = (0.75, 1.0, 1.25)
+ASKED = {
+    "flip": {"flip_horizontal": True},
+    "scales 0.75, 1, 1.25": {"scales": SCALES},
+    "scales and flip": {"scales": SCALES, "flip_horizontal": True},
+}
+
+
+def main() -> None:
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("run", help="run folder")
+    p.add_argument("--dataset_root", help="folder of the data")
+    p.add_argument("--threads", type=int, help="CPU threads")
+    args = p.parse_args()
+    paddleseg_lite.setup(threads=args.threads)
+
+    from paddleseg_lite.cli.jobs.val import validate_loaded
+    from paddleseg_lite.config import load_config
+    from paddleseg_lite.inference.predictor import find_config, load
+    from paddleseg_lite.metrics import difference_interval
+    from paddleseg_lite.reports import markdown_table
+
+    loaded = load(args.run, config=load_config(find_config(args.run), dataset_root=args.dataset_root))
+    plain = loaded.options
+    start = time.perf_counter()
+    print(f"{args.run}: mIoU {validate_loaded(loaded)[0].scores.mIoU:.4f} without averaging", flush=True)
+    rows = []
+    for name, asked in ASKED.items():
+        found = {}
+        for average in ("logits", "probabilities"):
+            loaded.options = replace(plain, aug_eval=True, aug_average=average, **asked)
+            found[average] = validate_loaded(loaded, keep_images=True)[0]
+        first, second = found.values()
+        gain = difference_interval([r.matrix for r in first.per_image], [r.matrix for r in second.per_image])
+        interval = f"{100 * gain.value:+.2f} ({100 * gain.low:+.2f} to {100 * gain.high:+.2f})"
+        rows.append([name, f"{first.scores.mIoU:.4f}", f"{second.scores.mIoU:.4f}", interval])
+        print(*rows[-1], f"{time.perf_counter() - start:.0f} s", sep=" | ", flush=True)
+    print(markdown_table(["averaged over", "mIoU, logits", "mIoU, probabilities", "difference in points"], rows))
+
+
+if __name__ == "__main__":
+    main()
