@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,6 +26,17 @@ ASKED = {
 }
 
 
+def of_probabilities(backend, options):
+    """``[N, C, H, W]`` -> the logarithm of the probabilities averaged as ``options`` ask for."""
+    import paddle
+    import paddle.nn.functional as F
+
+    from paddleseg_lite.inference.logits import averaged, one_pass
+
+    probabilities = averaged(lambda x: F.softmax(one_pass(backend)(x), axis=1), options)
+    return lambda x: paddle.log(paddle.clip(probabilities(x), min=1e-12))
+
+
 def main() -> None:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("run", help="run folder")
@@ -35,23 +45,22 @@ def main() -> None:
     args = p.parse_args()
     paddleseg_lite.setup(threads=args.threads)
 
-    from paddleseg_lite.cli.jobs.val import validate_loaded
     from paddleseg_lite.config import load_config
+    from paddleseg_lite.data.building import build_scored
+    from paddleseg_lite.inference.evaluation import evaluate
+    from paddleseg_lite.inference.options import InferenceOptions
     from paddleseg_lite.inference.predictor import find_config, load
     from paddleseg_lite.metrics import difference_interval
     from paddleseg_lite.reports import markdown_table
 
     loaded = load(args.run, config=load_config(find_config(args.run), dataset_root=args.dataset_root))
-    plain = loaded.options
-    start = time.perf_counter()
-    print(f"{args.run}: mIoU {validate_loaded(loaded)[0].scores.mIoU:.4f} without averaging", flush=True)
+    dataset, start = build_scored(loaded.config.val_dataset, mode="val"), time.perf_counter()
+    print(f"{args.run}: mIoU {evaluate(loaded.backend, dataset).scores.mIoU:.4f} without averaging", flush=True)
     rows = []
     for name, asked in ASKED.items():
-        found = {}
-        for average in ("logits", "probabilities"):
-            loaded.options = replace(plain, aug_eval=True, aug_average=average, **asked)
-            found[average] = validate_loaded(loaded, keep_images=True)[0]
-        first, second = found.values()
+        options = InferenceOptions(aug_eval=True, **asked)
+        first = evaluate(loaded.backend, dataset, options=options, keep_images=True)
+        second = evaluate(of_probabilities(loaded.backend, options), dataset, keep_images=True)
         gain = difference_interval([r.matrix for r in first.per_image], [r.matrix for r in second.per_image])
         interval = f"{100 * gain.value:+.2f} ({100 * gain.low:+.2f} to {100 * gain.high:+.2f})"
         rows.append([name, f"{first.scores.mIoU:.4f}", f"{second.scores.mIoU:.4f}", interval])

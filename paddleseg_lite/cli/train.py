@@ -67,8 +67,15 @@ def choose_recipe(args):
 
     if not args.resume_model:
         return args.config or QUICK_START, args.save_dir
+    if args.resume_model is not True and any(Path(args.resume_model).glob("iter_*")):
+        args.save_dir, args.resume_model = args.save_dir or args.resume_model, True  # a run folder: its newest
     if args.resume_model is True:
         run = Path(args.save_dir or Path("output") / run_name(args.config or QUICK_START))
+    elif not Path(args.resume_model).exists():
+        raise ConfigError(
+            f"--resume_model {args.resume_model}: there is no such checkpoint folder. Give the iter_N folder of a run, "
+            "or its run folder."
+        )
     else:
         run = Path(args.resume_model).parent
     kept = run / "config.yml"

@@ -13,7 +13,7 @@ import yaml
 
 from ..errors import ConfigError, nearest
 from ..files import expanded
-from .recipes import find_recipe, recipes_like, shipped_recipes
+from .recipes import find_recipe, recipe_folder, recipes_like, shipped_recipes
 
 RIVALS = {"iters": "epochs", "epochs": "iters"}  # a later layer's choice replaces an earlier one's
 _NUMBER = r"\s*[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?\s*"
@@ -58,7 +58,7 @@ def read_tree(path: Path, seen: tuple[Path, ...] = (), *, first_base_wins: bool 
         if not isinstance(base, str):
             raise ConfigError(f"{path}: _base_ must be a file name or a list of them, got {base!r}.")
         inner = (*seen, real)
-        layers.append(read_tree(path.parent / base, inner, first_base_wins=first_base_wins))
+        layers.append(read_tree(base_file(path, base), inner, first_base_wins=first_base_wins))
     origins: dict[str, str] = {}
     for _, base_origins in reversed(layers) if first_base_wins else layers:
         origins.update(base_origins)
@@ -73,6 +73,12 @@ def read_tree(path: Path, seen: tuple[Path, ...] = (), *, first_base_wins: bool 
         tree = merge(tree, base_tree)
     _drop_rivals(tree, own)
     return merge(tree, own), origins
+
+
+def base_file(path: Path, base: str) -> Path:
+    """The file that ``_base_`` of a recipe means: beside it, else among the recipes that come with the package."""
+    beside, shipped = path.parent / base, recipe_folder() / base
+    return shipped if not beside.exists() and shipped.is_file() else beside
 
 
 def recipe_files(path: str | Path) -> list[Path]:

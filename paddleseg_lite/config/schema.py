@@ -27,7 +27,6 @@ class TestConfig:
     scales: Union[float, list] = 1.0
     flip_horizontal: bool = False
     flip_vertical: bool = False
-    aug_average: str = "logits"  # of scales and flips: logits, as PaddleSeg, or probabilities
     crf: Union[dict, str, None] = None  # a preset's name, or the arguments of postprocess.DenseCRF
 
 

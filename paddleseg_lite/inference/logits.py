@@ -3,7 +3,7 @@
 One implementation for validation in training, ``tools/val.py`` and ``tools/infer.py``.
 
 As in PaddleSeg 2.8 (core/infer.py): windows lie on the same grid and average logits; scales and flips average
-logits, each scale starting from the image (``aug_average: probabilities`` averages those instead).
+logits, each scale starting from the image. Averages of probabilities were tried and are no better (docs/migration.md).
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import paddle
-import paddle.nn.functional as F
 
 from ..layers import resize
 from .backend import as_backend
@@ -23,7 +22,6 @@ from .plan import Plan, make_plan
 from .windows import stream_windows
 
 Infer = Callable[[paddle.Tensor], paddle.Tensor]
-_TINY = 1e-12  # keeps the logarithm of an averaged probability finite
 
 
 @paddle.no_grad()
@@ -35,7 +33,7 @@ def predict_logits(computes: Any, image, *, options: InferenceOptions | None = N
         image: ``[N, C, H, W]`` float tensor or array, normalised.
 
     Returns:
-        ``[N, K, H, W]``; of averaged probabilities the logarithm.
+        ``[N, K, H, W]``.
     """
     options = options or InferenceOptions()
     x = as_tensor(image)
@@ -97,20 +95,17 @@ def _slide(infer: Infer, x: paddle.Tensor, plan: Plan, options: InferenceOptions
 
 
 def _augmented(infer: Infer, x: paddle.Tensor, options: InferenceOptions) -> paddle.Tensor:
-    """Logits averaged over scales and flips, or the logarithm of the averaged probabilities."""
+    """Logits averaged over scales and flips."""
     size = x.shape[2:]
-    of_logits = options.aug_average == "logits"
     total: Any = 0.0
     count = 0
     for scale in options.scales:
         scaled = resize(x, [max(1, int(side * scale + 0.5)) for side in size])
         for axes in flips(options):
             logits = infer(paddle.flip(scaled, axes) if axes else scaled)
-            logits = resize(paddle.flip(logits, axes) if axes else logits, size)
-            total = total + (logits if of_logits else F.softmax(logits, axis=1))
+            total = total + resize(paddle.flip(logits, axes) if axes else logits, size)
             count += 1
-    mean = total / count
-    return mean if of_logits else paddle.log(paddle.clip(mean, min=_TINY))
+    return total / count
 
 
 def flips(options: InferenceOptions) -> Iterator[list[int]]:

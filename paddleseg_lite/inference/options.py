@@ -18,7 +18,6 @@ class InferenceOptions:
         crop_size, stride: ``(w, h)`` of the window and its step. By default the
             window fits the memory and the step is 3/4 of it.
         aug_eval: average over ``scales`` and flips; without it they are not used.
-        aug_average: of what: ``logits``, as PaddleSeg 2.8, or ``probabilities``.
         memory_limit: bytes above the network's own that a prediction may take
             (at most half of what is free).
         tile_batch: windows run together.
@@ -33,7 +32,6 @@ class InferenceOptions:
     scales: tuple[float, ...] = (1.0,)
     flip_horizontal: bool = False
     flip_vertical: bool = False
-    aug_average: str = "logits"
     memory_limit: int = 2 << 30
     tile_batch: int = 1
     taper: bool | None = None
@@ -43,8 +41,6 @@ class InferenceOptions:
             pair = getattr(self, name)
             if pair is not None and (len(pair) != 2 or min(pair) < 1):
                 raise ValueError(f"{name} is (width, height) in pixels, both positive, got {pair!r}.")
-        if self.aug_average not in ("logits", "probabilities"):
-            raise ValueError(f"aug_average is logits or probabilities, got {self.aug_average!r}.")
         if not self.scales or min(self.scales) <= 0:
             raise ValueError(f"scales must be positive numbers, got {self.scales!r}.")
         pairs = zip(self.stride or (), self.crop_size or ())

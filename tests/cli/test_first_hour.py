@@ -13,6 +13,7 @@ from annotated import picture
 
 from paddleseg_lite import runtime
 from paddleseg_lite.cli import program
+from paddleseg_lite.errors import ConfigError
 
 SMALL = [
     "--batch_size", 2, "--no_vdl", "--opts", "train_dataset.num_samples=4", "val_dataset.num_samples=2",
@@ -44,20 +45,24 @@ SMALL = [
         ("val", ["--model_path", "output/unet_scens"], "Did you mean 'output/unet_scenes'?"),
         ("train", ["--data", "photos"], "Pictures alone are not enough"),
         ("train", ["--data", "photos/p0.png"], "is a file, not a folder: name the folder that it is in"),
+        ("train", ["--data", "masks"], "A label has the name of its picture"),
+        ("train", ["--resume_model", "nothing"], "--resume_model nothing: there is no such checkpoint folder"),
         ("train", ["--data", "empty"], "empty has 0 pictures and 0 JSON files"),
     ],
 )
 def test_a_mistake_is_answered_by_what_was_meant(tmp_path, monkeypatch, capsys, tool, name, arguments, answer):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", [f"tools/{name}.py"])
-    for folder in ("photos", "empty", "recipes", "output/unet_scenes"):
+    for folder in ("photos", "empty", "masks", "recipes", "output/unet_scenes"):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "recipes" / "mine.yml").write_text("model: {type: UNet}\n")
     for i in range(3):
         picture(tmp_path / "photos" / f"p{i}.png", 40, 60, seed=i)
+        picture(tmp_path / "masks" / f"p{i}_mask.png", 40, 60, seed=i)
     status, _, err = tool(name, *arguments)
     assert status == 2 and answer in " ".join(err.split())
     assert len(err.splitlines()) == 1 and not (tmp_path / "output" / "empty").exists()
+    assert not (tmp_path / "train.log").exists()
 
 
 @pytest.mark.parametrize("flag, meant", [("--verison", "--version"), ("--hepl", "--help")])
@@ -101,6 +106,29 @@ def test_without_validation_the_next_command_is_a_prediction(tmp_path, monkeypat
     assert status == 0, err
     assert out.splitlines()[-1].startswith("next: python tools/infer.py --model_path output/unet_scenes --image_path")
     assert "best mIoU" not in out
+
+
+def test_a_run_folder_is_resumed_from_its_newest_checkpoint(tmp_path, tool):
+    run = tmp_path / "run"
+    assert tool("train", "--iters", 2, "--save_dir", run, *SMALL)[0] == 0
+    status, out, err = tool("train", "--resume_model", run, "--iters", 3, "--no_vdl")
+    assert status == 0 and "iter 3/3" in out and (run / "iter_3").is_dir(), err
+
+
+def test_a_recipe_anywhere_finds_the_bases_that_come_along(root, tmp_path):
+    from paddleseg_lite.config import load_config
+    from paddleseg_lite.config.reading import recipe_files
+
+    text = "_base_: {base}\nmodel: {{type: UNet}}\ntrain_dataset: {{type: Scenes}}\n"
+    own = tmp_path / "mine.yml"
+    own.write_text(text.format(base="_base_/schedules/adam_cpu.yml"))
+    assert load_config(own).optimizer["type"] and (root / "configs/_base_/schedules/adam_cpu.yml") in recipe_files(own)
+    (tmp_path / "_base_" / "schedules").mkdir(parents=True)
+    (tmp_path / "_base_" / "schedules" / "adam_cpu.yml").write_text("iters: 77\n")
+    assert load_config(own).iters == 77  # what is beside it comes first
+    own.write_text(text.format(base="_base_/schedules/adam.yml"))
+    with pytest.raises(ConfigError, match=r"adam\.yml' does not exist.* Did you mean 'adam_cpu\.yml'"):
+        load_config(own)
 
 
 def test_threads_that_were_asked_for_are_no_oversight(monkeypatch):

@@ -34,6 +34,11 @@ KNOWN = (
     "COCO, YOLO, CVAT, Label Studio, Roboflow, PASCAL VOC, CamVid, Cityscapes, ADE20K"
 )
 
+LONELY = " Pictures alone are not enough: outline what is to be found in some of them, with labelme for instance."
+NAMES = (
+    " A label has the name of its picture: images/a.jpg and annotations/a.png, or a.jpg and a_mask.png in one folder."
+)
+
 
 def recognise(folder: Path, reader: Reader | None = None) -> Layout:
     """The layout of a folder.
@@ -55,7 +60,7 @@ def recognise(folder: Path, reader: Reader | None = None) -> Layout:
     pictures, files = walk(folder, IMAGES), walk(folder, (".json",))
     hint = ""
     if not files and pictures and not walk(folder, (".txt", ".xml", ".yaml", ".csv")):
-        hint = " Pictures alone are not enough: outline what is to be found in some of them, with labelme for instance."
+        hint = LONELY if pairs.look_like_photos(pictures) else NAMES
     elif files:
         try:
             hint = looks_like(reader.json(files[0]))

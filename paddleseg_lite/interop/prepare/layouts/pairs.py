@@ -52,6 +52,11 @@ def pairs(folder: Path, reader: Reader) -> Layout | None:
     return Layout("pictures and label pictures", shown or "one folder, names with an ending such as _mask", job)
 
 
+def look_like_photos(pictures: Sequence[Path]) -> bool:
+    """Whether neither the names of pictures nor those of their folders say that some are labels."""
+    return not any(p.parent.name.lower() in MASKS or LABEL_END.search(p.stem) for p in pictures)
+
+
 def folder_pairs(folder: Path) -> list[tuple[Path, Path]]:
     """Folders of pictures with their folders of labels."""
     places = sorted({path.parent for path in walk(folder, IMAGES)})
