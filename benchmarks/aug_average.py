@@ -31,10 +31,21 @@ def of_probabilities(backend, options):
     import paddle
     import paddle.nn.functional as F
 
-    from paddleseg_lite.inference.logits import averaged, one_pass
+    from paddleseg_lite.inference.logits import flips, one_pass
+    from paddleseg_lite.layers import resize
 
-    probabilities = averaged(lambda x: F.softmax(one_pass(backend)(x), axis=1), options)
-    return lambda x: paddle.log(paddle.clip(probabilities(x), min=1e-12))
+    infer = one_pass(backend)
+
+    def averaged(x):
+        size, found = x.shape[2:], []
+        for scale in options.scales:
+            scaled = resize(x, [int(side * scale + 0.5) for side in size])
+            for axes in flips(options):
+                logits = infer(paddle.flip(scaled, axes) if axes else scaled)
+                found.append(F.softmax(resize(paddle.flip(logits, axes) if axes else logits, size), axis=1))
+        return paddle.log(paddle.clip(sum(found) / len(found), min=1e-12))
+
+    return averaged
 
 
 def main() -> None:
