@@ -51,7 +51,7 @@ def program(argv: Sequence[str] | None = None) -> None:
         print(f"paddleseg_lite {__version__}")
     elif name not in known:
         kind, options = ("flag", ["--help", "--version"]) if name.startswith("-") else ("command", list(known))
-        hint = f"{nearest(name, options)} `{PROGRAM} --help` lists the commands."
+        hint = f"{nearest(name, options)} `{PROGRAM} --help` lists them."
         print(f"error: there is no {kind} '{name}'.{hint}", file=sys.stderr)
         sys.exit(2)
     else:

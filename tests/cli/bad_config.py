@@ -265,7 +265,7 @@ RECIPES = [
 
 # name, flags after `train --config recipe.yml --save_dir out`, parts of the message
 FLAGS = [
-    ("iters_text", "--iters ten", ["--iters", "invalid int value: 'ten'"]),
+    ("iters_text", "--iters ten", ["--iters", "takes a whole number, not 'ten'"]),
     ("unknown_flag", "--itres 10", ["there is no flag --itres", "Did you mean '--iters'"]),
     ("device_unknown", "--device tpu", ["device 'tpu' is unknown", "use auto, cpu, gpu"]),
     ("gpu_absent", "--device gpu", ["--device gpu", "CUDA", "Use --device cpu"]),
