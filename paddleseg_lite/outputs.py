@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from .errors import ConfigError, EnvironmentProblem, cannot_write
@@ -127,6 +128,43 @@ def refuse_inputs(outputs: Iterable[str | os.PathLike], inputs: Iterable[str | o
         for other, source in known.get(os.path.basename(place).lower(), ()):
             if place == other or _one_file(place, other):
                 raise ConfigError(f"the result {path} would replace the input {source}. Choose another {flag}.")
+
+
+def refuse_others(path: str | os.PathLike, own: Callable[[bytes], bool], flag: str) -> None:
+    """Make sure that a file which a flag names replaces nothing but an older output of the same tool.
+
+    Args:
+        path: where the output goes; it may be absent, empty, or no plain file (``/dev/stdout``).
+        own: whether the bytes of a file are such an output.
+        flag: what names the file: ``--json``.
+
+    Raises:
+        ConfigError: something else is there.
+    """
+    try:
+        data = Path(path).read_bytes() if os.path.isfile(path) else b""
+    except OSError:
+        return  # whoever may not read it is told when it is written
+    if data and not own(data):
+        raise ConfigError(f"{path} is no output of this tool, and {flag} would replace it. Choose another {flag}.")
+
+
+def json_with(*keys: str) -> Callable[[bytes], bool]:
+    """For :func:`refuse_others`: a JSON object that has these keys."""
+
+    def own(data: bytes) -> bool:
+        try:
+            content = json.loads(data)
+        except (ValueError, RecursionError):
+            return False
+        return isinstance(content, dict) and content.keys() >= set(keys)
+
+    return own
+
+
+def is_plot(data: bytes) -> bool:
+    """For :func:`refuse_others`: a PNG that Matplotlib drew."""
+    return data.startswith(b"\x89PNG") and b"atplotlib" in data[:4096]
 
 
 def _place(path: str | os.PathLike, parents: dict[str, str]) -> str:

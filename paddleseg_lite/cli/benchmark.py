@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from ..outputs import refuse_inputs
+import os
+
+from ..errors import ConfigError
+from ..outputs import is_plot, json_with, refuse_inputs, refuse_others
 from . import common as cli
 
 
@@ -43,6 +46,12 @@ def build_parser():
 def main(argv=None):
     args = build_parser().parse_args(argv)
     refuse_inputs(filter(None, [args.json, args.plot]), [*cli.files_read(args), *args.results], "--json or --plot")
+    if args.json:
+        refuse_others(args.json, json_with("machine", "networks"), "--json")
+    if args.plot:
+        refuse_others(args.plot, is_plot, "--plot")
+    if args.json and args.plot and os.path.realpath(args.json) == os.path.realpath(args.plot):
+        raise ConfigError(f"--json and --plot are both {args.plot}: name two files.")
     settled = cli.start(args, seed=0)
 
     from .jobs.benchmark import Settings, parse_size, run_benchmark

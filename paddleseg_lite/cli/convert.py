@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from ..errors import ConfigError
 from ..outputs import refuse_inputs
 from . import common as cli
 
@@ -31,6 +34,12 @@ def main(argv=None):
     cli.start(args)
 
     refuse_inputs([args.output], cli.files_read(args), "--output")
+
+    output = Path(args.output)
+    if output.suffix not in (".pdparams", ".safetensors"):
+        raise ConfigError(f"--output {output}: weights are written as .pdparams or .safetensors.")
+    if (output.parent / "manifest.json").is_file():
+        raise ConfigError(f"--output {output} would be among the files of a checkpoint. Choose another folder.")
 
     from .jobs.convert import convert_file
 

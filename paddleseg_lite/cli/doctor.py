@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..files import make_folder, write_json
-from ..outputs import refuse_inputs
+from ..outputs import json_with, refuse_inputs, refuse_others
 from . import common as cli
 
 
@@ -28,6 +28,7 @@ def main(argv=None):
     args.config = args.config or QUICK_START
     if args.json:
         refuse_inputs([args.json], cli.files_read(args), "--json")
+        refuse_others(args.json, json_with("verdict", "findings"), "--json")
         make_folder(Path(args.json).parent)
     config = cli.read_config(args, {"batch_size": args.batch_size, "num_workers": args.num_workers})
 

@@ -20,6 +20,7 @@ from .decoding import GIF, check_png, open_gif, opencv, refuse_others, tiff_head
 from .reading import need_memory
 
 _INT32 = np.iinfo(np.int32)
+_DARK = 32  # greys below this all look black
 
 
 def decode_label(data: bytes, name: str) -> np.ndarray:
@@ -119,9 +120,11 @@ def _bmp(data: bytes, name: str) -> np.ndarray:
 
 
 def _gif(data: bytes, name: str) -> np.ndarray:
-    """The palette indices of a GIF.
+    """The palette indices of a GIF, or the levels of a grey one.
 
     A GIF has no grey: writers give grey pictures a palette of the levels that occur, and an index is no level then.
+    Levels that no eye tells apart (0, 1, 4, and 255 for what is ignored) were never chosen as the colours of classes:
+    they are ids.
     """
     picture = open_gif(data, "label", name)
     if picture.mode not in ("L", "P"):
@@ -135,12 +138,16 @@ def _gif(data: bytes, name: str) -> np.ndarray:
     used = used[used < len(colours)]
     grey, levels = bool((colours[used] == colours[used][:, :1]).all()), colours[used][:, 0]
     one_bit = levels.tolist() == [0, 255] and used.tolist() == [0, 1]
-    if grey and not one_bit and not (levels == used).all():
+    if not grey or one_bit or (levels == used).all():
+        return ids
+    if {*levels.tolist()} <= {0, 255} or levels[levels < 255].max() >= _DARK:
         raise DataError(
             f"label {name} is a GIF with a palette of greys {levels[:8].tolist()} at {used[:8].tolist()}: its "
             "ids may be the one or the other. Save labels as 8-bit PNG of class ids."
         )
-    return ids
+    table = np.zeros(256, np.uint8)
+    table[used] = levels
+    return table[ids]
 
 
 def _ids_of_array(data: bytes, name: str) -> np.ndarray:

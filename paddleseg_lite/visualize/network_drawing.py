@@ -60,6 +60,11 @@ def draw_flow(flow: Flow) -> str:
     return "\n".join(parts) + "\n"
 
 
+def is_drawing(data: bytes) -> bool:
+    """Whether the bytes of a file are one of these drawings, or one of before."""
+    return data.startswith(b"<svg xmlns='http://www.w3.org/2000/svg' viewBox=") and b"<marker id='tip'" in data[:2048]
+
+
 ENDS = ("image", "output")
 
 

@@ -102,6 +102,56 @@ def test_an_input_is_never_replaced(tool, box, call):
     assert {name: data for name, data in content(box).items() if name in before} == before
 
 
+OTHERS = {
+    "scores_over_a_training_picture": ("val --model_path run --json", "data/train/a.png"),
+    "scores_over_a_json_of_the_users": ("val --model_path run --json", "coco.json"),
+    "scores_over_findings": ("val --model_path run --json", "findings.json"),
+    "findings_over_a_table": ("doctor --config recipe.yml --no_dry_run --json", "notes.csv"),
+    "measures_over_a_label": ("benchmark --config recipe.yml --json", "data/train/a_label.png"),
+    "a_plot_over_a_picture": ("benchmark --config recipe.yml --plot", "data/train/a.png"),
+    "a_drawing_over_a_drawing_of_the_users": ("summary --config recipe.yml --draw", "logo.svg"),
+}
+
+
+@pytest.mark.parametrize("call, victim", OTHERS.values(), ids=OTHERS)
+def test_a_file_that_a_flag_names_replaces_only_an_older_one_of_its_kind(tool, box, call, victim):
+    (box / "coco.json").write_text('{"images": [], "annotations": []}')
+    (box / "findings.json").write_text('{"verdict": "READY", "findings": []}')
+    (box / "notes.csv").write_text("a,b\n")
+    (box / "logo.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 9 9'></svg>")
+    before = content(box)
+    status, out, err = tool(*call.split(), victim)
+    assert status == 2 and "no output of this tool" in err and victim in err, out + err
+    assert content(box) == before
+
+
+def test_two_results_in_one_file(tool, box):
+    status, _, err = tool("benchmark", "--config", "recipe.yml", "--json", "./both", "--plot", "both")
+    assert status == 2 and "name two files" in err and not (box / "both").exists()
+
+
+def test_an_older_output_is_renewed(tool, box):
+    for call in (
+        "val --model_path run --json scores.json",
+        "doctor --config recipe.yml --no_dry_run --json facts.json",
+        "summary --config recipe.yml --input_size 32 32 --draw net.svg",
+    ):
+        name = call.split()[-1]
+        (box / name).touch()  # as mktemp leaves it
+        for _ in range(2):
+            status, out, err = tool(*call.split())
+            assert status == 0 and (box / name).stat().st_size, out + err
+
+
+@pytest.mark.parametrize("target", ["data/train/a.png", "run/best_model/model.pdparams", "run/best_model/new.pdparams"])
+def test_converted_weights_are_weights_and_never_part_of_a_checkpoint(tool, box, target):
+    shutil.copy(box / "run/best_model/model.pdparams", box / "mine.pdparams")
+    before = content(box)
+    status, out, err = tool(*f"convert --config recipe.yml --input mine.pdparams --output {target}".split())
+    assert status == 2 and "--output" in err, out + err
+    assert content(box) == before
+
+
 def test_a_run_may_replace_what_it_has_written(tool, box):
     def train(arguments):
         status, _, err = tool("train", *f"--save_dir again --no_vdl --no_doctor {arguments}".split())

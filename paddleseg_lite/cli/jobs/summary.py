@@ -15,6 +15,7 @@ from ...errors import ConfigError
 from ...files import whole_file
 from ...models import Segmentor, build_model
 from ...models.summary import Summary, summarize
+from ...outputs import refuse_others
 from ...registry import DATASETS
 
 DEFAULT_CLASSES = 21  # VOC; what model zoos quote
@@ -51,11 +52,12 @@ def draw(path: str | Path, *, height: int = 512, width: int = 512, **which: Any)
     Raises:
         ConfigError: as :func:`describe`, or a file name that does not end in ``.svg``.
     """
-    from ...visualize.network_drawing import draw_network
+    from ...visualize.network_drawing import draw_network, is_drawing
 
     path = Path(path)
     if path.suffix.lower() != ".svg":
         raise ConfigError(f"--draw {path}: drawings are SVG files, so the name must end in .svg.")
+    refuse_others(path, is_drawing, "--draw")
     network = lazy_network(**which)
     with size_is_asked_for(width, height):
         text = draw_network(network, (1, network.in_channels, height, width))

@@ -13,7 +13,7 @@ from ...files import make_folder, write_json
 from ...inference.evaluation import Evaluation, evaluate
 from ...inference.loaded import Loaded
 from ...metrics import MeanCrossEntropy
-from ...outputs import refuse_inputs
+from ...outputs import json_with, refuse_inputs, refuse_others
 from ...reports.evaluation import REPORT_FILES, ReportMeasures, write_evaluation_report
 from ...training.limits import check_workers
 from .backends import probe_of, use_backend
@@ -91,6 +91,7 @@ def run_validation(
     """Score, print the per-class table, write JSON and the report where asked; returns the exit status."""
     folder = make_folder(report) if report else None
     if json_path:
+        refuse_others(json_path, json_with("source", "miou_convention"), "--json")
         make_folder(Path(json_path).parent)  # before the work, not after it
     outputs = {"--report": [folder / name for name in REPORT_FILES] if folder else []}
     evaluation, dataset, measures = validate_loaded(
