@@ -25,7 +25,15 @@ __all__ = ["__version__", *_PUBLIC]
 
 def __getattr__(name: str):
     if name in _PUBLIC:
-        return getattr(importlib.import_module(f".{_PUBLIC[name]}", __name__), name)
+        try:
+            return getattr(importlib.import_module(f".{_PUBLIC[name]}", __name__), name)
+        except ImportError as e:
+            from .errors import EnvironmentProblem, missing_library
+
+            told = missing_library(e)
+            if told is None:
+                raise
+            raise EnvironmentProblem(told) from e
     raise AttributeError(f"module 'paddleseg_lite' has no attribute '{name}'")
 
 

@@ -11,6 +11,17 @@ import difflib
 import os
 from collections.abc import Iterable
 
+LIBRARIES = {  # what OpenCV asks for and small containers lack: Debian's package
+    "libGL.so": "libgl1",
+    "libEGL.so": "libegl1",
+    "libgthread": "libglib2.0-0",
+    "libglib": "libglib2.0-0",
+    "libSM.so": "libsm6",
+    "libXext": "libxext6",
+    "libXrender": "libxrender1",
+    "libgomp": "libgomp1",
+}
+
 
 class UserError(Exception):
     """Base of all errors whose cause and remedy lie with the user's input."""
@@ -50,3 +61,19 @@ def nearest(name: str, candidates: Iterable[str]) -> str:
 def instead(asked: str, why: str, used: str) -> str:
     """The line for everything that was asked for, is not there, and is replaced."""
     return f"{asked} is not to be had here ({why.rstrip('.')}): {used} is used instead."
+
+
+def missing_library(error: ImportError) -> str | None:
+    """A library of the system that a package lacks, and how to get it."""
+    text = str(error)
+    if "cannot open shared object file" not in text:
+        return None
+    library = text.split(":")[0].strip()
+    package = next((name for part, name in LIBRARIES.items() if library.startswith(part)), None)
+    if package is None:
+        return f"the system library {library} is missing: install it with the system's package manager."
+    return (
+        f"OpenCV cannot be loaded, for the system library {library} is missing: install it "
+        f"(Debian, Ubuntu: apt-get install {package}), or the OpenCV that does without "
+        "(pip uninstall opencv-python; pip install opencv-python-headless)."
+    )

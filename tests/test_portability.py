@@ -106,3 +106,16 @@ def test_workers_are_left_out_where_there_is_no_fork(monkeypatch, system):
     monkeypatch.setattr("paddle.io.DataLoader", None)  # calling it would fail
     np.testing.assert_array_equal(images(2), plain)
     assert platform.system() == system
+
+
+def test_a_library_that_opencv_lacks_is_named_to_those_who_import(tmp_path):
+    (tmp_path / "cv2.py").write_text("raise ImportError('libGL.so.1: cannot open shared object file: No such file')\n")
+    code = (
+        f"import sys; sys.path[:0] = [{str(tmp_path)!r}, {str(ROOT)!r}]\n"
+        "import paddleseg_lite\n"
+        "from paddleseg_lite.errors import EnvironmentProblem\n"
+        "try: paddleseg_lite.load('run')\n"
+        "except EnvironmentProblem as e: print(e)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, encoding="utf-8", timeout=120)
+    assert done.returncode == 0 and "apt-get install libgl1" in done.stdout, done.stderr[-2000:]

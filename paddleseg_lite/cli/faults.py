@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 
-from ..errors import UserError
+from ..errors import UserError, missing_library
 from ..language import mark
 from ..language import translate as _
 
@@ -23,16 +23,6 @@ REMEDIES = {
 for _name, _remedy in (("EDQUOT", _SPACE), ("ESTALE", REMEDIES[errno.EIO]), ("EILSEQ", _PATH)):  # not on Windows
     if hasattr(errno, _name):
         REMEDIES[getattr(errno, _name)] = _remedy
-LIBRARIES = {  # what OpenCV asks for and small containers lack: Debian's package
-    "libGL.so": "libgl1",
-    "libEGL.so": "libegl1",
-    "libgthread": "libglib2.0-0",
-    "libglib": "libglib2.0-0",
-    "libSM.so": "libsm6",
-    "libXext": "libxext6",
-    "libXrender": "libxrender1",
-    "libgomp": "libgomp1",
-}
 
 
 def explained(error: BaseException) -> str | None:
@@ -53,19 +43,3 @@ def explained(error: BaseException) -> str | None:
     if isinstance(error, RuntimeError) and text.startswith("Symlink loop"):
         return f"{text}. {_PATH}"
     return None
-
-
-def missing_library(error: ImportError) -> str | None:
-    """A library of the system that a package lacks, and how to get it."""
-    text = str(error)
-    if "cannot open shared object file" not in text:
-        return None
-    library = text.split(":")[0].strip()
-    package = next((name for part, name in LIBRARIES.items() if library.startswith(part)), None)
-    if package is None:
-        return f"the system library {library} is missing: install it with the system's package manager."
-    return (
-        f"OpenCV cannot be loaded, for the system library {library} is missing: install it "
-        f"(Debian, Ubuntu: apt-get install {package}), or the OpenCV that does without "
-        "(pip uninstall opencv-python; pip install opencv-python-headless)."
-    )

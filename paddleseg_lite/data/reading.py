@@ -31,6 +31,8 @@ def read_bytes(path: str | os.PathLike, kind: str) -> bytes:
             data = f.read()
     except FileNotFoundError:
         raise DataError(f"{kind} {path} does not exist.") from None
+    except DataError:
+        raise
     except (OSError, ValueError) as e:  # ValueError: a NUL in the name
         raise DataError(f"{kind} {path} cannot be read: {getattr(e, 'strerror', None) or e}.") from e
     if not data:

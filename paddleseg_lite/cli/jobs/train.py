@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...checkpoint import latest_first, list_checkpoints, remove_folder
+from ...checkpoint import list_checkpoints, recover
 from ...config import Config
 from ...data.building import files_of
 from ...doctor import diagnose
@@ -25,12 +25,11 @@ from ...training.run_record import LogFile, Pictures, Results
 from ...training.state import TrainResult
 from ...training.trainer import Trainer
 from ..parser import tell_next
+from .replacing import FILES, REPLACED, Replaced, is_waiting, replacing, settle
 
 logger = logging.getLogger("paddleseg_lite")
 
 STATUS = {None: 0, "SIGINT": 130}
-OWN_FILES = ("env.json", "doctor.json", "metrics.jsonl", "blackbox.json", "run.lock", "train.log", "results.csv",
-             "results.png")  # fmt: skip
 
 
 def run_training(
@@ -60,12 +59,13 @@ def run_training(
             stack.enter_context(lock)
         spare_inputs(folder, config, protected, resume=bool(resume))
         if lock is not None:
+            if overwrite and not resume:
+                stack.enter_context(replacing(folder))
             stack.enter_context(logged(folder / "train.log", anew=not resume))
-        trainer = prepare_run(
-            config, folder, lock, resume=resume, overwrite=overwrite, doctor=doctor, environment=environment
-        )
+        trainer = prepare_run(config, folder, lock, resume=resume, doctor=doctor, environment=environment)
         if trainer.rank == 0:
             trainer.callbacks += default_callbacks(config, folder, use_vdl=use_vdl, profile=profile)
+            trainer.callbacks.append(Replaced(folder))
         parameters = sum(int(p.size) for p in trainer.model.parameters() if not p.stop_gradient)
         logger.info(
             _("%s, %s parameters; %d training and %d validation images; %d iterations of %d"),
@@ -111,7 +111,6 @@ def prepare_run(
     lock: RunLock | None,
     *,
     resume: str | bool | None,
-    overwrite: bool,
     doctor: bool,
     environment: dict[str, Any] | None,
 ) -> Trainer:
@@ -121,8 +120,6 @@ def prepare_run(
         describe(folder, config, environment)
         if doctor:
             examine(config, folder)
-        if overwrite:
-            remove_checkpoints(folder)
     trainer = Trainer(config, folder, lock=lock)
     pictures = [*files_of(trainer.train_dataset), *files_of(trainer.val_dataset)]
     refuse_inputs([folder / "samples" / "training_batch.png"], pictures, "--save_dir")
@@ -139,12 +136,13 @@ def tell(result: TrainResult) -> int:
     if result.unsaved:
         end = f"stopped ({result.stopped_by})" if result.stopped_by else "ended"
         logger.error(
-            "%s at iteration %d, but NOT SAVED: %s; %srun folder %s",
+            "%s at iteration %d, but NOT SAVED: %s; %srun folder %s%s",
             end,
             result.iteration,
             "; ".join(result.unsaved),
             score,
             result.save_dir,
+            ", where the run that was there before is back" if is_waiting(result.save_dir) else "",
         )
         return STATUS.get(result.stopped_by) or 1
     if result.stopped_by:
@@ -161,7 +159,7 @@ def spare_inputs(folder: Path, config: Config, protected: Sequence[str | Path], 
         ConfigError: a file of the run would replace one that was given, or a ``config.yml`` that no run has written.
     """
     own = folder / "config.yml"
-    outputs = [folder / name for name in OWN_FILES]
+    outputs = [folder / name for name in (*FILES, "run.lock")]
     text = own.read_bytes() if own.is_file() else None
     if text is not None and text != config.to_yaml().encode("utf-8") and not resume:
         if not (folder / "env.json").is_file():
@@ -205,12 +203,6 @@ def default_callbacks(config: Config, folder: Path, *, use_vdl: bool, profile: s
     return chosen
 
 
-def remove_checkpoints(folder: Path) -> None:
-    """Take the checkpoints of a former run away: a resume would start from the newest, whichever run it is of."""
-    for checkpoint in latest_first(folder):
-        remove_folder(checkpoint)
-
-
 def run_folder(save_dir: str | None, name: str, *, resume: bool, overwrite: bool) -> tuple[Path, RunLock | None]:
     """The folder of this run and its lock (of the one process that writes there); never another run's folder.
 
@@ -235,7 +227,7 @@ def run_folder(save_dir: str | None, name: str, *, resume: bool, overwrite: bool
     while True:
         folder = Path("output") / (name if number == 1 else f"{name}-{number}")
         number += 1
-        if anew and (list_checkpoints(folder) or (folder / "metrics.jsonl").exists()):
+        if anew and (list_checkpoints(folder) or (folder / "metrics.jsonl").exists() or (folder / REPLACED).exists()):
             continue
         try:
             return make_folder(folder), taken(folder) if first else None
@@ -245,7 +237,12 @@ def run_folder(save_dir: str | None, name: str, *, resume: bool, overwrite: bool
 
 
 def taken(folder: Path) -> RunLock:
-    """The lock of a run folder, ours."""
+    """The lock of a run folder, ours; what a crash in the middle of a save or of a replacement left is put right."""
     lock = RunLock(folder)
     lock.acquire()
+    for line in recover(folder):
+        logger.warning("%s", line)
+    if is_waiting(folder):
+        logger.warning(_("a run that was to replace the one in %s has saved nothing: the older one is back"), folder)
+    settle(folder)
     return lock
