@@ -69,6 +69,35 @@ def test_every_door_has_an_answer(door, loop, tmp_path, monkeypatch):
         assert str(found.value).strip(), name
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        "infer --model_path run --image_path a.png --save_dir",
+        "train --config unet/unet_scenes --save_dir",
+        "val --model_path run --report",
+        "val --model_path run --json",
+        "export --model_path run --save_dir",
+        "compare run run --save_dir",
+        "summary --model UNet --draw",
+        "prepare scenes --count 1 --output",
+        "convert --config c.yml --input a.pdparams --output",
+    ],
+)
+def test_an_output_has_a_path_and_a_home_that_is_there(call, tool, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for path, why in (("", "is empty"), ("~nosuchuser_1/x", "no such home")):
+        status, _, err = tool(*call.split(), path)
+        assert status == 2 and why in err and err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_home_of_an_output_is_the_users(tool, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    status, _, err = tool("prepare", "scenes", "--count", 1, "--size", 48, "--no_preview", "--output", "~/scenes")
+    assert status == 0 and (tmp_path / "home" / "scenes").is_dir() and not (tmp_path / "~").exists(), err
+
+
 def test_a_path_that_may_be_is_left_alone(tmp_path):
     assert expanded(tmp_path / "new") == tmp_path / "new"
     assert str(expanded("~")) == os.path.expanduser("~")

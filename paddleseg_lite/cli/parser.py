@@ -9,9 +9,11 @@ import shlex
 import sys
 from typing import Any, NoReturn
 
-from ..errors import nearest
+from ..errors import ConfigError, nearest
+from ..files import expanded
 
 _EXAMPLE = re.compile(r":?\s*``(?P<command>[^`]+)``(?:, ``[^`]+``)*\.?")
+OUTPUTS = ("save_dir", "report", "json", "plot", "draw", "output")  # flags whose value is written to
 _DOOR = re.compile(r"(?:python )?tools/(\w+)\.py")
 
 # what other programs call a flag of ours; the first that the tool has is named
@@ -70,6 +72,21 @@ class Parser(argparse.ArgumentParser):
             description = description[: match.start()].rstrip() + "."
         kwargs.setdefault("formatter_class", _Formatter)
         super().__init__(*args, description=description, **kwargs)
+
+    def parse_known_args(self, args=None, namespace=None):  # type: ignore[override]
+        """As in argparse; homes in the paths of outputs are expanded.
+
+        Raises:
+            ConfigError: such a path is empty, or no file can have it.
+        """
+        found, rest = super().parse_known_args(args, namespace)
+        for name in OUTPUTS:
+            path = getattr(found, name, None)
+            if path == "":
+                raise ConfigError(f"--{name} is empty: name a file or folder.")
+            if isinstance(path, str):
+                setattr(found, name, str(expanded(path)) if path.startswith("~") else path)
+        return found, rest
 
     def error(self, message: str) -> NoReturn:
         """One line with the nearest flag or choice, and status 2."""

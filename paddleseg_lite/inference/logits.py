@@ -8,13 +8,16 @@ logits, each scale starting from the image. Averages of probabilities were tried
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import paddle
 
+from ..errors import ConfigError
 from ..layers import resize
+from ..runtime import free_bytes
 from .backend import as_backend
 from .backend import logits_of as run_logits  # noqa: F401  (its former name and place)
 from .options import InferenceOptions
@@ -100,12 +103,28 @@ def _augmented(infer: Infer, x: paddle.Tensor, options: InferenceOptions) -> pad
     total: Any = 0.0
     count = 0
     for scale in options.scales:
+        _check_scale(x, scale)
         scaled = resize(x, [max(1, int(side * scale + 0.5)) for side in size])
         for axes in flips(options):
             logits = infer(paddle.flip(scaled, axes) if axes else scaled)
             total = total + resize(paddle.flip(logits, axes) if axes else logits, size)
             count += 1
     return total / count
+
+
+def _check_scale(x: paddle.Tensor, scale: float) -> None:
+    """Refuse a scale that the memory cannot hold.
+
+    Raises:
+        ConfigError: with the numbers.
+    """
+    need, free = 8 * math.prod(x.shape) * scale**2, free_bytes()  # float32, and the flipped copy
+    if scale > 1 and free is not None and need > free:
+        height, width = (int(side) for side in x.shape[2:])
+        raise ConfigError(
+            f"scales: {scale:g} times {width} x {height} pixels take {need / 2**30:,.0f} GiB, and {free / 2**30:.1f} "
+            "GiB are free. Choose smaller scales."
+        )
 
 
 def flips(options: InferenceOptions) -> Iterator[list[int]]:

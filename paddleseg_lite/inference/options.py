@@ -41,8 +41,8 @@ class InferenceOptions:
             pair = getattr(self, name)
             if pair is not None and (len(pair) != 2 or min(pair) < 1):
                 raise ValueError(f"{name} is (width, height) in pixels, both positive, got {pair!r}.")
-        if not self.scales or min(self.scales) <= 0:
-            raise ValueError(f"scales must be positive numbers, got {self.scales!r}.")
+        if not self.scales or not all(0 < scale <= 1 << 16 for scale in self.scales):
+            raise ValueError(f"scales must be positive numbers up to 65536, got {self.scales!r}.")
         pairs = zip(self.stride or (), self.crop_size or ())
         if self.is_slide is not False and any(stride > window for stride, window in pairs):
             raise ConfigError(

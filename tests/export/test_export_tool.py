@@ -126,6 +126,15 @@ def test_normalising_inside_needs_a_normalize(run, tool, tmp_path):
     assert status == 2 and "last transform is Normalize" in err
 
 
+@pytest.mark.parametrize("shape", [(1, 4, 32, 32), (1, 3, -1, -1), (0, 3, 32, 32), (1, 3, 0, 32)])
+@pytest.mark.parametrize("kind", ["onnx", "static"])
+def test_a_size_is_positive_and_has_the_networks_bands(run, tool, tmp_path, kind, shape):
+    status, _, err = tool(
+        "export", "--model_path", run, "--save_dir", tmp_path / "e", "--format", kind, "--input_shape", *shape
+    )
+    assert status == 2 and "C the 3 bands of this network" in err and not (tmp_path / "e").exists()
+
+
 # -- the file itself -------------------------------------------------------------------------------------------
 
 

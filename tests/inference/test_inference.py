@@ -209,7 +209,22 @@ def test_a_window_that_changes_size_is_an_error():
         predict_labels(Valid(), image(), options=InferenceOptions(is_slide=True, crop_size=(20, 20)))
 
 
-@pytest.mark.parametrize("bad", [{"crop_size": (0, 4)}, {"stride": (4,)}, {"scales": ()}, {"scales": (0.5, -1.0)}])
+@pytest.mark.parametrize("window", [{}, {"is_slide": None}, {"is_slide": True, "crop_size": (20, 20)}])
+@pytest.mark.parametrize("scale", [1e4, 65536])
+def test_a_scale_that_no_memory_holds_is_refused(scale, window):
+    options = InferenceOptions(aug_eval=True, scales=(1.0, scale), **window)
+    with pytest.raises(UserError, match=r"are free\. Choose smaller scales"):
+        predict_labels(Pointwise(), image(1, 40, 40), options=options)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"crop_size": (0, 4)},
+        {"stride": (4,)},
+        *({"scales": scales} for scales in [(), (0.5, -1.0), (float("nan"),), (float("inf"),), (1e9,)]),
+    ],
+)
 def test_options_are_checked(bad):
     with pytest.raises(ValueError):
         InferenceOptions(**bad)

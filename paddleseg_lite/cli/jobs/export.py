@@ -67,6 +67,11 @@ def run_export(
     """
     if format not in FORMATS:
         raise ConfigError(f"format '{format}' is unknown; one of {', '.join(FORMATS)}.")
+    if input_shape is not None and (min(input_shape) < 1 or input_shape[1] != loaded.model.in_channels):
+        raise ConfigError(
+            f"--input_shape is N C H W, all positive, and C the {loaded.model.in_channels} bands of this network, but "
+            f"got {' '.join(map(str, input_shape))}."
+        )
     if not loaded.model.same_size:
         raise ConfigError(f"{NO_EXPORT}. Export a UNet of another style.")
     folder = Path(save_dir)
