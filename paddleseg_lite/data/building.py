@@ -84,7 +84,7 @@ def split_spec(config: Config, split: str | None) -> tuple[dict[str, Any], str]:
 
 
 def build_datasets(config: Config) -> tuple[Any, Any]:
-    """``(train, val)``; ``val`` is ``None`` where the recipe has none. Their classes must agree."""
+    """``(train, val)``; ``val`` is ``None`` where the recipe has none. Their classes and bands must agree."""
     if config.train_dataset is None:
         raise ConfigError("the config has no train_dataset; training needs one.")
     train = build_dataset(config.train_dataset, mode="train", cache=config.cache)
@@ -93,7 +93,27 @@ def build_datasets(config: Config) -> tuple[Any, Any]:
         raise ConfigError(
             f"train_dataset has {train.num_classes} classes but val_dataset has {val.num_classes}; they must agree."
         )
+    for key in ("ignore_index", "img_channels"):
+        one, other = getattr(train, key, None), getattr(val, key, None)
+        if None not in (one, other) and one != other:
+            raise ConfigError(f"{key} of train_dataset is {one} but that of val_dataset {other}; they must agree.")
     return train, val
+
+
+def check_bands(dataset: Any, in_channels: int | None) -> None:
+    """Make sure that pictures have the bands a network takes, as far as that is known without reading one.
+
+    Raises:
+        ConfigError: they have not; with both numbers.
+    """
+    bands, transforms = getattr(dataset, "img_channels", None), getattr(dataset, "transforms", None) or ()
+    if None in (bands, in_channels) or bands == in_channels:
+        return
+    if all(type(t).__module__.startswith(f"{__package__}.") for t in transforms):  # one of a user's own may add some
+        raise ConfigError(
+            f"the pictures of the dataset have {bands} bands (img_channels), and the network takes {in_channels}: set "
+            f"model.in_channels to {bands}, or img_channels of the datasets to {in_channels}."
+        )
 
 
 def describe_classes(spec: dict[str, Any] | None, num_classes: int | None = None) -> dict[str, Any]:

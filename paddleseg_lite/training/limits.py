@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import os
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
+import paddle
 
 from ..config import Config
 from ..errors import ConfigError
 from ..inference.footprint import free_bytes
+from ..models import build_model
 from ..runtime import available_cores
 
 FEWEST, PER_CORE = 32, 8  # loader workers that are always allowed, and those of a large machine
 REPEATS = 4  # times that each picture of a data set may stand in one batch
+LARGE = 512  # widths below are those of networks that exist
 PREFETCH = 2  # batches each worker reads ahead
 
 
@@ -54,6 +59,41 @@ def check_batch(config: Config, dataset: Any) -> None:
             f"batch_size is {size}: the pictures alone take {need / 2**30:.1f} GiB, and {free / 2**30:.1f} GiB are "
             "free. Lower batch_size, the crop or num_workers; --accumulate keeps the effective batch."
         )
+
+
+def check_network(spec: Mapping[str, Any], num_classes: int) -> None:
+    """Refuse a network whose weights alone no memory of this machine holds.
+
+    Raises:
+        ConfigError: with the numbers.
+    """
+    memory = total_bytes()
+    if memory is None or max(_numbers([spec, num_classes]), default=0) < LARGE:
+        return
+    given = {key: value for key, value in spec.items() if key != "pretrained"}
+    try:
+        with paddle.LazyGuard():  # without memory for the weights
+            model = build_model(given, num_classes=num_classes)
+        count = sum(math.prod(p.shape) for p in model.parameters())
+    except Exception:  # whatever is wrong with it is told when it is built
+        return
+    need = 2 * 4 * count  # float32, and the gradients
+    if need > memory:
+        raise ConfigError(
+            f"model {spec.get('type')} would have {count:,} parameters, which take {need / 2**30:,.0f} GiB in "
+            f"training, and this machine has {memory / 2**30:.0f} GiB: lower its widths or the number of classes."
+        )
+
+
+def _numbers(value: Any) -> Iterator[int]:
+    """All integers in a tree."""
+    if isinstance(value, int):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from _numbers(list(value.values()))
+    elif isinstance(value, (list, tuple)):
+        for one in value:
+            yield from _numbers(one)
 
 
 def sample_bytes(dataset: Any) -> int:

@@ -11,6 +11,7 @@ import paddle
 
 from ..config import Config
 from ..data import BatchSampler
+from ..data.building import check_bands
 from ..errors import ConfigError
 from ..inference.options import InferenceOptions, inference_options
 from ..layers import apply_freeze_bn, freeze
@@ -20,7 +21,7 @@ from ..optim.ema import EMA
 from ..optim.optimizers import build_optimizer
 from . import parallel
 from .building import build_loss, build_network, fitting_schedule
-from .limits import check_batch, check_workers
+from .limits import check_batch, check_network, check_workers
 from .precision import Precision
 from .seeds import derive
 
@@ -65,7 +66,9 @@ def build_parts(
     check_workers(config.num_workers)
     check_batch(config, train_dataset)
     paddle.seed(derive(config.seed, 0))
+    check_network(config.model, train_dataset.num_classes)
     model = build_network(config, train_dataset.num_classes)
+    check_bands(train_dataset, getattr(model, "in_channels", None))
     freeze(model, config.freeze)
     apply_freeze_bn(model, config.freeze_bn)
     model = parallel.convert_sync_bn(model, world_size)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ...data import SegDataset
-from ...data.building import build_scored, files_of, split_spec
+from ...data.building import build_scored, check_bands, files_of, split_spec
 from ...errors import ConfigError
 from ...files import make_folder, write_json
 from ...inference.evaluation import Evaluation, evaluate
@@ -55,6 +55,7 @@ def validate_loaded(
         raise ConfigError(
             f"the network was trained for {len(loaded.class_names)} classes, the dataset has {dataset.num_classes}."
         )
+    check_bands(dataset, getattr(loaded.model, "in_channels", None))
     use_backend(
         loaded,
         backend,
