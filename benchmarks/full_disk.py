@@ -13,136 +13,28 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import ctypes
-import mmap
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import time
 import warnings
-from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 HERE = Path(__file__).parent / "disk"
 sys.path[:0] = [str(ROOT), str(HERE)]
 
+from library import State, shared_state, start_again_with_the_library  # noqa: E402
+from running import Outcome, call  # noqa: E402
+
+from benchmarks.results_page import heading, publish, sections  # noqa: E402
+
 LONG, PLACES, MOST_LONG = 32 << 10, (0.25, 0.5, 0.75), 4  # bytes; shares that still fit; long writes cut
-PATIENCE = 300  # seconds
 TOLD = re.compile(r"error|cannot|could not|not saved|not written|NOT |missing|incomplete|failed|left|free some", re.I)
 LOGS = ("log.txt", "train.log")  # told line by line as it happens
-
-
-class State(ctypes.Structure):
-    """As in full_disk.c."""
-
-    _fields_ = [("count", ctypes.c_long), ("at", ctypes.c_long), ("full", ctypes.c_long), ("share", ctypes.c_double),
-                ("sizes", ctypes.c_long * 65536), ("folder", ctypes.c_char * 4096)]  # fmt: skip
-
-
-@dataclass
-class Outcome:
-    """A run of a tool."""
-
-    status: int
-    text: str
-    faults: list[str] = field(default_factory=list)
-
-
-def start_again_with_the_library() -> None:
-    """Replace this process by one that has the library before the system's own."""
-    folder = tempfile.mkdtemp()
-    library = f"{folder}/full_disk.so"
-    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", str(HERE / "full_disk.c"), "-o", library, "-ldl"], check=True)
-    os.environ |= {"LD_PRELOAD": library, "FULL_DISK_LIBRARY": library, "OMP_NUM_THREADS": "1"}
-    os.execv(sys.executable, [sys.executable, *sys.argv])
-
-
-def shared_state(folder: Path) -> State:
-    state = State.from_buffer(mmap.mmap(-1, ctypes.sizeof(State)))
-    state.folder = f"{folder}/".encode()
-    ctypes.CDLL(os.environ["FULL_DISK_LIBRARY"]).full_disk_state(ctypes.byref(state))
-    return state
-
-
-def call(arguments: list[str], log: Path) -> Outcome:
-    """Run a tool in a forked process: what takes long to import is there already."""
-    sys.stdout.flush()
-    child = os.fork()
-    if child == 0:
-        status = 70
-        try:
-            os.setpgid(0, 0)
-            signal.alarm(PATIENCE)
-            out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-            os.dup2(out, 1), os.dup2(out, 2)
-            status = _tool(arguments)
-        except BaseException:
-            import traceback
-
-            traceback.print_exc()
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(status)
-    _, ended = os.waitpid(child, 0)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(child, signal.SIGKILL)
-    return Outcome(os.waitstatus_to_exitcode(ended), log.read_text(encoding="utf-8", errors="replace"))
-
-
-def _tool(arguments: list[str]) -> int:
-    import importlib
-
-    from paddleseg_lite.cli.common import run
-    from paddleseg_lite.studies import runner
-
-    runner._Pool._spawn = lambda pool, target, log: ForkedWorker(target, log)
-    tool = importlib.import_module(f"paddleseg_lite.cli.{arguments[0]}")
-    sys.argv = [f"tools/{arguments[0]}.py", *arguments[1:]]
-    try:
-        run(tool.main, arguments[1:])
-    except SystemExit as e:
-        return e.code if isinstance(e.code, int) else 1
-    return 0
-
-
-class ForkedWorker:
-    """A run of a study, forked instead of started anew."""
-
-    def __init__(self, target: Path, log) -> None:
-        self.returncode: int | None = None
-        self.pid = os.fork()
-        if self.pid == 0:
-            status = 70
-            try:
-                os.dup2(log.fileno(), 1), os.dup2(log.fileno(), 2)
-                from paddleseg_lite.studies.worker import main as work
-
-                status = work(target)
-            finally:
-                os._exit(status)
-
-    def poll(self) -> int | None:
-        if self.returncode is None:
-            child, ended = os.waitpid(self.pid, os.WNOHANG)
-            self.returncode = os.waitstatus_to_exitcode(ended) if child else None
-        return self.returncode
-
-    def wait(self, timeout: float | None = None) -> int | None:
-        while self.poll() is None:
-            time.sleep(0.05)
-        return self.returncode
-
-    def terminate(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGTERM)
-
-    kill = terminate
 
 
 def judge(outcome: Outcome, disk: Path, older: Path | None, reference: Path, started: float) -> Outcome:
@@ -267,7 +159,6 @@ def main(argv=None) -> int:
     warnings.simplefilter("ignore")
     from jobs import tools, write_inputs
 
-    from benchmarks.results_page import publish
     from paddleseg_lite import runtime
 
     runtime.setup("cpu", threads=1)
@@ -297,21 +188,28 @@ def main(argv=None) -> int:
             for fault in faults if args.tmpfs else ():
                 print(f"{name}, {fault}", file=sys.stderr)
             print(rows[-1], file=sys.stderr, flush=True)
-    publish(page(rows, tmpfs=args.tmpfs), args.out)
+    publish(page(rows, tmpfs=args.tmpfs, before=args.out), args.out)
     return int(failed > 0)
 
 
-def page(rows: list[str], *, tmpfs: bool) -> str:
-    """A section of docs/results/full_disk.md."""
+def page(rows: list[str], *, tmpfs: bool, before: str | None = None) -> str:
+    """A section of docs/results/full_disk.md; tools that were not run keep their rows of the page ``before``."""
+    name, column = ("Small file systems", "bytes written") if tmpfs else ("Every write", "writes")
+    written = Path(before).read_text(encoding="utf-8") if before and Path(before).is_file() else ""
+    older = [line for part in sections(written) if heading(part) == f"## {name}" for line in part.splitlines()]
+    known = {row.split("|")[1].strip(): row for row in older if row.startswith("| ") and not row.startswith("| tool")}
+    known |= {row.split("|")[1].strip(): row for row in rows}
     head = ["# A full disk", "", "What the tools do when the disk fills up under them. Demanded of each run: a status other than 0 and "
-            "a last line that says so, or all outputs; every file under a final name whole, or the older one; no traceback.", ""]  # fmt: skip
+            "a last line that says so, or all outputs; every file under a final name whole, or the older one; no traceback.", "",
+            f"## {name}", ""]  # fmt: skip
     if tmpfs:
-        head += ["## Small file systems", "", "`python benchmarks/full_disk.py --tmpfs`: each tool on eight tmpfs of growing sizes, "
-                 "the last one almost large enough.", "", "| tool | bytes written | runs | faults |", "|---|---|---|---|"]  # fmt: skip
+        head += ["`python benchmarks/full_disk.py --tmpfs`: each tool on eight tmpfs of growing sizes, the last one almost large "
+                 "enough."]  # fmt: skip
     else:
-        head += ["## Every write", "", "`python benchmarks/full_disk.py`: the disk is full from each write on, and at a quarter, half and "
-                 "three quarters of long ones.", "", "| tool | writes | runs | faults |", "|---|---|---|---|"]  # fmt: skip
-    return "\n".join([*head, *rows, ""])
+        head += ["`python benchmarks/full_disk.py --most N`: the disk is full from a write on, each or, where there are more, N of them "
+                 "spread evenly, and at a quarter, half and three quarters of long ones."]  # fmt: skip
+    head += ["", f"| tool | {column} | runs | faults |", "|---|---|---|---|"]
+    return "\n".join([*head, *known.values(), ""])
 
 
 if __name__ == "__main__":
