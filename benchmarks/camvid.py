@@ -50,6 +50,7 @@ PARTS = {"held_out": [f"train_dataset.held_out={STREET}", f"val_dataset.held_out
 SCALES = (0.75, 1.0, 1.25)
 SHOWN = 6  # pictures in the figure of predictions
 PAGE = ROOT / "docs" / "results" / "camvid.md"
+RECORDS = PAGE.parent / "camvid"
 INTRO = """# CamVid, trained to the end
 
 11 classes, 480x360, from scratch, on a CPU: no pretraining, no other data. Each row is two trainings of one recipe:
@@ -170,11 +171,12 @@ def minutes(records: list[dict]) -> float:
 
 
 def read_scores(args) -> dict[str, dict[str, list[dict]]]:
-    """``{recipe: {part: [scores of each seed]}}`` of what is scored."""
+    """``{recipe: {part: [scores of each seed]}}`` of what is scored, here or (weights gone) in the records beside the page."""
     found: dict[str, dict[str, list[dict]]] = {}
     for job in jobs([]):
-        path = args.runs / job.name / "scores.json"
-        if path.is_file():
+        places = [folder / job.name / "scores.json" for folder in (args.runs, RECORDS)]
+        path = next((p for p in places if p.is_file()), None)
+        if path:
             own = found.setdefault(job.recipe, {part: [] for part in PARTS})
             own[job.part].append({**json.loads(path.read_text(encoding="utf-8")), "run": job.name, "seed": job.seed})
     return found
@@ -264,7 +266,9 @@ def records(found: dict, runs: Path, camvid: Path) -> None:
                         writer.writerow(["recipe", "part", *flat])
                         first = False
                     writer.writerow([recipe, part, *flat.values()])
-                    target = PAGE.parent / "camvid" / row["run"]
+                    target = RECORDS / row["run"]
+                    if not (runs / row["run"]).is_dir():
+                        continue
                     target.mkdir(parents=True, exist_ok=True)
                     for name in ("config.yml", "metrics.jsonl", "scores.json"):
                         text = (runs / row["run"] / name).read_text(encoding="utf-8")
@@ -304,7 +308,7 @@ def pictures(found: dict, args) -> None:
     figure.savefig(PAGE.parent / "camvid_latency.png", dpi=110)
     rows, names, dataset = [], [], None
     for recipe, parts in found.items():
-        if not parts["all"]:
+        if not parts["all"] or not (args.runs / parts["all"][0]["run"]).is_dir():
             continue
         loaded = load(args.runs / parts["all"][0]["run"])
         dataset = dataset or build_scored(loaded.config.val_dataset, mode="val")
