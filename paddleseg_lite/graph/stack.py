@@ -25,6 +25,7 @@ class Stack(ContextUnit):
         in_channels: C.
         unit: what is repeated, as written in YAML.
         depth: how often.
+        shared: one set of weights for all of them, so that a look-up learned once serves at every depth.
         num_classes: K, for a unit that needs it (GINet, OCR).
 
     Raises:
@@ -32,12 +33,19 @@ class Stack(ContextUnit):
     """
 
     def __init__(
-        self, *, in_channels: int, unit: Match = "NonLocal", depth: int = 2, num_classes: int | None = None
+        self,
+        *,
+        in_channels: int,
+        unit: Match = "NonLocal",
+        depth: int = 2,
+        shared: bool = False,
+        num_classes: int | None = None,
     ) -> None:
         super().__init__(in_channels)
         if depth < 1:
             raise ConfigError(f"Stack: depth must be at least 1, got {depth}.")
-        self.units = nn.LayerList([build_matched(unit, in_channels, num_classes) for _ in range(depth)])
+        built = [build_matched(unit, in_channels, num_classes) for _ in range(1 if shared else depth)]
+        self.units, self.depth = nn.LayerList(built), depth
         if self.units[0].out_channels != in_channels:
             raise ConfigError(f"Stack: {type(self.units[0]).__name__} changes the channels and cannot be repeated.")
         self.starts_as_identity = self.units[0].starts_as_identity
@@ -45,12 +53,12 @@ class Stack(ContextUnit):
 
     def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         extras: dict[str, Tensor] = {}
-        for unit in self.units:
-            x, extras = unit(x)
+        for step in range(self.depth):
+            x, extras = self.units[step % len(self.units)](x)
         return x, extras
 
     def side_losses(self) -> dict[str, dict[str, Any]]:
         return self.units[-1].side_losses()
 
     def macs(self, height: int, width: int) -> int:
-        return sum(unit.macs(height, width) for unit in self.units)
+        return self.depth * self.units[0].macs(height, width)

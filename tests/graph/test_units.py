@@ -1,5 +1,7 @@
 """What holds for single units or across them; what every unit must do is in ``tests/contracts``."""
 
+import numpy as np
+import paddle
 import pytest
 from graph_helpers import C, build, features
 
@@ -63,3 +65,19 @@ def test_ginet_parameter_count():
     presence = 256 + 1  # train-time head, not in the published count
     rest = 23_508_032 + 2048 * 512 * 9 + 2 * 512 + 512 * 21 + 21
     assert count_parameters(unit) - presence + rest == 33_672_004
+
+
+def test_a_stack_applies_its_units_in_a_row_and_a_shared_one_the_same_unit():
+    x = paddle.randn([2, 8, 6, 7])
+    for shared, sets in ((False, 3), (True, 1)):
+        stack = build({"type": "Stack", "unit": {"type": "NonLocal"}, "depth": 3, "shared": shared}, 8)
+        one = build("NonLocal", 8)
+        stack.eval()
+        for parameter in (p for p in stack.parameters() if not p.stop_gradient):
+            parameter.set_value(paddle.randn(parameter.shape) * 0.3)
+        y = x
+        for unit in stack.units if not shared else [stack.units[0]] * 3:
+            y, _ = unit(y)
+        assert np.abs((stack(x)[0] - y).numpy()).max() < 1e-6 and np.abs((y - x).numpy()).max() > 0.01
+        assert sum(p.size for p in stack.parameters()) == sets * sum(p.size for p in one.parameters())
+        assert stack.macs(6, 7) == 3 * one.macs(6, 7)
