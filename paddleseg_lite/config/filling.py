@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Union
 
 from ..errors import ConfigError, nearest
-from .schema import ADVICE
+from .schema import ADVICE, RETIRED
 
 
 class Where:
@@ -32,6 +32,10 @@ def fill(cls, tree: Mapping[str, Any], prefix: str, where: Where):
     values = {}
     for key, value in tree.items():
         dotted = f"{prefix}{key}"
+        if dotted in RETIRED:
+            if value != RETIRED[dotted]:
+                raise ConfigError(f"{where(dotted)}: '{dotted}' can no longer be chosen: it is {RETIRED[dotted]}.")
+            continue
         if key not in fields:
             advice = f" {ADVICE[key]}" if not prefix and key in ADVICE else nearest(key, fields)
             raise ConfigError(f"{where(dotted)}: unknown key '{dotted}'.{advice}")

@@ -85,6 +85,9 @@ CHOICES = {
     "miou_convention": ("nan", "gt_only", "one", "zero"),
     "cache": (None, "memory", "disk"),
 }
+RETIRED = {  # keys of before, which run folders still have -> the one value that is still meant
+    "test_config.aug_average": "logits"
+}
 ADVICE = {  # keys that people expect -> what there is; said instead of the nearest name
     **dict.fromkeys(
         ("freeze_backbone", "freeze_encoder", "frozen_stages", "frozen"),

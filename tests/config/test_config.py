@@ -159,3 +159,11 @@ def test_a_loss_for_another_output_comes_on_top_of_the_main_one():
     assert config.loss == {"out": {"type": "CrossEntropyLoss"}, "aux": {"type": "CrossEntropyLoss", "coef": 0.4}}
     own = parse_config({"model": {"type": "PSPNet"}, "loss": {"out": {"type": "DiceLoss"}}})
     assert own.loss == {"out": {"type": "DiceLoss"}}
+
+
+def test_a_key_of_before_is_read_as_what_is_today_and_refused_as_what_is_not(write):
+    text = "model: {type: UNet}\ntest_config: {aug_average: VALUE, aug_eval: true}\n"
+    kept = load_config(write("kept.yml", text.replace("VALUE", "logits")))
+    assert kept.test_config.aug_eval and not hasattr(kept.test_config, "aug_average")
+    with pytest.raises(ConfigError, match=r"gone.yml: 'test_config.aug_average' can no longer be chosen: it is logits"):
+        load_config(write("gone.yml", text.replace("VALUE", "probabilities")))
