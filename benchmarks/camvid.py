@@ -98,7 +98,7 @@ def train(args) -> None:
             continue
         command = [sys.executable, str(ROOT / "tools" / "train.py"), "--config", f"configs/{job.recipe}.yml"]
         command += ["--dataset_root", str(args.camvid), "--cache", "memory", "--seed", str(job.seed)]
-        command += ["--threads", str(args.threads), "--save_dir", str(folder)]
+        command += ["--threads", str(args.threads), "--save_dir", str(folder), "--lang", "en"]
         command += ["--resume_model"] if list(folder.glob("iter_*")) else ["--overwrite"]
         command += ["--opts", *PARTS[job.part]] if PARTS[job.part] else []
         print(time.strftime("%H:%M:%S"), job.name, flush=True)

@@ -1,11 +1,12 @@
 """Draw the figures of the course: ``python docs/course/figures.py`` (about five minutes), or ``--only pyramid aspp``.
 
 Everything is computed by the package's own parts; the node maps come from small
-networks trained here on Scenes. ``--lang zh`` draws them in Chinese, as NAME_zh.png.
+networks trained here on Scenes. ``--lang en zh`` draws each in both languages; the Chinese one is NAME_zh.png.
 """
 
 import argparse
 import sys
+from functools import lru_cache
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -30,6 +31,7 @@ from paddleseg_lite.language import LANGUAGES, set_language  # noqa: E402
 from paddleseg_lite.metrics import ConfusionMatrix  # noqa: E402
 from paddleseg_lite.models import build_model  # noqa: E402
 from paddleseg_lite.models.summary import summarize  # noqa: E402
+from paddleseg_lite.visualize.fonts import can_draw_chinese  # noqa: E402
 
 OUT = HERE / "figures"
 
@@ -304,6 +306,7 @@ def propagation():
 # days 6 and 7
 
 
+@lru_cache(maxsize=1)
 def trained(net):
     """A small network after about two minutes of one core, four pictures and their batch."""
     import train_basic
@@ -319,13 +322,14 @@ def nodes(net, index=1):
     from paddleseg_lite.visualize.node_maps import render
 
     model, pictures, batch = trained(net)
+    ending = "_zh" if can_draw_chinese() else ""
     explanation = explain_model(model, batch)
     drawn = render(explanation, pictures[index], index=index, max_nodes=11)
     for graph in report(explanation, index)["graphs"]:
         print({k: v for k, v in graph.items() if k != "usage"})
     for kind in ("nodes", "owner"):
-        data.write_png(OUT / f"{net}_{kind}.png", drawn[kind])
-        print(f"wrote {net}_{kind}.png")
+        data.write_png(OUT / f"{net}_{kind}{ending}.png", drawn[kind])
+        print(f"wrote {net}_{kind}{ending}.png")
     return model, pictures, batch
 
 
@@ -372,11 +376,12 @@ FIGURES = {function.__name__: function for function in DRAWN}
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="+", choices=FIGURES, default=list(FIGURES))
-    parser.add_argument("--lang", choices=LANGUAGES, default="en")
+    parser.add_argument("--lang", nargs="+", choices=LANGUAGES, default=["en"])
     parser.add_argument("--out", type=Path, default=OUT, help="folder for the pictures")
     args = parser.parse_args()
     OUT = args.out
-    set_language(args.lang)
     OUT.mkdir(parents=True, exist_ok=True)
     for figure_name in args.only:
-        FIGURES[figure_name]()
+        for language in args.lang:
+            set_language(language)
+            FIGURES[figure_name]()

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ..language import mark, padded
 from ..language import translate as _
 
 LEVELS = ("error", "warning", "info")
+SHOWN = {"error": mark("ERROR"), "warning": mark("WARNING"), "info": mark("INFO")}
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class Diagnosis:
         """For people: findings with fixes, the verdict last."""
         lines = []
         for finding in self.findings:
-            lines.append(f"{finding.level.upper():7} [{finding.topic}] {finding.what}")
+            lines.append(f"{padded(_(SHOWN[finding.level]), 7)} [{finding.topic}] {finding.what}")
             if finding.fix:
-                lines.append(f"        fix: {finding.fix}")
-        return "\n".join([*lines, f"verdict: {self.verdict} ({self.seconds:.1f} s)"])
+                lines.append(_("        fix: {}").format(finding.fix))
+        return "\n".join([*lines, _("verdict: {} ({:.1f} s)").format(self.verdict, self.seconds)])

@@ -19,6 +19,7 @@ from ..files import write_text
 from ..outputs import Growing
 from ..progress import Progress
 from ..reports.board import Board
+from . import log_lines
 from .samples import sample_panels
 
 logger = logging.getLogger("paddleseg_lite")
@@ -72,33 +73,12 @@ class TrainLog(Callback):
         self.progress.step(self.note)
 
     def on_log(self, trainer, info):
-        line = (
-            f"[TRAIN] epoch {info['epoch']}, iter {info['iter']}/{trainer.total_iters}, loss {info['loss']:.4f}, "
-            f"lr {info['lr']:.6f}, {info['images_per_s']:.1f} images/s, data wait {100 * info['data_share']:.0f} %, "
-            f"ETA {_clock(info['eta_s'])}"
-        )
-        parts = info["loss_parts"]
-        if len(parts) > 1:
-            line += " (" + ", ".join(f"{k} {v:.4f}" for k, v in parts.items()) + ")"
-        self.note = f"loss {info['loss']:.4f}, lr {info['lr']:.2e}, {info['images_per_s']:.1f} img/s"
-        logger.info(line)
+        self.note = log_lines.note(info)
+        logger.info(log_lines.train_line(info, trainer.total_iters))
 
     def on_eval(self, trainer, evaluation, is_best):
-        s = evaluation.scores
-        loss = "" if evaluation.loss is None else f"loss {evaluation.loss:.4f}, "
-        logger.info(
-            "[EVAL] iter %d: %smIoU %.4f, aAcc %.4f, mAcc %.4f, kappa %.4f over %d images (%.1f images/s)",
-            trainer.state.iteration,
-            loss,
-            s.mIoU,
-            s.aAcc,
-            s.mAcc,
-            s.kappa,
-            evaluation.images,
-            evaluation.images_per_second,
-        )
-        best = trainer.state
-        logger.info("[EVAL] best mIoU %.4f at iter %s%s", best.best_miou, best.best_iter, " (new)" if is_best else "")
+        logger.info(log_lines.eval_line(trainer.state.iteration, evaluation))
+        logger.info(log_lines.best_line(trainer.state.best_miou, trainer.state.best_iter, new=is_best))
 
     def on_end(self, trainer, result):
         if self.progress is not None:
@@ -107,11 +87,6 @@ class TrainLog(Callback):
 
 def _now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S%z")
-
-
-def _clock(seconds: float) -> str:
-    minutes, seconds = divmod(int(seconds), 60)
-    return f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}"  # whole days are hours
 
 
 class MetricsFile(Callback):

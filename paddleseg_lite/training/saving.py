@@ -22,6 +22,7 @@ from ..checkpoint import (
 )
 from ..data.likeness import picture_statistics
 from ..errors import CheckpointError
+from ..language import translate as _
 from ..weights.reading import reading
 from .log_window import checked_state
 from .run_lock import RunLock
@@ -183,7 +184,7 @@ class Saver:
             trainer.window_state = checked_state(saved.get("window"))
         trainer.state = state
         self._leave_later_checkpoints()
-        logger.info("resumed from %s at iteration %d", folder, trainer.state.iteration)
+        logger.info(_("resumed from %s at iteration %d"), folder, trainer.state.iteration)
 
     def _leave_later_checkpoints(self) -> None:
         """Those of the branch that a resume from an older checkpoint gives up."""

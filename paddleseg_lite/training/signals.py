@@ -6,6 +6,8 @@ import contextlib
 import logging
 import signal
 
+from ..language import translate as _
+
 logger = logging.getLogger("paddleseg_lite")
 
 
@@ -20,7 +22,7 @@ def stop_signals(request):
             counts["int"] += 1
             if counts["int"] > 1:
                 raise KeyboardInterrupt
-        logger.warning("%s: finishing this step, then saving (a second Ctrl-C stops at once)", name)
+        logger.warning(_("%s: finishing this step, then saving (a second Ctrl-C stops at once)"), name)
         request(name)
 
     kept = {}

@@ -6,6 +6,8 @@ import numpy as np
 
 from ..graph.base import Explanation
 from ..graph.introspect import image_maps, spans
+from ..language import mark, translate
+from .fonts import readable
 
 
 def render(
@@ -33,6 +35,11 @@ def render(
         "owner": _draw_owner(image, maps, explanation.groups),
         "adjacency": _draw_adjacency(explanation, index, names),
     }
+
+
+def _said(text: str, *values: object) -> str:
+    """A text of the catalogue with its values, in the language that the plot can show."""
+    return readable(translate(text).format(*values), text.format(*values))
 
 
 def _names(groups) -> list[str]:
@@ -71,7 +78,7 @@ def _draw_nodes(image, maps, signed, shown, names) -> np.ndarray:
     for axis in axes:
         axis.set_axis_off()
     axes[0].imshow(image)
-    axes[0].set_title("picture", fontsize=9)
+    axes[0].set_title(_said(mark("picture")), fontsize=9)
     for axis, k in zip(axes[1:], shown):
         if signed is None:
             top = max(float(maps[k].max()), 1e-12)
@@ -80,11 +87,11 @@ def _draw_nodes(image, maps, signed, shown, names) -> np.ndarray:
             top = max(float(np.abs(signed[k]).max()), 1e-12)
             strength = np.clip(np.abs(signed[k]) / top, 0.1, 0.85)
             _over(axis, image, signed[k], cmap="bwr", vmin=-top, vmax=top, alpha=strength)
-        axis.set_title(f"node {names[k]}: {100 * maps[k].mean():.1f} %", fontsize=9)
+        axis.set_title(_said(mark("node {}: {:.1f} %"), names[k], 100 * maps[k].mean()), fontsize=9)
     _explain_colours(figure, axes, signed is not None)
     hidden = len(maps) - len(shown)
-    note = f" ({hidden} less used ones not shown)" if hidden else ""
-    figure.suptitle(f"What each node looks at{note}", fontsize=11)
+    title = mark("What each node looks at ({} less used ones not shown)") if hidden else mark("What each node looks at")
+    figure.suptitle(_said(title, hidden), fontsize=11)
     return _pixels(canvas)
 
 
@@ -122,9 +129,10 @@ def _draw_owner(image, maps, groups) -> np.ndarray:
             vmax=max(size, 2) - 0.5,
             alpha=0.6,
         )
-        axis.set_title("node that holds most of each pixel" if len(groups) == 1 else f"graph {number + 1}", fontsize=9)
+        title = mark("node that holds most of each pixel") if len(groups) == 1 else mark("graph {}")
+        axis.set_title(_said(title, number + 1), fontsize=9)
         ticks = list(range(0, size, max(1, size // 10)))
-        figure.colorbar(axis.images[-1], ax=axis, shrink=0.8, label="node", ticks=ticks)
+        figure.colorbar(axis.images[-1], ax=axis, shrink=0.8, label=_said(mark("node")), ticks=ticks)
     return _pixels(canvas)
 
 
@@ -140,8 +148,8 @@ def _draw_adjacency(explanation, index, names) -> np.ndarray:
     ticks = list(range(0, len(matrix), step))
     axis.set_xticks(ticks, [names[t] for t in ticks], fontsize=7, rotation=90)
     axis.set_yticks(ticks, [names[t] for t in ticks], fontsize=7)
-    axis.set_xlabel("from node")
-    axis.set_ylabel("to node")
-    axis.set_title("Adjacency: what a node takes in from the others", fontsize=10)
-    figure.colorbar(picture, ax=axis, shrink=0.85, label="red: added, blue: subtracted")
+    axis.set_xlabel(_said(mark("from node")))
+    axis.set_ylabel(_said(mark("to node")))
+    axis.set_title(_said(mark("Adjacency: what a node takes in from the others")), fontsize=10)
+    figure.colorbar(picture, ax=axis, shrink=0.85, label=_said(mark("red: added, blue: subtracted")))
     return _pixels(canvas)

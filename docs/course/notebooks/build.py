@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -22,7 +23,9 @@ from labs import FORMS, LABS  # noqa: E402
 
 DAYS = range(1, 8)
 LINK = re.compile(r"(\]\()(?![a-z]+:|#|/)([^)\s]+)")
-FENCE = re.compile(r"^```python\n(.*?)^```\n", re.M | re.S)
+CODE = re.compile(r"^```python\n(?P<code>.*?)^```\n|^!\[[^\]]*\]\((?P<picture>[^)\s]+)\)\n", re.M | re.S)
+CHINESE = r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]"
+BROKEN_CHINESE = re.compile(rf"(?<={CHINESE})\n(?={CHINESE})")  # Markdown would make it a blank
 WORDS = {
     "en": {
         "note": "This notebook is the page [{page}]({page}), made to run: from top to bottom in less than three minutes "
@@ -102,18 +105,33 @@ def cells(day: int, language: str) -> list[tuple[str, str]]:
 
 
 def text_and_code(section: str) -> list[tuple[str, str]]:
-    """A section of a page, its Python blocks as cells; links lead from the notebooks' folder."""
+    """A section of a page, its Python blocks and pictures as cells; links lead from the notebooks' folder.
+
+    A picture is shown by code, from the project's folder: Colab shows no file that a text names, and a notebook
+    that lies beside the archive is not where its page's links begin.
+    """
     found, last = [], 0
     section = section.rstrip() + "\n"
-    for block in FENCE.finditer(section):
-        found += [("markdown", section[last : block.start()]), ("code", block[1])]
+    for block in CODE.finditer(section):
+        code = block["code"] or f'lab.figure("{in_project(block["picture"])}")'
+        found += [("markdown", section[last : block.start()]), ("code", code)]
         last = block.end()
     found.append(("markdown", section[last:]))
     return [
-        (kind, LINK.sub(lambda m: m[1] + moved(m[2]), text.strip()) if kind == "markdown" else text.strip())
+        (
+            kind,
+            BROKEN_CHINESE.sub("", LINK.sub(lambda m: m[1] + moved(m[2]), text.strip()))
+            if kind == "markdown"
+            else text.strip(),
+        )
         for kind, text in found
         if text.strip()
     ]
+
+
+def in_project(link: str) -> str:
+    """A link of docs/course/en/day1.md as a path from the project's folder."""
+    return os.path.normpath(os.path.join("docs/course/en", link)).replace(os.sep, "/")
 
 
 def moved(link: str) -> str:

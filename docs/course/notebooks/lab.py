@@ -95,6 +95,13 @@ def pictures(models: dict, *, count: int = 3, size: int = 96) -> None:
     plt.show()
 
 
+def figure(path: str) -> None:
+    """A picture of the course, by its path from the project's folder."""
+    from IPython.display import SVG, Image, display
+
+    display(SVG(filename=path) if path.endswith(".svg") else Image(filename=path, width=760))
+
+
 def draw(model, side: int = 256) -> None:
     """The network's drawing, in the notebook."""
     from IPython.display import SVG, display

@@ -13,6 +13,7 @@ from ...files import make_folder
 from ...inference.earlier import RECORD, write_record
 from ...inference.loaded import Loaded
 from ...inference.sources import Source, find_sources
+from ...language import translate as _
 from ...outputs import refuse_inputs
 from ...progress import Progress
 from .backends import first_probe, use_backend
@@ -115,7 +116,8 @@ def run_prediction(
     if images:
         seconds = time.perf_counter() - started
         how = loaded.backend.name + (", CRF" if loaded.crf is not None else "")
-        logger.info("%d images in %.1f s (%.1f images/s) with %s -> %s", images, seconds, images / seconds, how, folder)
+        line = _("{} images in {:.1f} s ({:.1f} images/s) with {} -> {}")
+        logger.info(line.format(images, seconds, images / seconds, how, folder))
     strangers.close(images)
     extras.close()
     if explainer is not None:

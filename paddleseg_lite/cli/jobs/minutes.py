@@ -10,6 +10,7 @@ from ...data.building import build_datasets
 from ...doctor.findings import Diagnosis
 from ...doctor.rehearsal import rehearse
 from ...errors import ConfigError, UserError
+from ...language import translate as _
 from .own_data import FORWARD, SHORTEST, VALIDATION
 
 logger = logging.getLogger("paddleseg_lite")
@@ -36,6 +37,8 @@ def length_in_minutes(config: Config, minutes: float) -> dict[str, Any]:
     times = int(min(10, max(1, VALIDATION * seconds / max(look, 1e-9))))
     iters = max(SHORTEST, int((seconds - times * look) / max(pace, 1e-9)))
     logger.info(
-        "%d iterations: %g minutes at %.2f s each on this machine, with %d validations", iters, minutes, pace, times
+        _("{} iterations: {:g} minutes at {:.2f} s each on this machine, with {} validations").format(
+            iters, minutes, pace, times
+        )
     )
     return {"iters": iters, "save_interval": max(1, iters // times)}

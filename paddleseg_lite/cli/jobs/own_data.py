@@ -16,6 +16,7 @@ from ...files import expanded, write_text
 from ...interop.prepare.finish import RECIPE, Plan, head
 from ...interop.prepare.own_recipe import plan_for
 from ...interop.prepare.recipe import set_length
+from ...language import translate as _
 from .train import run_folder
 
 logger = logging.getLogger("paddleseg_lite")
@@ -61,7 +62,7 @@ def own_recipe(
             set_length(made.choice.recipe, iters)
             made.choice.reasons.append(f"{iters} iterations, as asked for")
         write_text(run / RECIPE, head(made.choice) + made.text())
-    logger.info("recipe %s:\n%s", run / RECIPE, "\n".join(f"  {reason}" for reason in made.choice.reasons))
+    logger.info(_("recipe %s:\n%s"), run / RECIPE, "\n".join(f"  {reason}" for reason in made.choice.reasons))
     return run / RECIPE, run
 
 
@@ -86,7 +87,7 @@ def fit(made: Plan, run: Path, seconds: float) -> None:
         set_length(recipe, SHORTEST)
         write_text(run / RECIPE, made.text())
         config, diagnosis = load_config(run / RECIPE), Diagnosis()
-        train, _ = build_datasets(config)
+        train = build_datasets(config)[0]
         rehearse(diagnosis, config, train)
         if diagnosis.ok:
             break

@@ -115,7 +115,7 @@ def prepare_run(
     environment: dict[str, Any] | None,
 ) -> Trainer:
     """The trainer, ready to run, in a folder that describes the run."""
-    logger.info("run folder: %s\n%s", folder, config.to_yaml())
+    logger.info(_("run folder: %s\n%s"), folder, config.to_yaml())
     if lock is not None and not resume:
         describe(folder, config, environment)
         if doctor:
@@ -132,7 +132,8 @@ def prepare_run(
 
 def tell(result: TrainResult) -> int:
     """The last line of a training, which says what has become of it; returns the exit status."""
-    score = f"best mIoU {result.best_miou:.4f} at iteration {result.best_iter}; " if result.best_iter else ""
+    best = _("best mIoU {:.4f} at iteration {}; ").format(result.best_miou, result.best_iter)
+    score = best if result.best_iter else ""
     if result.unsaved:
         end = f"stopped ({result.stopped_by})" if result.stopped_by else "ended"
         logger.error(
@@ -185,8 +186,8 @@ def examine(config: Config, folder: Path) -> None:
     diagnosis = diagnose(config, speed=False, notes=False)
     write_json(folder / "doctor.json", diagnosis.to_dict())
     if not diagnosis.ok:
-        raise UserError(f"the run was not started (--no_doctor starts it anyway):\n{diagnosis.text()}")
-    logger.info("doctor: %s", diagnosis.text() if diagnosis.findings else f"{diagnosis.verdict}")
+        raise UserError(_("the run was not started (--no_doctor starts it anyway):\n{}").format(diagnosis.text()))
+    logger.info(_("doctor: %s"), diagnosis.text() if diagnosis.findings else diagnosis.verdict)
 
 
 def default_callbacks(config: Config, folder: Path, *, use_vdl: bool, profile: str | None) -> list[cb.Callback]:

@@ -12,6 +12,7 @@ from ...errors import ConfigError
 from ...files import make_folder, write_json
 from ...inference.evaluation import Evaluation, evaluate
 from ...inference.loaded import Loaded
+from ...language import translate as _
 from ...metrics import MeanCrossEntropy
 from ...outputs import json_with, refuse_inputs, refuse_others
 from ...reports.evaluation import REPORT_FILES, ReportMeasures, write_evaluation_report
@@ -106,14 +107,12 @@ def run_validation(
         outputs={**outputs, "--json": [json_path] if json_path else []},
         protected=protected,
     )
-    logger.info("%s on %d images with %s", loaded.source, evaluation.images, evaluation.backend)
+    logger.info(_("%s on %d images with %s"), loaded.source, evaluation.images, evaluation.backend)
     print(evaluation.scores.table(dataset.class_names))
     logger.info(
-        "mIoU %.6f (convention '%s'), cross-entropy %.4f, %.1f images/s",
-        evaluation.scores.mIoU,
-        loaded.config.miou_convention,
-        evaluation.loss,
-        evaluation.images_per_second,
+        _("mIoU {:.6f} (convention '{}'), cross-entropy {:.4f}, {:.1f} images/s").format(
+            evaluation.scores.mIoU, loaded.config.miou_convention, evaluation.loss, evaluation.images_per_second
+        )
     )
     if evaluation.unrefined is not None:
         logger.info(
@@ -146,7 +145,7 @@ def run_validation(
             convention=loaded.config.miou_convention,
             predict_index=lambda i: loaded.predict_index(dataset, i),
         )
-        logger.info("report: %s", page)
+        logger.info(_("report: %s"), page)
     return 0
 
 

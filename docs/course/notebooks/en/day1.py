@@ -100,9 +100,11 @@ assert np.abs(z.grad.numpy() - (p - np.eye(3)[[0, 1]]) / 2).max() < 1e-6
 # A training loop repeats five steps for each batch: logits, loss, gradients (`backward`), a step of the optimizer against the
 # gradients, gradients back to zero. An *epoch* is once through the data. Steps three to five stand in every script of the
 # course as three lines; the learning rate falls to zero on the way ([day 4](../../en/day4.md)).
-#
-# ![an FCN](../../../images/networks/fcn_resnet.svg)
-#
+
+# %%
+lab.figure("docs/images/networks/fcn_resnet.svg")
+
+# %% [markdown]
 # *A network as the drawings of this course show it: top to bottom in the order of computation, left to right by resolution. Each box says
 # how many channels its map has and how much of the picture one of its values sees. Every drawing is made from the built network,
 # yours too: `python tools/summary.py --model FCN --draw fcn.svg`.*
@@ -125,9 +127,11 @@ assert np.abs(z.grad.numpy() - (p - np.eye(3)[[0, 1]]) / 2).max() < 1e-6
 # H: height (or width) of the map; k, S, p, D: kernel, stride, padding and dilation of the convolution. i, j: classes, from 0 to
 # K - 1; $t_i$: pixels of class i; $p_j$: pixels named j (in the loss, $p_{i,k}$ is the probability of class k at pixel i);
 # $y_i$: the label of pixel i.
-#
-# ![confusion matrix](../../figures/confusion.png)
-#
+
+# %%
+lab.figure("docs/course/figures/confusion.png")
+
+# %% [markdown]
 # *A worked example. The two pixels with id 255 are in no count. Class 2 loses one pixel to class 0: its own IoU and that of
 # class 0 both fall.*
 #

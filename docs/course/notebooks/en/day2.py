@@ -58,13 +58,17 @@ from checks import check
 #
 # Read with the papers: [models/fcn.py](../../../../paddleseg_lite/models/fcn.py) (arXiv:1411.4038),
 # [models/segnet.py](../../../../paddleseg_lite/models/segnet.py) (arXiv:1511.00561).
-#
-# ![FCN-8s](../../../images/networks/fcn8s.svg)
-#
+
+# %%
+lab.figure("docs/images/networks/fcn8s.svg")
+
+# %% [markdown]
 # *FCN-8s. The skips see less than the deep scores (100 and 44 pixels against 404), and that is the point: they know where.*
-#
-# ![SegNet](../../../images/networks/segnet.svg)
-#
+
+# %%
+lab.figure("docs/images/networks/segnet.svg")
+
+# %% [markdown]
 # *SegNet. Dashed: the places of the maxima, for un-pooling.*
 
 # %% [markdown]
@@ -83,14 +87,18 @@ from checks import check
 # y: scores on the way up, $\mathrm{up}_2$: deconvolution by 2. w: the kernel of a deconvolution by f, i, j: places in it, c: its
 # centre. H, S, p, D, k: as on [day 1](../../en/day1.md#from-equation-to-code). r: field of a value in pixels of the image, j: distance of
 # two neighbours in pixels of the image. u: the un-pooled map.
-#
-# ![bilinear kernel](../../figures/bilinear_kernel.png)
-#
+
+# %%
+lab.figure("docs/course/figures/bilinear_kernel.png")
+
+# %% [markdown]
 # *The deconvolution starts as bilinear interpolation. Away from the border the two are equal to the last digit; at the border
 # the deconvolution pads with zeros where interpolation repeats the edge.*
-#
-# ![receptive fields](../../figures/receptive_fields.png)
-#
+
+# %%
+lab.figure("docs/course/figures/receptive_fields.png")
+
+# %% [markdown]
 # *Left: the receptive field grows by (k - 1) times the product of the strides so far. 404 pixels for VGG16 with fc6, as the
 # DeepLab V1 paper says. Right: the gradient of one score with respect to the image, before training. It is zero outside 404 pixels,
 # and near the rim almost zero: the field that matters is smaller than the theoretical one.*
@@ -101,9 +109,11 @@ from checks import check
 
 # %% [markdown]
 # ## Where a resize samples: align_corners
-#
-# ![three rules](../../figures/resize_rules.png)
-#
+
+# %%
+lab.figure("docs/course/figures/resize_rules.png")
+
+# %% [markdown]
 # *A row of 4 pixels (boxes, centres as grey squares) enlarged to 8. Red strokes: where the 8 new pixels sample. Below: what
 # becomes of a step.*
 #
@@ -129,9 +139,11 @@ assert float((resize(step.flip(-1), (2, 8)).flip(-1) - resize(step, (2, 8))).abs
 
 # %% [markdown]
 # ## Un-pooling
-#
-# ![un-pooling](../../figures/unpooling.png)
-#
+
+# %%
+lab.figure("docs/course/figures/unpooling.png")
+
+# %% [markdown]
 # *2x2 max-pooling of a map, and three ways back. Un-pooling knows where the maxima stood; the others know how large they were.*
 
 # %%

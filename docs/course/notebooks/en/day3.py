@@ -65,21 +65,29 @@ from checks import check
 # [models/enet.py](../../../../paddleseg_lite/models/enet.py) (1606.02147),
 # [backbones/mobilenet.py](../../../../paddleseg_lite/backbones/mobilenet.py) (1704.04861),
 # [models/pspnet_progressive.py](../../../../paddleseg_lite/models/pspnet_progressive.py).
-#
-# ![UNet](../../../images/networks/unet.svg)
-#
+
+# %%
+lab.figure("docs/images/networks/unet.svg")
+
+# %% [markdown]
 # *UNet.*
-#
-# ![PSPNet](../../../images/networks/pspnet.svg)
-#
+
+# %%
+lab.figure("docs/images/networks/pspnet.svg")
+
+# %% [markdown]
 # *PSPNet: the pyramid is where a value comes to see the whole picture.*
-#
-# ![ENet](../../../images/networks/enet.svg)
-#
+
+# %%
+lab.figure("docs/images/networks/enet.svg")
+
+# %% [markdown]
 # *ENet: narrow, and at 1/8 after two blocks.*
-#
-# ![PSPNet in steps](../../../images/networks/pspnet_progressive.svg)
-#
+
+# %%
+lab.figure("docs/images/networks/pspnet_progressive.svg")
+
+# %% [markdown]
 # *The PSPNet that goes up in steps, with its presence head.*
 
 # %% [markdown]
@@ -105,9 +113,11 @@ from checks import check
 # of the map; i: number of the bin, from 0; R, C: bin matrices of rows and columns; $p_n$: the map pooled to n x n, u: enlarged
 # back. x: the map, $x_i$ its pixels. p: probability of a class at a pixel, g: 1 where that class is the label, s = 1: keeps the
 # ratio finite. $L_{out}$, $L_{aux}$: cross-entropies of the two outputs.
-#
-# ![pyramid bins](../../figures/pyramid_bins.png)
-#
+
+# %%
+lab.figure("docs/course/figures/pyramid_bins.png")
+
+# %% [markdown]
 # *What the four levels keep of a picture. Where the bins do not divide the map they overlap (right).*
 
 # %% [markdown]

@@ -63,21 +63,29 @@ from checks import check
 # [deeplab_v3.py](../../../../paddleseg_lite/models/deeplab_v3.py) (1706.05587),
 # [deeplab_v3plus.py](../../../../paddleseg_lite/models/deeplab_v3plus.py) (1802.02611),
 # [the CRF](../../../../paddleseg_lite/postprocess/crf.py).
-#
-# ![DeepLab V1 with MSc](../../../images/networks/deeplab_v1_msc.svg)
-#
+
+# %%
+lab.figure("docs/images/networks/deeplab_v1_msc.svg")
+
+# %% [markdown]
 # *DeepLab V1 with MSc: six depths give scores, and they are added.*
-#
-# ![DeepLab V2](../../../images/networks/deeplab_v2.svg)
-#
+
+# %%
+lab.figure("docs/images/networks/deeplab_v2.svg")
+
+# %% [markdown]
 # *DeepLab V2.*
-#
-# ![DeepLab V3](../../../images/networks/deeplab_v3.svg)
-#
+
+# %%
+lab.figure("docs/images/networks/deeplab_v3.svg")
+
+# %% [markdown]
 # *DeepLab V3.*
-#
-# ![DeepLab V3+](../../../images/networks/deeplab_v3plus.svg)
-#
+
+# %%
+lab.figure("docs/images/networks/deeplab_v3plus.svg")
+
+# %% [markdown]
 # *DeepLab V3+: the decoder joins a map at 1/4 that sees 35 pixels.*
 
 # %% [markdown]
@@ -101,14 +109,18 @@ from checks import check
 # x, y, w: input, output and taps of a convolution, D its dilation, k its taps' number; r: the rate of a branch; m: the maps that
 # MSc looks at, image and pool1 to pool4. it, max: number of the step and of all steps. P: the network's probabilities at pixel
 # i, Q: the refined ones, $k_k$: the two kernels below with their weights $w_k$.
-#
-# ![atrous patterns](../../figures/atrous_patterns.png)
-#
+
+# %%
+lab.figure("docs/course/figures/atrous_patterns.png")
+
+# %% [markdown]
 # *Which pixels one output uses, and how often. Three layers of rate 2 use 29 % of their window (gridding); rates 1, 2, 4
 # use all of it. The rates 4, 8, 16 of stage 4 at output stride 8 have holes again; the stages in front fill them.*
-#
-# ![degeneration](../../figures/aspp_degeneration.png)
-#
+
+# %%
+lab.figure("docs/course/figures/aspp_degeneration.png")
+
+# %% [markdown]
 # *A large rate on a small map: at rate n on an n x n map only the centre tap meets data, and the 3x3 convolution has become a
 # 1x1. That is why V3 adds image pooling instead of still larger rates, and why our small recipes use
 # small rates (2, 4, 6 in `deeplab_v3_scenes.yml`).*

@@ -56,9 +56,11 @@ from checks import check
 # two far corners of a picture are one step apart.
 #
 # Read with the paper: [graph/gcn.py](../../../../paddleseg_lite/graph/gcn.py).
-#
-# ![a graph unit in a network](../../../images/networks/unit_in_deeplab.svg)
-#
+
+# %%
+lab.figure("docs/images/networks/unit_in_deeplab.svg")
+
+# %% [markdown]
 # *Where a graph unit stands in a network: DeepLab V3+ with `context: {type: GloRe}`.*
 
 # %% [markdown]
@@ -75,9 +77,11 @@ from checks import check
 # A: adjacency, $A_{ij}$ how much node i takes in from node j; I: identity; $\tilde D$: diagonal matrix of the row sums of
 # $\tilde A$; L: the message matrix; H: states, a row a node; W: the weights of the update; $\sigma$: an activation. v: states of
 # GloRe, a column a node; $W_n$, b: its learned adjacency and bias.
-#
-# ![propagation](../../figures/gcn_propagation.png)
-#
+
+# %%
+lab.figure("docs/course/figures/gcn_propagation.png")
+
+# %% [markdown]
 # *One unit of signal at a node of a small graph. After one step it is at the neighbours, after two at theirs; the bridge in
 # the middle lets little through. After very many steps only the degrees are left.*
 

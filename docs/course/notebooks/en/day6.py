@@ -59,13 +59,17 @@ from checks import check
 # Read with the papers: [graph/gcu.py](../../../../paddleseg_lite/graph/gcu.py) (NeurIPS 2018),
 # [graph/glore.py](../../../../paddleseg_lite/graph/glore.py) (arXiv:1811.12814). Every network takes either as a config entry:
 # `context: {type: GloRe}`.
-#
-# ![GCU](../../../images/networks/gcunet.svg)
-#
+
+# %%
+lab.figure("docs/images/networks/gcunet.svg")
+
+# %% [markdown]
 # *A ResNet-50 with GCU.*
-#
-# ![GloRe](../../../images/networks/glore.svg)
-#
+
+# %%
+lab.figure("docs/images/networks/glore.svg")
+
+# %% [markdown]
 # *A ResNet-50 with GloRe.*
 
 # %% [markdown]
@@ -88,14 +92,18 @@ from checks import check
 # V x L; v: states S x V; A: learned adjacency, $W_s$: state update, y: the reasoned states.
 #
 # By default a softmax over the rows of A follows, as in public code; `adj_norm: none` is the formula as it stands.
-#
-# ![GloRe's nodes](../../figures/glore_nodes.png)
-#
+
+# %%
+lab.figure("docs/course/figures/glore_nodes.png")
+
+# %% [markdown]
 # *GloRe with 16 nodes in a small network after 150 steps on Scenes. Red adds a pixel to the node, blue subtracts it. Node 14
 # is sky against ground, node 10 the persons and trunks.*
-#
-# ![GCU's nodes](../../figures/gcu_owner.png)
-#
+
+# %%
+lab.figure("docs/course/figures/gcu_owner.png")
+
+# %% [markdown]
 # *The four graphs of GCU on the same picture: which node holds most of each pixel. From 2 nodes to 32 the regions get finer;
 # of the 32 nodes this picture uses about 14.*
 #

@@ -61,9 +61,11 @@ from checks import check
 #
 # Read with the paper (arXiv:2009.06160): [graph/ginet.py](../../../../paddleseg_lite/graph/ginet.py),
 # [models/ginet.py](../../../../paddleseg_lite/models/ginet.py).
-#
-# ![GINet](../../../images/networks/ginet.svg)
-#
+
+# %%
+lab.figure("docs/images/networks/ginet.svg")
+
+# %% [markdown]
 # *GINet: the unit also answers which classes are there.*
 
 # %% [markdown]
@@ -86,11 +88,14 @@ from checks import check
 # node, 0 at first; $y_m$: whether class m is in the picture.
 #
 # The weight 0.2 is a habit of related code; the paper's own value could not be verified.
-#
-# ![GINet's nodes](../../figures/ginet_nodes.png)
-#
-# ![gates](../../figures/ginet_gates.png)
-#
+
+# %%
+lab.figure("docs/course/figures/ginet_nodes.png")
+
+# %%
+lab.figure("docs/course/figures/ginet_gates.png")
+
+# %% [markdown]
 # *A small network after 150 steps on Scenes. Left, the S2V gate: each visual node (column) has chosen a class or two; nodes 11
 # and 12 took "car". The V2S gate has collapsed onto one visual node, and presence says yes to everything. Both follow from
 # the data: nearly every scene has all eight classes, so "yes" is nearly always right and there is nothing to choose for. Data

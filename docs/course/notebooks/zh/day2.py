@@ -48,21 +48,23 @@ from checks import check
 # ## 核心思想
 #
 # 分类网络以全连接层结尾，只接受固定大小的图像，也丢掉了位置信息。把全连接层改写成卷积（fc6 是作用在 VGG16 的 7x7 特征图上的 7x7 卷积，
-# fc7 是 1x1 卷积），就能在任意大小的图像上滑动，得到粗糙的类别得分图，每 32 个像素一个得分。再用转置卷积放大回原图，就是 FCN-32s。
-# 上采样途中加上较浅层的特征图（先经 1x1 卷积打分）：加 pool4 得到 FCN-16s，再加 pool3 得到 FCN-8s。
+# fc7 是 1x1 卷积），就能在任意大小的图像上滑动，得到粗糙的类别得分图，每 32 个像素一个得分。再用转置卷积放大回原图，就是 FCN-32s。上采样途中加上较浅层的特征图（先经 1x1 卷积打分）：加 pool4 得到 FCN-16s，再加 pool3 得到 FCN-8s。
 #
-# 上采样有三种方法。*转置卷积*把每个值用一个学出来的核摊开。*插值*（双线性）没有要学的东西，也不留空洞。*反池化*记住每个最大值取自哪里，
-# 再放回原处；SegNet 就这样从 1/32 一路回到原图，每一级之后用卷积填补零值。
+# 上采样有三种方法。*转置卷积*把每个值用一个学出来的核摊开。*插值*（双线性）没有要学的东西，也不留空洞。*反池化*记住每个最大值取自哪里，再放回原处；SegNet 就这样从 1/32 一路回到原图，每一级之后用卷积填补零值。
 #
 # 对照论文阅读：[models/fcn.py](../../../../paddleseg_lite/models/fcn.py)（arXiv:1411.4038）、
 # [models/segnet.py](../../../../paddleseg_lite/models/segnet.py)（arXiv:1511.00561）。
-#
-# ![FCN-8s](../../../images/networks/fcn8s_zh.svg)
-#
+
+# %%
+lab.figure("docs/images/networks/fcn8s_zh.svg")
+
+# %% [markdown]
 # *FCN-8s。跳跃连接看到的范围比深层得分小（100 和 44 像素，深层是 404），这正是它们的用处：它们知道位置。*
-#
-# ![SegNet](../../../images/networks/segnet_zh.svg)
-#
+
+# %%
+lab.figure("docs/images/networks/segnet_zh.svg")
+
+# %% [markdown]
 # *SegNet。虚线：最大值的位置，用于反池化。*
 
 # %% [markdown]
@@ -78,33 +80,33 @@ from checks import check
 # | 反池化：$u[\mathrm{argmax}] = \max$，其余为 0 | [models/segnet.py](../../../../paddleseg_lite/models/segnet.py) | `y = stage(place.restore(y))` |
 # | 感受野 $r \leftarrow r + (k-1)\,D\,j$，随后 $j \leftarrow j\,S$ | [models/receptive.py](../../../../paddleseg_lite/models/receptive.py) | `size, jump = size + (kernel - 1) * dilation * jump, jump * stride` |
 #
-# y：上采样途中的得分；$\mathrm{up}_2$：放大 2 倍的转置卷积。w：放大 f 倍的转置卷积核；i、j：核内的位置；c：核的中心。H、S、p、D、k：
-# 见[第一天](../../zh/day1.md#公式与代码对照)。r：一个值的感受野（原图像素数）；j：相邻两个值在原图上的距离。u：反池化之后的特征图。
-#
-# ![双线性核](../../figures/bilinear_kernel_zh.png)
-#
+# y：上采样途中的得分；$\mathrm{up}_2$：放大 2 倍的转置卷积。w：放大 f 倍的转置卷积核；i、j：核内的位置；c：核的中心。H、S、p、D、k：见[第一天](../../zh/day1.md#公式与代码对照)。r：一个值的感受野（原图像素数）；j：相邻两个值在原图上的距离。u：反池化之后的特征图。
+
+# %%
+lab.figure("docs/course/figures/bilinear_kernel_zh.png")
+
+# %% [markdown]
 # *转置卷积的初值就是双线性插值。远离边界处两者完全一致；在边界上，转置卷积用零填充，而插值会重复边缘像素。*
+
+# %%
+lab.figure("docs/course/figures/receptive_fields_zh.png")
+
+# %% [markdown]
+# *左：每经过一层，感受野增加 (k − 1) 乘以此前步长之积。VGG16 加 fc6 为 404 像素，与 DeepLab V1 论文一致。右：训练之前，某一个得分对输入图像的梯度。404 像素之外为零，靠近边缘处也几乎为零：真正起作用的感受野小于理论值。*
 #
-# ![感受野](../../figures/receptive_fields_zh.png)
-#
-# *左：每经过一层，感受野增加 (k − 1) 乘以此前步长之积。VGG16 加 fc6 为 404 像素，与 DeepLab V1 论文一致。右：训练之前，某一个得分对输入
-# 图像的梯度。404 像素之外为零，靠近边缘处也几乎为零：真正起作用的感受野小于理论值。*
-#
-# FCN-32s 里的 `19` 从哪里来？参考实现在第一层填充 100 个像素，好让小图也能通过网络。得分图的第 i 个单元位于原图的 32i + 12.5 处，
-# 转置卷积之后位于 32i + 31.5 处，因此原图从输出的第 19 个像素开始。FCN-16s 的裁剪偏移是 5 和 27，FCN-8s 是 5、9 和 31。
+# FCN-32s 里的 `19` 从哪里来？参考实现在第一层填充 100 个像素，好让小图也能通过网络。得分图的第 i 个单元位于原图的 32i + 12.5 处，转置卷积之后位于 32i + 31.5 处，因此原图从输出的第 19 个像素开始。FCN-16s 的裁剪偏移是 5 和 27，FCN-8s 是 5、9 和 31。
 # `padding_mode: same` 不需要这些裁剪，计算量也少 40 %。
 
 # %% [markdown]
 # ## 缩放时在哪里取样：align_corners
-#
-# ![三种规则](../../figures/resize_rules_zh.png)
-#
+
+# %%
+lab.figure("docs/course/figures/resize_rules_zh.png")
+
+# %% [markdown]
 # *一行 4 个像素（方框，灰色方块为中心）放大到 8 个。红线：8 个新像素的取样位置。下排：一个台阶放大之后的样子。*
 #
-# 双线性缩放在旧像素之间的某个位置取值，而这个位置有三种规则。`align_corners=True` 让首尾两个*中心*重合：新像素的间距略小于半个像素，
-# 比例为 (L − 1)/(n − 1)。取 `False` 时*边缘*重合，与 torch、OpenCV 相同，这里默认如此。TensorFlow 1 从第一个中心出发，每步 L/n，
-# 于是整幅图偏向一个角。三种规则相差不到*小图*的一个像素，但在步长 8 处相当于原图的 3.5 个像素，步长 32 处则为 15.5 个；用一种规则训练、
-# 用另一种预测，边缘就会错位。裁剪尺寸为 8n + 1（321、473、513）时，对齐角点恰好让网格对上网格。
+# 双线性缩放在旧像素之间的某个位置取值，而这个位置有三种规则。`align_corners=True` 让首尾两个*中心*重合：新像素的间距略小于半个像素，比例为 (L − 1)/(n − 1)。取 `False` 时*边缘*重合，与 torch、OpenCV 相同，这里默认如此。TensorFlow 1 从第一个中心出发，每步 L/n，于是整幅图偏向一个角。三种规则相差不到*小图*的一个像素，但在步长 8 处相当于原图的 3.5 个像素，步长 32 处则为 15.5 个；用一种规则训练、用另一种预测，边缘就会错位。裁剪尺寸为 8n + 1（321、473、513）时，对齐角点恰好让网格对上网格。
 
 # %%
 import paddle
@@ -121,9 +123,11 @@ assert float((resize(step.flip(-1), (2, 8)).flip(-1) - resize(step, (2, 8))).abs
 
 # %% [markdown]
 # ## 反池化
-#
-# ![反池化](../../figures/unpooling_zh.png)
-#
+
+# %%
+lab.figure("docs/course/figures/unpooling_zh.png")
+
+# %% [markdown]
 # *一幅特征图的 2x2 最大池化，以及三种还原方法。反池化知道最大值在哪里，另外两种只知道它有多大。*
 
 # %%
@@ -144,8 +148,7 @@ assert (back["un-pooled"].numpy() == points).all()
 assert (back["nearest"].numpy()[0, 0, 2, 2:6] == 1).all()  # the gap between them is gone
 
 # %% [markdown]
-# 反池化还原的是精确到像素的*位置*，代价是每个值存一个下标（SegNet 不存特征，UNet 把特征全部存下）。它还原不了另外三个值：在下一次卷积
-# 之前它们都是零。
+# 反池化还原的是精确到像素的*位置*，代价是每个值存一个下标（SegNet 不存特征，UNet 把特征全部存下）。它还原不了另外三个值：在下一次卷积之前它们都是零。
 
 # %% [markdown]
 # ## 旧课程代码的错误及其表现

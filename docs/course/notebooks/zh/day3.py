@@ -63,21 +63,29 @@ from checks import check
 # [models/enet.py](../../../../paddleseg_lite/models/enet.py)（1606.02147）、
 # [backbones/mobilenet.py](../../../../paddleseg_lite/backbones/mobilenet.py)（1704.04861）、
 # [models/pspnet_progressive.py](../../../../paddleseg_lite/models/pspnet_progressive.py)。
-#
-# ![UNet](../../../images/networks/unet_zh.svg)
-#
+
+# %%
+lab.figure("docs/images/networks/unet_zh.svg")
+
+# %% [markdown]
 # *UNet。*
-#
-# ![PSPNet](../../../images/networks/pspnet_zh.svg)
-#
+
+# %%
+lab.figure("docs/images/networks/pspnet_zh.svg")
+
+# %% [markdown]
 # *PSPNet：从金字塔起，每个值都看得到整幅图。*
-#
-# ![ENet](../../../images/networks/enet_zh.svg)
-#
+
+# %%
+lab.figure("docs/images/networks/enet_zh.svg")
+
+# %% [markdown]
 # *ENet：很窄，两块之后就到 1/8。*
-#
-# ![逐步上采样的 PSPNet](../../../images/networks/pspnet_progressive_zh.svg)
-#
+
+# %%
+lab.figure("docs/images/networks/pspnet_progressive_zh.svg")
+
+# %% [markdown]
 # *逐步上采样的 PSPNet 和它的存在性头。*
 
 # %% [markdown]
@@ -99,12 +107,13 @@ from checks import check
 # | dice：$1 - (2\sum p g + s)/(\sum p + \sum g + s)$ | [losses/dice.py](../../../../paddleseg_lite/losses/dice.py) | `loss = 1.0 - (2.0 * shared + self.smooth) / (total + self.smooth)` |
 # | 损失 $= L_{out} + 0.4\,L_{aux}$ | [docs/course/scripts/train_basic.py](../../scripts/train_basic.py) | `LOSS_WEIGHTS = {"out": 1.0, "aux": 0.4, "presence": 0.2}` |
 #
-# n：图像边长（UNet），或沿一边的格数（PSPNet）；N：一个值的输入个数（核面积乘输入通道数）；L：特征图边长；i：格的编号，从 0 开始；R、C：
-# 行、列的分格矩阵；$p_n$：池化成 n x n 的图，u：再放大回来。x：特征图，$x_i$：它的像素。p：某像素属于某类的概率；g：该类是真值时为 1；
+# n：图像边长（UNet），或沿一边的格数（PSPNet）；N：一个值的输入个数（核面积乘输入通道数）；L：特征图边长；i：格的编号，从 0 开始；R、C：行、列的分格矩阵；$p_n$：池化成 n x n 的图，u：再放大回来。x：特征图，$x_i$：它的像素。p：某像素属于某类的概率；g：该类是真值时为 1；
 # s = 1：避免分母为零。$L_{out}$、$L_{aux}$：两个输出各自的交叉熵。
-#
-# ![金字塔池化的网格](../../figures/pyramid_bins_zh.png)
-#
+
+# %%
+lab.figure("docs/course/figures/pyramid_bins_zh.png")
+
+# %% [markdown]
 # *四个层级各自保留了图像的哪些信息。特征图不能被格数整除时，相邻的格会重叠（最右）。*
 
 # %% [markdown]
@@ -139,8 +148,7 @@ assert full.parameters == 363_791 and full.gmacs < unet.gmacs / 90
 # %% [markdown]
 # ## MobileNet 版 PSPNet：可分离卷积
 #
-# 一个 3x3 卷积同时做两件事：看周围，以及混合通道。MobileNet 把它们分开做：先对每个通道单独做 3x3（*depthwise*），再用 1x1 混合通道
-# （*pointwise*）。计算量变为原来的 $1/C_{out} + 1/k^2$，k = 3 时约为 9 分之一：
+# 一个 3x3 卷积同时做两件事：看周围，以及混合通道。MobileNet 把它们分开做：先对每个通道单独做 3x3（*depthwise*），再用 1x1 混合通道（*pointwise*）。计算量变为原来的 $1/C_{out} + 1/k^2$，k = 3 时约为 9 分之一：
 
 # %%
 import paddle
@@ -174,14 +182,12 @@ assert weights(nn.Conv2D(256, 256, 3, bias_attr=False)) == 256 * 256 * 9
 #
 # 渐进式 PSPNet 分三次放大，每次放大 2 倍之后做一次 3x3 卷积，而不是一次把得分放大 8 倍。它还有第二个头，完全不管位置：取每个通道在
 # *整幅*图上的最强响应，再经过两个线性层，回答每个类别是否出现在图中。它的标签可以直接从标注图得到。损失是
-# $L_{out} + \alpha L_{presence}$，取 $\alpha = 1$，第二项是对每个类别的二元交叉熵。在没有一个像素判对之前，它就教会骨干网络
-# 哪些东西会一起出现；GINet 的 SC-loss（[第七天](../../zh/day7.md)）是同一个想法。
+# $L_{out} + \alpha L_{presence}$，取 $\alpha = 1$，第二项是对每个类别的二元交叉熵。在没有一个像素判对之前，它就教会骨干网络哪些东西会一起出现；GINet 的 SC-loss（[第七天](../../zh/day7.md)）是同一个想法。
 
 # %% [markdown]
 # ## 把 dice 用作损失
 #
-# 交叉熵按像素计数。某一类只占百分之一的像素时，永远不预测它也几乎没有代价。dice 计算的是重叠：无论类别多小，漏掉它，这一类的比值就很差。
-# 代价是梯度依赖整个批次，所以一般把它与交叉熵相加使用。ENet 文章把*所有类别*展平成一个比值，稀有类别于是又被淹没：
+# 交叉熵按像素计数。某一类只占百分之一的像素时，永远不预测它也几乎没有代价。dice 计算的是重叠：无论类别多小，漏掉它，这一类的比值就很差。代价是梯度依赖整个批次，所以一般把它与交叉熵相加使用。ENet 文章把*所有类别*展平成一个比值，稀有类别于是又被淹没：
 
 # %%
 import paddle

@@ -47,8 +47,7 @@ from checks import check
 # %% [markdown]
 # ## 核心思想
 #
-# 每多一次步长为 2 的下采样，网络看到的范围翻倍，分辨率减半。*空洞*（膨胀）卷积的采样点相隔 D 个像素：看得同样远，却保住了分辨率。
-# 做法是去掉一次下采样，并让其后的各层按同样的倍数膨胀。取填充 p = D，则 3x3 卷积对任何 D 都不改变尺寸。
+# 每多一次步长为 2 的下采样，网络看到的范围翻倍，分辨率减半。*空洞*（膨胀）卷积的采样点相隔 D 个像素：看得同样远，却保住了分辨率。做法是去掉一次下采样，并让其后的各层按同样的倍数膨胀。取填充 p = D，则 3x3 卷积对任何 D 都不改变尺寸。
 #
 # | 网络 | 新增内容 |
 # |---|---|
@@ -62,21 +61,29 @@ from checks import check
 # [deeplab_v3.py](../../../../paddleseg_lite/models/deeplab_v3.py)（1706.05587）、
 # [deeplab_v3plus.py](../../../../paddleseg_lite/models/deeplab_v3plus.py)（1802.02611）、
 # [CRF](../../../../paddleseg_lite/postprocess/crf.py)。
-#
-# ![带 MSc 的 DeepLab V1](../../../images/networks/deeplab_v1_msc_zh.svg)
-#
+
+# %%
+lab.figure("docs/images/networks/deeplab_v1_msc_zh.svg")
+
+# %% [markdown]
 # *带 MSc 的 DeepLab V1：六个深度各给出得分，再相加。*
-#
-# ![DeepLab V2](../../../images/networks/deeplab_v2_zh.svg)
-#
+
+# %%
+lab.figure("docs/images/networks/deeplab_v2_zh.svg")
+
+# %% [markdown]
 # *DeepLab V2。*
-#
-# ![DeepLab V3](../../../images/networks/deeplab_v3_zh.svg)
-#
+
+# %%
+lab.figure("docs/images/networks/deeplab_v3_zh.svg")
+
+# %% [markdown]
 # *DeepLab V3。*
-#
-# ![DeepLab V3+](../../../images/networks/deeplab_v3plus_zh.svg)
-#
+
+# %%
+lab.figure("docs/images/networks/deeplab_v3plus_zh.svg")
+
+# %% [markdown]
 # *DeepLab V3+：解码器接入一个 1/4 的特征图，它只看 35 像素。*
 
 # %% [markdown]
@@ -97,34 +104,32 @@ from checks import check
 # | CRF：$Q_i \leftarrow \mathrm{softmax}(\log P_i + \sum_k w_k \sum_{j \ne i} k_k(i,j)\,Q_j)$ | [postprocess/crf.py](../../../../paddleseg_lite/postprocess/crf.py) | `energy[share] += message(q[share])` |
 # | poly：$\mathrm{lr} = \mathrm{base}\,(1 - it/max)^{0.9}$ | [docs/course/scripts/train_basic.py](../../scripts/train_basic.py) | `poly = paddle.optimizer.lr.PolynomialDecay(lr, steps, end_lr=0.0, power=0.9)` |
 #
-# x、y、w：卷积的输入、输出与权重，D：空洞率，k：核的大小；r：某个分支的空洞率；m：MSc 所看的特征图，即图像和 pool1 到 pool4。it、max：
-# 当前步数与总步数。P：网络给出的像素 i 的概率，Q：修正后的概率，$k_k$：下面的两个核，$w_k$：它们的权重。
-#
-# ![空洞卷积的采样模式](../../figures/atrous_patterns_zh.png)
-#
+# x、y、w：卷积的输入、输出与权重，D：空洞率，k：核的大小；r：某个分支的空洞率；m：MSc 所看的特征图，即图像和 pool1 到 pool4。it、max：当前步数与总步数。P：网络给出的像素 i 的概率，Q：修正后的概率，$k_k$：下面的两个核，$w_k$：它们的权重。
+
+# %%
+lab.figure("docs/course/figures/atrous_patterns_zh.png")
+
+# %% [markdown]
 # *一个输出用到哪些像素、各用几次。三层空洞率 2 只用到窗口的 29 %（网格效应）；空洞率 1、2、4 则全部用到。输出步长 8 时第 4 阶段的
 # 4、8、16 又出现空洞，由它前面的各阶段填补。*
+
+# %%
+lab.figure("docs/course/figures/aspp_degeneration_zh.png")
+
+# %% [markdown]
+# *小特征图上的大空洞率：在 n x n 的图上取空洞率 n，只有中心点落在数据上，3x3 卷积退化成 1x1。所以 V3 加的是图像级池化，而不是更大的空洞率；我们的小型配方也因此用较小的空洞率（`deeplab_v3_scenes.yml` 用 2、4、6）。*
 #
-# ![退化](../../figures/aspp_degeneration_zh.png)
-#
-# *小特征图上的大空洞率：在 n x n 的图上取空洞率 n，只有中心点落在数据上，3x3 卷积退化成 1x1。所以 V3 加的是图像级池化，而不是更大的
-# 空洞率；我们的小型配方也因此用较小的空洞率（`deeplab_v3_scenes.yml` 用 2、4、6）。*
-#
-# LargeFOV 的“视野 224”是按步长 8 加上 VGG 的 32 个像素算出来的。逐层推算的感受野是 419 像素（含发布版的平均池化则为 435）。
-# 两者在这里都有测试。
+# LargeFOV 的“视野 224”是按步长 8 加上 VGG 的 32 个像素算出来的。逐层推算的感受野是 419 像素（含发布版的平均池化则为 435）。两者在这里都有测试。
 
 # %% [markdown]
 # ## MSc：六个深度的得分
 #
-# V1 的 MSc 是早期的跳跃连接。图像和 pool1 到 pool4 各接两个小层（一个 3x3 卷积，用步长把尺寸统一到 1/8；一个 1x1 卷积；各 128 通道），
-# 再各自给出得分，六个得分相加。论文的说法是把 128 个通道*拼接*起来再用一层打分。两者是一回事：对拼接后的通道做 1x1 卷积，等于对各部分
-# 做 1x1 卷积再相加（我们有测试）。训练时只更新新加的层（`freeze_trunk: true`）；论文里提高约 1.5 个百分点。
+# V1 的 MSc 是早期的跳跃连接。图像和 pool1 到 pool4 各接两个小层（一个 3x3 卷积，用步长把尺寸统一到 1/8；一个 1x1 卷积；各 128 通道），再各自给出得分，六个得分相加。论文的说法是把 128 个通道*拼接*起来再用一层打分。两者是一回事：对拼接后的通道做 1x1 卷积，等于对各部分做 1x1 卷积再相加（我们有测试）。训练时只更新新加的层（`freeze_trunk: true`）；论文里提高约 1.5 个百分点。
 
 # %% [markdown]
 # ## 十倍学习率
 #
-# 在 ImageNet 上训练过的骨干只需小步调整，后面的层却从零开始。DeepLab 的训练配方都给新层 10 倍的学习率（最后一层的偏置是 20 倍）。
-# 为此要把参数分组交给优化器：
+# 在 ImageNet 上训练过的骨干只需小步调整，后面的层却从零开始。DeepLab 的训练配方都给新层 10 倍的学习率（最后一层的偏置是 20 倍）。为此要把参数分组交给优化器：
 
 # %%
 from paddleseg_lite.models import build_model
@@ -138,22 +143,19 @@ assert [group["learning_rate"] for group in groups] == [1.0, 10.0]
 assert sum(len(g["params"]) for g in groups) == sum(not p.stop_gradient for p in model.parameters())
 
 # %% [markdown]
-# 在配方里写 `optimizer: {head_lr_mult: 10}`；在 [train_basic.py](../../scripts/train_basic.py) 里用 `--head_lr 10`。如果骨干也从零开始
-# （实验就是如此），分组没有好处。
+# 在配方里写 `optimizer: {head_lr_mult: 10}`；在 [train_basic.py](../../scripts/train_basic.py) 里用 `--head_lr 10`。如果骨干也从零开始（实验就是如此），分组没有好处。
 
 # %% [markdown]
 # ## 全连接 CRF
 #
-# 步长为 8 的网络能找到物体，却对不准边缘。V1 和 V2 把它的概率交给一个条件随机场，其中*每个像素都与其他所有像素相连*：位置近、颜色又
-# 相似的两个像素应属于同一类。随机场有一个能量，两个愿望都满足时能量最低：
+# 步长为 8 的网络能找到物体，却对不准边缘。V1 和 V2 把它的概率交给一个条件随机场，其中*每个像素都与其他所有像素相连*：位置近、颜色又相似的两个像素应属于同一类。随机场有一个能量，两个愿望都满足时能量最低：
 #
 # $$E(x) = \sum_i -\log P_i(x_i) + \sum_{i<j} [x_i \ne x_j] \left( w_1 e^{-\frac{|p_i-p_j|^2}{2\sigma_\alpha^2} -
 # \frac{|I_i-I_j|^2}{2\sigma_\beta^2}} + w_2 e^{-\frac{|p_i-p_j|^2}{2\sigma_\gamma^2}} \right)$$
 #
 # $x_i$ 是像素 i 的类别，$p_i$ 是它的位置（像素），$I_i$ 是它的原始颜色（0 到 255）。第一个核认识颜色（$\sigma_\alpha$ 以像素计，
 # $\sigma_\beta$ 以灰度级计），第二个只做平滑（$\sigma_\gamma$）。能量的最小值求不出来，*平均场*方法可以接近它：为每个像素保留概率 Q，从 P
-# 开始，让所有像素同时按核的权重为其他像素的类别投票，共十轮。直接写出来，每轮要 N² 次投票；在位置和颜色组成的五维空间里用格点近似，
-# 就只与 N 成正比。
+# 开始，让所有像素同时按核的权重为其他像素的类别投票，共十轮。直接写出来，每轮要 N² 次投票；在位置和颜色组成的五维空间里用格点近似，就只与 N 成正比。
 
 # %%
 import numpy as np
@@ -173,8 +175,7 @@ blind = DenseCRF(bi_w=0, pos_w=3, pos_xy_std=3)(p, image)  # smoothing alone: th
 assert (blind.argmax(0) != refined.argmax(0)).any()
 
 # %% [markdown]
-# 这些权重取决于网络和图片，所以要在少量验证图上搜索。V3 不再使用 CRF：它的结果已经足够好，而在 CPU 上十轮迭代比网络本身还慢
-# （[代价与收益（英文）](../../../results/crf_camvid.md)）。
+# 这些权重取决于网络和图片，所以要在少量验证图上搜索。V3 不再使用 CRF：它的结果已经足够好，而在 CPU 上十轮迭代比网络本身还慢（[代价与收益（英文）](../../../results/crf_camvid.md)）。
 
 # %% [markdown]
 # ## 旧课程代码的错误及其表现
@@ -274,8 +275,7 @@ lab.draw(model)
 # %% [markdown]
 # ## 练习
 #
-# 三个 3x3 卷积的空洞率为 (a, b, c)。它们的窗口有多宽？取 (2, 2, 2)、(1, 2, 4) 和 (1, 2, 5) 时，窗口中各有多少像素被用到？
-# 在 (1, 2) 之后，不留空洞的最大第三个空洞率是多少？答案见 [test_course.py](../../../../tests/docs/test_course.py) 的 `test_day4`。
+# 三个 3x3 卷积的空洞率为 (a, b, c)。它们的窗口有多宽？取 (2, 2, 2)、(1, 2, 4) 和 (1, 2, 5) 时，窗口中各有多少像素被用到？在 (1, 2) 之后，不留空洞的最大第三个空洞率是多少？答案见 [test_course.py](../../../../tests/docs/test_course.py) 的 `test_day4`。
 
 # %%
 # 三个宽度，三个用到的像素数，扩张率

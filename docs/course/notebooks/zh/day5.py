@@ -47,16 +47,16 @@ from checks import check
 # %% [markdown]
 # ## 核心思想
 #
-# 卷积把一个像素与网格上的邻居混合。图卷积把一个*节点*与图上的邻居混合：先由每个节点取邻居状态的加权和（消息传递），再让每个状态
-# 乘以同一个矩阵（状态更新）。图决定谁和谁交流，矩阵决定交流之后变成什么。
+# 卷积把一个像素与网格上的邻居混合。图卷积把一个*节点*与图上的邻居混合：先由每个节点取邻居状态的加权和（消息传递），再让每个状态乘以同一个矩阵（状态更新）。图决定谁和谁交流，矩阵决定交流之后变成什么。
 #
-# Kipf 和 Welling（arXiv:1609.02907）对邻接矩阵做对称归一化，并让每个节点保留自身。第六、七天把它用到图像上：像素聚合成少数几个节点，
-# 节点之间交流，再把结果送回像素。这样一来，图像相距最远的两个角也只隔一步。
+# Kipf 和 Welling（arXiv:1609.02907）对邻接矩阵做对称归一化，并让每个节点保留自身。第六、七天把它用到图像上：像素聚合成少数几个节点，节点之间交流，再把结果送回像素。这样一来，图像相距最远的两个角也只隔一步。
 #
 # 对照论文阅读：[graph/gcn.py](../../../../paddleseg_lite/graph/gcn.py)。
-#
-# ![网络里的图单元](../../../images/networks/unit_in_deeplab_zh.svg)
-#
+
+# %%
+lab.figure("docs/images/networks/unit_in_deeplab_zh.svg")
+
+# %% [markdown]
 # *图单元在网络里的位置：带 `context: {type: GloRe}` 的 DeepLab V3+。*
 
 # %% [markdown]
@@ -72,9 +72,11 @@ from checks import check
 #
 # A：邻接矩阵，$A_{ij}$ 表示节点 i 从节点 j 取多少；I：单位矩阵；$\tilde D$：由 $\tilde A$ 各行之和构成的对角矩阵；L：消息矩阵；
 # H：状态，每行一个节点；W：更新的权重；$\sigma$：激活函数。v：GloRe 的状态，每列一个节点；$W_n$、b：学出来的邻接矩阵和偏置。
-#
-# ![传播](../../figures/gcn_propagation_zh.png)
-#
+
+# %%
+lab.figure("docs/course/figures/gcn_propagation_zh.png")
+
+# %% [markdown]
 # *小图上一个节点处的单位信号。一步之后到达邻居，两步之后到达邻居的邻居；中间的桥放行得很少。步数极多之后，只剩下节点度的信息。*
 
 # %% [markdown]

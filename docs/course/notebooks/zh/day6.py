@@ -57,13 +57,17 @@ from checks import check
 # 对照论文阅读：[graph/gcu.py](../../../../paddleseg_lite/graph/gcu.py)（NeurIPS 2018）、
 # [graph/glore.py](../../../../paddleseg_lite/graph/glore.py)（arXiv:1811.12814）。任何网络都可以在配置里写一项
 # `context: {type: GloRe}` 来使用它们。
-#
-# ![GCU](../../../images/networks/gcunet_zh.svg)
-#
+
+# %%
+lab.figure("docs/images/networks/gcunet_zh.svg")
+
+# %% [markdown]
 # *带 GCU 的 ResNet-50。*
-#
-# ![GloRe](../../../images/networks/glore_zh.svg)
-#
+
+# %%
+lab.figure("docs/images/networks/glore_zh.svg")
+
+# %% [markdown]
 # *带 GloRe 的 ResNet-50。*
 
 # %% [markdown]
@@ -81,19 +85,21 @@ from checks import check
 # | $W_s\,\mathrm{ReLU}(v(I - A))$ | [graph/gcn.py](../../../../paddleseg_lite/graph/gcn.py) | `return self.conv2(F.relu(h)) if self.order == "official" else F.relu(self.conv2(h))` |
 # | $X + \mathrm{BN}(\mathrm{extend}(yB))$ | [graph/glore.py](../../../../paddleseg_lite/graph/glore.py) | `return add(x, self.blocker(self.conv_extend(spread))), {}` |
 #
-# $x_i$：像素 i 的 C 个通道，像素共 L 个；$w_k$、$\sigma_k$：节点 k 的锚点和尺度，节点共 V 个；q、Q：像素归属各节点的份额；z、Z：节点状态，
-# 推理之后为 $\tilde Z$。$\theta$：到 S 个状态通道的 1x1 卷积；B：投影图，V x L；v：S x V 的状态；A：学出来的邻接矩阵；$W_s$：状态更新；
+# $x_i$：像素 i 的 C 个通道，像素共 L 个；$w_k$、$\sigma_k$：节点 k 的锚点和尺度，节点共 V 个；q、Q：像素归属各节点的份额；z、Z：节点状态，推理之后为 $\tilde Z$。$\theta$：到 S 个状态通道的 1x1 卷积；B：投影图，V x L；v：S x V 的状态；A：学出来的邻接矩阵；$W_s$：状态更新；
 # y：推理后的状态。
 #
 # 默认还像公开代码那样对 A 的每一行做 softmax；`adj_norm: none` 则与公式完全一致。
-#
-# ![GloRe 的节点](../../figures/glore_nodes.png)
-#
-# *小网络里的 GloRe（16 个节点），在 Scenes 上训练 150 步之后。红色表示把像素加到节点上，蓝色表示减去。节点 14 是天空对地面，
-# 节点 10 是行人和树干。*
-#
-# ![GCU 的节点](../../figures/gcu_owner.png)
-#
+
+# %%
+lab.figure("docs/course/figures/glore_nodes.png")
+
+# %% [markdown]
+# *小网络里的 GloRe（16 个节点），在 Scenes 上训练 150 步之后。红色表示把像素加到节点上，蓝色表示减去。节点 14 是天空对地面，节点 10 是行人和树干。*
+
+# %%
+lab.figure("docs/course/figures/gcu_owner.png")
+
+# %% [markdown]
 # *GCU 的四张图看同一幅画面：每个像素主要归属哪个节点。从 2 个节点到 32 个节点，区域越分越细；这幅画面实际用到了 32 个节点中的约 14 个。*
 #
 # 想看自己的网络：`tools/infer.py --explain` 会在预测旁边画出这些图；在脚本里用
@@ -175,8 +181,7 @@ lab.plt.show()
 # %% [markdown]
 # ## 练习
 #
-# 非局部模块让每个像素与其他所有像素建立联系，GloRe 只在 V 个节点之间建立联系。在 64 x 64、512 通道的特征图上，两者的激活相乘各需要多少次
-# 乘加（非局部用 C/2 个通道，GloRe 取 S = 128、V = 64）？边长翻倍时各增长多少倍？答案见
+# 非局部模块让每个像素与其他所有像素建立联系，GloRe 只在 V 个节点之间建立联系。在 64 x 64、512 通道的特征图上，两者的激活相乘各需要多少次乘加（非局部用 C/2 个通道，GloRe 取 S = 128、V = 64）？边长翻倍时各增长多少倍？答案见
 # [test_course.py](../../../../tests/docs/test_course.py) 的 `test_day6`。
 
 # %%

@@ -47,8 +47,7 @@ from checks import check
 # %% [markdown]
 # ## 核心思想
 #
-# GloRe 的节点只了解画面本身。GINet 增加了第二张图，它了解*类别*：每个类别一个节点，由类别名称的词向量得到（“car”离“bus”比离“sky”近）。
-# 两张图相互作用：
+# GloRe 的节点只了解画面本身。GINet 增加了第二张图，它了解*类别*：每个类别一个节点，由类别名称的词向量得到（“car”离“bus”比离“sky”近）。两张图相互作用：
 #
 # * **S2V**（语义到视觉）：每个视觉节点查看所有类别节点，取用与自己相符的信息。
 # * **V2S**（视觉到语义）：每个类别节点查看视觉节点，成为该类别在这张图里的实例。
@@ -59,9 +58,11 @@ from checks import check
 #
 # 对照论文（arXiv:2009.06160）阅读：[graph/ginet.py](../../../../paddleseg_lite/graph/ginet.py)、
 # [models/ginet.py](../../../../paddleseg_lite/models/ginet.py)。
-#
-# ![GINet](../../../images/networks/ginet_zh.svg)
-#
+
+# %%
+lab.figure("docs/images/networks/ginet_zh.svg")
+
+# %% [markdown]
 # *GINet：图单元还回答哪些类别在图中。*
 
 # %% [markdown]
@@ -79,18 +80,18 @@ from checks import check
 # | 存在性：类别 m 有像素时 $y_m = 1$ | [losses/presence.py](../../../../paddleseg_lite/losses/presence.py) | `return F.binary_cross_entropy_with_logits(logits.astype("float32"), target)` |
 # | $L = L_{ce} + 0.4\,L_{aux} + 0.2\,L_{sc}$ | [docs/course/scripts/train_basic.py](../../scripts/train_basic.py) | `LOSS_WEIGHTS = {"out": 1.0, "aux": 0.4, "presence": 0.2}` |
 #
-# X：特征图，L：它的像素数；Z：V 个节点的投影图；$\phi$：到 D 个状态通道的 1x1 卷积；P：视觉节点，S：K 个类别节点，带波浪号的是在各自的图里
-# 推理之后的状态；$W_q$、$W_k$、W、W'：线性层；$\beta$、$\beta'$：每个节点一个可学习的系数，初值为 0；$y_m$：类别 m 是否出现在图中。
+# X：特征图，L：它的像素数；Z：V 个节点的投影图；$\phi$：到 D 个状态通道的 1x1 卷积；P：视觉节点，S：K 个类别节点，带波浪号的是在各自的图里推理之后的状态；$W_q$、$W_k$、W、W'：线性层；$\beta$、$\beta'$：每个节点一个可学习的系数，初值为 0；$y_m$：类别 m 是否出现在图中。
 #
 # 权重 0.2 是相关代码的惯例；论文自己的取值未能核实。
-#
-# ![GINet 的节点](../../figures/ginet_nodes.png)
-#
-# ![门控](../../figures/ginet_gates.png)
-#
-# *小网络在 Scenes 上训练 150 步之后。左边是 S2V 门控：每个视觉节点（列）选中了一两个类别，节点 11 和 12 选了“car”。V2S 门控则塌缩到
-# 一个视觉节点上，存在性对所有类别都回答“有”。这两点都源于数据：几乎每幅场景都包含全部八个类别，回答“有”几乎总是对的，也就没有什么
-# 可供选择。类别多而每幅图类别少的数据（ADE20K、PASCAL-Context）才是这个损失的用武之地；实验会造出这样的数据。*
+
+# %%
+lab.figure("docs/course/figures/ginet_nodes.png")
+
+# %%
+lab.figure("docs/course/figures/ginet_gates.png")
+
+# %% [markdown]
+# *小网络在 Scenes 上训练 150 步之后。左边是 S2V 门控：每个视觉节点（列）选中了一两个类别，节点 11 和 12 选了“car”。V2S 门控则塌缩到一个视觉节点上，存在性对所有类别都回答“有”。这两点都源于数据：几乎每幅场景都包含全部八个类别，回答“有”几乎总是对的，也就没有什么可供选择。类别多而每幅图类别少的数据（ADE20K、PASCAL-Context）才是这个损失的用武之地；实验会造出这样的数据。*
 
 # %% [markdown]
 # ## 已发布代码的错误及其表现
