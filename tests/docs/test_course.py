@@ -136,6 +136,9 @@ def test_day7():
 def test_scripts_are_short_and_take_the_flags_of_the_course(path):
     text = path.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 100
+    for page in COURSE.glob("[ez][nh]/day*.md"):
+        stated = re.findall(rf"scripts/{path.name}\)\D{{0,4}}?(\d+) (?:lines|行)", page.read_text(encoding="utf-8"))
+        assert {int(n) for n in stated} <= {len(text.splitlines())}, page
     assert all(flag in text for flag in ('"--net"', '"lr"', '"num_epochs"', '"batch_size"'))
 
 

@@ -103,7 +103,8 @@ lab.figure("docs/course/figures/receptive_fields.png")
 # DeepLab V1 paper says. Right: the gradient of one score with respect to the image, before training. It is zero outside 404 pixels,
 # and near the rim almost zero: the field that matters is smaller than the theoretical one.*
 #
-# Where does `19` in FCN-32s come from? The reference pads the first layer by 100 pixels so that small images survive. Unit i
+# The published FCN-32s cuts its picture of scores out of a larger one, from pixel 19 on. Where does 19 come from? The reference
+# pads the first layer by 100 pixels so that small images survive. Unit i
 # of the score map then sits at image position 32i + 12.5, its deconvolved copy at 32i + 31.5: the image starts 19 pixels into
 # the output. FCN-16s crops 5 and 27, FCN-8s 5, 9 and 31. `padding_mode: same` needs none of it and costs 40 % less.
 

@@ -91,7 +91,8 @@ lab.figure("docs/images/networks/glore.svg")
 # belongs to a node; z, Z: states of the nodes, $\tilde Z$ after reasoning. $\theta$: 1x1 to S state channels; B: projection map,
 # V x L; v: states S x V; A: learned adjacency, $W_s$: state update, y: the reasoned states.
 #
-# By default a softmax over the rows of A follows, as in public code; `adj_norm: none` is the formula as it stands.
+# GCU's A is put through a softmax over its rows by default, as in public code; `adj_norm: none` is the formula as it stands.
+# S and V of a unit are arguments in the recipe: `context: {type: GloRe, num_state: 32, num_nodes: 16}`.
 
 # %%
 lab.figure("docs/course/figures/glore_nodes.png")

@@ -88,16 +88,17 @@ lab.figure("docs/images/networks/glore_zh.svg")
 # $x_i$：像素 i 的 C 个通道，像素共 L 个；$w_k$、$\sigma_k$：节点 k 的锚点和尺度，节点共 V 个；q、Q：像素归属各节点的份额；z、Z：节点状态，推理之后为 $\tilde Z$。$\theta$：到 S 个状态通道的 1x1 卷积；B：投影图，V x L；v：S x V 的状态；A：学出来的邻接矩阵；$W_s$：状态更新；
 # y：推理后的状态。
 #
-# 默认还像公开代码那样对 A 的每一行做 softmax；`adj_norm: none` 则与公式完全一致。
+# GCU 的 A 默认还像公开代码那样按行做 softmax；`adj_norm: none` 则与公式完全一致。单元的 S 和 V 都是配方里的参数：
+# `context: {type: GloRe, num_state: 32, num_nodes: 16}`。
 
 # %%
-lab.figure("docs/course/figures/glore_nodes.png")
+lab.figure("docs/course/figures/glore_nodes_zh.png")
 
 # %% [markdown]
 # *小网络里的 GloRe（16 个节点），在 Scenes 上训练 150 步之后。红色表示把像素加到节点上，蓝色表示减去。节点 14 是天空对地面，节点 10 是行人和树干。*
 
 # %%
-lab.figure("docs/course/figures/gcu_owner.png")
+lab.figure("docs/course/figures/gcu_owner_zh.png")
 
 # %% [markdown]
 # *GCU 的四张图看同一幅画面：每个像素主要归属哪个节点。从 2 个节点到 32 个节点，区域越分越细；这幅画面实际用到了 32 个节点中的约 14 个。*
