@@ -8,8 +8,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
+from .language import mark
+from .language import translate as _
+
 logger = logging.getLogger("paddleseg_lite")
 
+UNITS = (mark("images"), mark("frames"), mark("files looked at"))
 T = TypeVar("T")
 
 
@@ -37,7 +41,7 @@ class Progress:
 
             self.handlers = logging_redirect_tqdm([logger])  # log lines go above the bar
             self.handlers.__enter__()
-            self.bar = tqdm(total=self.total, initial=self.done, unit=f" {self.unit}", dynamic_ncols=True)
+            self.bar = tqdm(total=self.total, initial=self.done, unit=f" {_(self.unit)}", dynamic_ncols=True)
         return self
 
     def step(self, note: str = "", *, count: int = 1) -> None:
@@ -51,9 +55,13 @@ class Progress:
         if now - self.told >= self.interval and self.count != self.total:
             self.told = now
             rate = (self.count - self.done) / (now - self.started)
-            left = "" if not self.total else f", {(self.total - self.count) / rate:.0f} s left"
-            of = "" if not self.total else f" of {self.total}"
-            logger.info("%d%s %s (%.1f/s%s)%s", self.count, of, self.unit, rate, left, f", {note}" if note else "")
+            left = _(", {:.0f} s left").format((self.total - self.count) / rate) if self.total else ""
+            done = (
+                _("{} of {} {}").format(self.count, self.total, _(self.unit))
+                if self.total
+                else f"{self.count} {_(self.unit)}"
+            )
+            logger.info("%s (%.1f/s%s)%s", done, rate, left, f", {note}" if note else "")
 
     def __exit__(self, *exc) -> None:
         if self.bar is not None:

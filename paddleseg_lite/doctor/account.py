@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..language import columns, padded
+from ..language import translate as _
 from .findings import Diagnosis
 from .pairs import PairFacts
 
@@ -42,29 +43,30 @@ def account(facts: Mapping[str, Any]) -> str:
     lines = [_pictures(facts)]
     lines += [_sizes(name, facts) for name in ("train", "val") if facts.get(f"{name}_sizes")]
     if "channels" in facts:
-        lines.append(_line("channels", f"{facts['channels']}"))
+        lines.append(_line(_("channels"), f"{facts['channels']}"))
     lines += _classes(facts)
     lines += _step(facts)
     if "cores" in facts:
-        lines.append(_line("machine", f"{facts['cores']} cores, {facts['threads']} threads in use"))
+        lines.append(_line(_("machine"), _("{} cores, {} threads in use").format(facts["cores"], facts["threads"])))
     return "\n".join(line for line in lines if line)
 
 
 def _line(name: str, text: str) -> str:
-    return f"{name:<14}{text}"
+    return padded(name, 14) + text
 
 
 def _pictures(facts: Mapping[str, Any]) -> str:
     if "train_images" not in facts:
         return ""
-    return _line("pictures", f"{facts['train_images']:,} to train on, {facts['val_images']:,} to validate")
+    text = _("{:,} to train on, {:,} to validate").format(facts["train_images"], facts["val_images"])
+    return _line(_("pictures"), text)
 
 
 def _sizes(name: str, facts: Mapping[str, Any]) -> str:
     sizes: Mapping[str, int] = facts[f"{name}_sizes"]
     most = [f"{size} ({count:,})" for size, count in [*sizes.items()][:3]]
-    rest = f", and {len(sizes) - 3} other sizes" if len(sizes) > 3 else ""
-    return _line(f"sizes, {name}", ", ".join(most) + rest)
+    rest = _(", and {} other sizes").format(len(sizes) - 3) if len(sizes) > 3 else ""
+    return _line(_("sizes, {}").format(name), ", ".join(most) + rest)
 
 
 def _classes(facts: Mapping[str, Any]) -> list[str]:
@@ -74,20 +76,20 @@ def _classes(facts: Mapping[str, Any]) -> list[str]:
     val = (facts.get("val_census") or {}).get("share", {})
     names = [plain(name)[:28] for name in census["share"]]
     width = max(map(columns, names), default=0)
-    lines = [_line("classes", "share of the training pixels, of the validation pixels, pictures with it")]
+    lines = [_line(_("classes"), _("share of the training pixels, of the validation pixels, pictures with it"))]
     for shown, (name, share) in list(zip(names, census["share"].items()))[:SHOWN]:
         own = f"{100 * val[name]:5.1f} %" if name in val else "      -"
         lines.append(
             f"  {padded(shown, width)} {bar(share)} {100 * share:5.1f} %  {own}  {census['images_with'][name]:>6,}"
         )
     if len(census["share"]) > SHOWN:
-        lines.append(f"  and {len(census['share']) - SHOWN} more (--json has all)")
+        lines.append(_("  and {} more (--json has all)").format(len(census["share"]) - SHOWN))
     if census["ignored_share"]:
-        lines.append(f"  ignored: {100 * census['ignored_share']:.1f} % of the training pixels")
+        lines.append(_("  ignored: {:.1f} % of the training pixels").format(100 * census["ignored_share"]))
     weights = census.get("suggested_weights")
     if weights and len(weights) <= SHOWN:
         numbers = ", ".join(f"{w:.4g}" for w in weights.values())
-        lines.append(_line("class_weights", f"enet would be [{numbers}]: --opts class_weights=enet"))
+        lines.append(_line("class_weights", _("enet would be [{}]: --opts class_weights=enet").format(numbers)))
     return lines
 
 
@@ -95,12 +97,16 @@ def _step(facts: Mapping[str, Any]) -> list[str]:
     lines = []
     if "step_memory_mb" in facts:
         need, free = max(1, facts["step_memory_mb"]), facts["available_mb"]
-        lines.append(_line("memory", f"a step takes about {need:,} MiB, {free:,} MiB are free"))
+        lines.append(_line(_("memory"), _("a step takes about {:,} MiB, {:,} MiB are free").format(need, free)))
     seconds, steps = facts.get("step_seconds"), facts.get("iterations")
     if seconds is not None and steps:
-        text = f"{seconds:.2f} s x {steps:,} iterations = {duration(seconds * steps)}, validations not counted"
+        text = _("{:.2f} s x {:,} iterations = {}, validations not counted").format(
+            seconds, steps, duration(seconds * steps)
+        )
         load = facts.get("loader_seconds_per_batch")
-        lines.append(_line("a step", text + (f"; loading a batch {load:.2f} s" if load is not None else "")))
+        if load is not None:
+            text += _("; loading a batch {:.2f} s").format(load)
+        lines.append(_line(_("a step"), text))
     return lines
 
 

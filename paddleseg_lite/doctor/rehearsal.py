@@ -15,6 +15,7 @@ from ..data import BatchSampler, train_batches
 from ..errors import UserError
 from ..graph.initialise import initialise_contexts
 from ..inference.footprint import free_bytes, peak_of
+from ..language import mark, translate
 from ..training.parts import build_parts
 from .findings import Diagnosis
 
@@ -50,7 +51,12 @@ def rehearse(diagnosis: Diagnosis, config: Config, train, *, speed: bool = True,
             gradient = _gradient_norm(model)
             model.clear_gradients()
     except (UserError, ValueError) as e:
-        diagnosis.add("error", "model", f"a training step fails: {e}", "correct the recipe; the message says where")
+        diagnosis.add(
+            "error",
+            "model",
+            f"a training step fails: {e}",
+            translate(mark("correct the value, in the recipe or in --opts; the message names it")),
+        )
         return
     except MemoryError:
         level, suffix = _too_large(config)

@@ -11,6 +11,7 @@ import numpy as np
 from ..config import Config
 from ..data import take_census
 from ..errors import ConfigError
+from ..language import translate as _
 from ..losses import Criterion, build_criterion
 from ..models import Segmentor, build_model
 
@@ -40,7 +41,7 @@ def build_loss(
     for name, loss in getattr(model, "side_losses", dict)().items():  # a network of a user's own need have none
         if name not in spec:
             spec[name] = loss
-            note(f"loss: the network also gives '{name}', which gets {loss} (coef: 0 leaves it out)")
+            note(_("loss: the network also gives '{}', which gets {} (coef: 0 leaves it out)").format(name, loss))
     weights = config.class_weights
     if isinstance(weights, str):
         if weights not in ("enet", "median_frequency"):
@@ -69,5 +70,6 @@ def fitting_schedule(
     if not isinstance(warmup, int) or warmup < iters:
         return spec
     short = iters // 10
-    note(f"lr_scheduler: the warm-up of {warmup} iterations is shortened to {short}, for the run has {iters}")
+    line = _("lr_scheduler: the warm-up of {} iterations is shortened to {}, for the run has {}")
+    note(line.format(warmup, short, iters))
     return {**spec, "warmup_iters": short}
