@@ -8,6 +8,7 @@ import time
 from ..config import Config
 from ..data.building import build_datasets
 from ..errors import UserError
+from ..language import translate as _
 from .datasets import examine_datasets
 from .findings import Diagnosis
 from .machine import examine_machine
@@ -37,11 +38,11 @@ def diagnose(
         train = None
     if train is not None:
         if speed:
-            logger.info("looking at %d training and %d validation pictures", len(train), len(val or ()))
+            logger.info(_("looking at %d training and %d validation pictures"), len(train), len(val or ()))
         examine_datasets(diagnosis, config, train, val, use_cache=use_cache)
         if dry_run and diagnosis.ok:
             if speed:
-                logger.info("rehearsing a training step of %d pictures", config.batch_size)
+                logger.info(_("rehearsing a training step of %d pictures"), config.batch_size)
             rehearse(diagnosis, config, train, speed=speed, notes=notes)
         examine_machine(diagnosis, config)
     diagnosis.sort()

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ...inference.loaded import Loaded
+from ...language import translate as _
 
 logger = logging.getLogger("paddleseg_lite")
 
@@ -30,7 +31,9 @@ class Strangers:
         self.count += bool(reasons)
         if reasons and self.count <= SHOWN:
             logger.warning(
-                "%s looks unlike the training pictures: %s. The network was not made for it: trust its classes less.",
+                _(
+                    "%s looks unlike the training pictures: %s. The network was not made for it: trust its classes less."
+                ),
                 path,
                 "; ".join(reasons),
             )
@@ -38,4 +41,4 @@ class Strangers:
     def close(self, images: int) -> None:
         """Say how many there were, where not each was named."""
         if self.count > SHOWN:
-            logger.warning("%d of %d pictures look unlike the training pictures", self.count, images)
+            logger.warning(_("%d of %d pictures look unlike the training pictures"), self.count, images)
