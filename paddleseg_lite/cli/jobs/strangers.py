@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from ...inference.loaded import Loaded
+from ...language import mark
 from ...language import translate as _
 
 logger = logging.getLogger("paddleseg_lite")
 
 SHOWN = 3  # pictures that are named one by one
+UNLIKE = mark("%s looks unlike the training pictures: %s. The network was not made for it: trust its classes less.")
 
 
 class Strangers:
@@ -30,13 +32,7 @@ class Strangers:
         reasons = self.loaded.unlike(image)
         self.count += bool(reasons)
         if reasons and self.count <= SHOWN:
-            logger.warning(
-                _(
-                    "%s looks unlike the training pictures: %s. The network was not made for it: trust its classes less."
-                ),
-                path,
-                "; ".join(reasons),
-            )
+            logger.warning(_(UNLIKE), path, "; ".join(reasons))
 
     def close(self, images: int) -> None:
         """Say how many there were, where not each was named."""
