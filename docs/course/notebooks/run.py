@@ -1,7 +1,8 @@
 """Run the notebooks in kernels of their own: ``python docs/course/notebooks/run.py --days 1 5 --languages en``.
 
-Each is executed from top to bottom. ``--fresh`` does it as somebody who has nothing but Jupyter: a new environment
-with ipykernel alone, a new folder with the notebook and the project's archive beside it. ``--save DIR`` keeps the
+Each is executed from top to bottom. ``--fresh DIR`` does it as somebody who has nothing but Jupyter: a new folder with
+the notebook and the project's archive, and a new environment ``DIR`` with ipykernel alone, where the first notebook's
+first cell installs what is missing; later ones find it, also those of a later call. ``--save DIR`` keeps the
 notebooks with their outputs, ``--report FILE`` writes a table of time and memory; a row that is there already is
 kept unless its notebook runs again, so that the notebooks may be run one by one.
 """
@@ -70,38 +71,31 @@ def took(cell) -> float:
 
 
 @contextlib.contextmanager
-def fresh(path: Path) -> Iterator[tuple[Path, str]]:
-    """A copy of the notebook beside the project's archive, and a kernel whose environment has ipykernel alone."""
+def alone(path: Path, environment: Path) -> Iterator[tuple[Path, str]]:
+    """A copy of the notebook beside the project's archive, and the kernel of an environment made for such copies."""
+    python = environment.absolute() / ("Scripts" if os.name == "nt" else "bin") / "python"
+    if not python.exists():
+        venv.create(environment, with_pip=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "ipykernel"], check=True)
+        own = ["--prefix", environment.absolute(), "--name", "fresh"]
+        subprocess.run([python, "-m", "ipykernel", "install", *own], check=True, capture_output=True)
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder, path.parent.name)
         place.mkdir()
         shutil.copy(path, place)
         archive = ["git", "archive", "--prefix=paddleseg_lite/", "-o", str(place / "paddleseg_lite.zip"), "HEAD"]
         subprocess.run(archive, cwd=ROOT, check=True)
-        environment = Path(folder, "environment")
-        venv.create(environment, with_pip=True)
-        python = str(environment / ("Scripts" if os.name == "nt" else "bin") / "python")
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "ipykernel"], check=True)
-        own = ["--prefix", str(environment), "--name", "fresh"]
-        subprocess.run([python, "-m", "ipykernel", "install", *own], check=True, capture_output=True)
-        before = os.environ.get("JUPYTER_PATH")
-        os.environ["JUPYTER_PATH"] = str(environment / "share" / "jupyter")
-        try:
-            yield place / path.name, "fresh"
-        finally:
-            os.environ.pop("JUPYTER_PATH")
-            if before is not None:
-                os.environ["JUPYTER_PATH"] = before
+        os.environ["JUPYTER_PATH"] = str(environment.absolute() / "share" / "jupyter")
+        yield place / path.name, "fresh"
 
 
 HEAD = """# The course's notebooks, executed
 
-`python docs/course/notebooks/run.py --fresh --report docs/results/notebooks.md`: each notebook of
-[docs/course/notebooks](../course/notebooks/README.md) from top to bottom through nbclient, in an environment and a folder
-made for it alone: a new virtual environment with ipykernel and nothing else, and the notebook beside the project's archive.
-The first cell unpacks the archive and installs what is missing; how long that takes is up to the network (here: a mirror
-near by). CPU seconds are the kernel's own over all its threads, without the installation; wall time contains whatever else
-the machine did meanwhile. {system}, Python {python}{note}.
+`python docs/course/notebooks/run.py --fresh DIR --report docs/results/notebooks.md`: each notebook of
+[docs/course/notebooks](../course/notebooks/README.md) from top to bottom through nbclient, in a new folder with the project's
+archive beside it, in a virtual environment that held ipykernel and nothing else; one environment a language. Where the first
+cell takes long it has installed what is missing; the others find it. CPU seconds are the kernel's own over all its threads,
+without the installation; wall time contains whatever else the machine did meanwhile. {system}, Python {python}{note}.
 """
 
 
@@ -125,7 +119,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--days", nargs="+", type=int, default=list(range(1, 8)))
     parser.add_argument("--languages", nargs="+", choices=("en", "zh"), default=["en", "zh"])
-    parser.add_argument("--fresh", action="store_true", help="each in a new environment, beside the project's archive")
+    parser.add_argument("--fresh", type=Path, metavar="DIR", help="environment to make, with ipykernel alone")
     parser.add_argument("--save", type=Path, help="folder for the notebooks with their outputs")
     parser.add_argument("--report", type=Path, help="Markdown file to write")
     parser.add_argument("--note", default="", help="what the report says of the machine and of its load")
@@ -134,7 +128,7 @@ def main() -> None:
         for day in args.days:
             name = f"{language}/day{day}"
             path = HERE / f"{name}.ipynb"
-            with fresh(path) if args.fresh else contextlib.nullcontext((path, "python3")) as (copy, kernel):
+            with alone(path, args.fresh) if args.fresh else contextlib.nullcontext((path, "python3")) as (copy, kernel):
                 row = run(copy, args.save, kernel)
             print(name, {key: round(value) for key, value in row.items()}, flush=True)
             if args.report:
