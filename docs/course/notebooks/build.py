@@ -48,9 +48,11 @@ SETUP = """import importlib.util
 import os
 import subprocess
 import sys
+import warnings
 import zipfile
 from pathlib import Path
 
+warnings.filterwarnings("ignore", message="When training, we now always track")  # of Paddle's batch norm
 for archive in Path.cwd().glob("paddleseg_lite*.zip"):
     zipfile.ZipFile(archive).extractall()
 near = [Path.cwd(), *Path.cwd().parents, *(p for p in Path.cwd().iterdir() if p.is_dir())]
@@ -98,7 +100,7 @@ def cells(day: int, language: str) -> list[tuple[str, str]]:
     comment, form, solution = FORMS[day]
     found += [
         ("code", f"# {comment[language == 'zh']}\nanswer = {form}  # {words['answer']}"),
-        ("code", f'check({day}, answer, "{language}")'),
+        ("code", f'check({day}, answer, "{language}");'),
         ("markdown", f"<details><summary>{words['solution']}</summary>\n\n`answer = {solution}`\n\n</details>"),
     ]
     return found

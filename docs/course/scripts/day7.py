@@ -30,6 +30,7 @@ def windows(pictures, side):
 def ask(net="ginet", lr=2e-3, num_epochs=8, batch_size=16, num_samples=400, crop=32):
     """Train and ask; returns mIoU on windows and, with a presence head, how often it is right."""
     model, _ = train(net, lr, num_epochs, batch_size, num_samples, crop=crop)
+    model.eval()  # running statistics, no dropout: windows one by one would give the same
     import paddle
 
     from paddleseg_lite import data

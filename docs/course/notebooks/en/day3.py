@@ -15,9 +15,11 @@ import importlib.util
 import os
 import subprocess
 import sys
+import warnings
 import zipfile
 from pathlib import Path
 
+warnings.filterwarnings("ignore", message="When training, we now always track")  # of Paddle's batch norm
 for archive in Path.cwd().glob("paddleseg_lite*.zip"):
     zipfile.ZipFile(archive).extractall()
 near = [Path.cwd(), *Path.cwd().parents, *(p for p in Path.cwd().iterdir() if p.is_dir())]
@@ -308,7 +310,7 @@ lab.draw(models["pspnet"])
 answer = None, None  # your answer
 
 # %%
-check(3, answer, "en")
+check(3, answer, "en");
 
 # %% [markdown]
 # <details><summary>Solution</summary>

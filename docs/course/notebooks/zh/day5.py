@@ -15,9 +15,11 @@ import importlib.util
 import os
 import subprocess
 import sys
+import warnings
 import zipfile
 from pathlib import Path
 
+warnings.filterwarnings("ignore", message="When training, we now always track")  # of Paddle's batch norm
 for archive in Path.cwd().glob("paddleseg_lite*.zip"):
     zipfile.ZipFile(archive).extractall()
 near = [Path.cwd(), *Path.cwd().parents, *(p for p in Path.cwd().iterdir() if p.is_dir())]
@@ -141,7 +143,7 @@ lab.plt.show()
 answer = None  # 你的答案
 
 # %%
-check(5, answer, "zh")
+check(5, answer, "zh");
 
 # %% [markdown]
 # <details><summary>答案</summary>
