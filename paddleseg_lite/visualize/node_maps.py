@@ -9,6 +9,9 @@ from ..graph.introspect import image_maps, spans
 from ..language import mark, translate
 from .fonts import readable
 
+LARGEST = mark("its largest")
+BLUE_AND_RED = mark("blue: what is here is subtracted from the node; red: what is here is added to it")
+
 
 def render(
     explanation: Explanation, image: np.ndarray, *, index: int = 0, max_nodes: int = 24
@@ -103,12 +106,12 @@ def _explain_colours(figure, axes, signed: bool) -> None:
     style = {"orientation": "horizontal", "aspect": 45, "shrink": 0.7}
     if signed:
         bar = figure.colorbar(ScalarMappable(Normalize(-1, 1), "bwr"), ax=axes, ticks=[-1, 0, 1], **style)
-        bar.ax.set_xticklabels(["its largest", "0", "its largest"])
-        bar.set_label("blue: what is here is subtracted from the node; red: what is here is added to it", fontsize=9)
+        bar.ax.set_xticklabels([_said(LARGEST), "0", _said(LARGEST)])
+        bar.set_label(_said(BLUE_AND_RED), fontsize=9)
     else:
         bar = figure.colorbar(ScalarMappable(Normalize(0, 1), "inferno"), ax=axes, ticks=[0, 1], **style)
-        bar.ax.set_xticklabels(["none", "its largest"])
-        bar.set_label("how much of the pixel goes to the node", fontsize=9)
+        bar.ax.set_xticklabels([_said(mark("none")), _said(LARGEST)])
+        bar.set_label(_said(mark("how much of the pixel goes to the node")), fontsize=9)
     bar.ax.tick_params(labelsize=8)
 
 
