@@ -12,6 +12,7 @@ START = (
     "weights.md",
     "migration.md",
     "networks.md",
+    "graph_reasoning.md",
     "recipes.md",
     "hardware.md",
     "faq.md",
