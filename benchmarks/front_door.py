@@ -113,6 +113,8 @@ class Environment:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
+        address = f"http://127.0.0.1:{port}/app/index"
+        page = urllib.request.Request(address, headers={"Accept-Language": "en"})  # a browser's: it fails without
         started, wrong = time.monotonic(), "no page within 60 s"
         own = {**os.environ, "PATH": f"{self.bin}{os.pathsep}{os.environ['PATH']}"}
         command = [str(self.bin / words[0]), *words[1:], "--port", str(port)]
@@ -121,8 +123,8 @@ class Environment:
         try:
             while wrong and time.monotonic() - started < 60 and server.poll() is None:
                 try:
-                    with urllib.request.urlopen(f"http://127.0.0.1:{port}/app/index", timeout=5) as page:
-                        wrong = "" if b"VisualDL" in page.read() else "not VisualDL's page"
+                    with urllib.request.urlopen(page, timeout=5) as answer:
+                        wrong = "" if b"VisualDL" in answer.read() else "not VisualDL's page"
                 except OSError:
                     time.sleep(0.5)
         finally:

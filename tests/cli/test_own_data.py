@@ -30,6 +30,22 @@ def test_a_folder_is_trained_on(tmp_path, tool, name):
     assert status == 0, err
 
 
+@pytest.mark.parametrize("name", ["pictures_and_labels", "yolo"])
+def test_what_commands_left_in_the_folder_is_no_data(tmp_path, monkeypatch, tool, name):
+    """``--data .`` puts runs and predictions among the pictures; the next training has the same pictures."""
+    LAYOUTS[name](tmp_path)
+    monkeypatch.chdir(tmp_path)
+    seen = []
+    for number in ("", "-2", "-3"):
+        status, out, err = tool("train", "--data", ".", *QUICK, "--opts", "model.base_channels=4")
+        assert status == 0, err
+        seen.append(next(line.split("; ")[1] for line in out.splitlines() if "parameters; " in line))
+        run = f"output/{tmp_path.name}{number}"
+        assert tool("val", "--model_path", run, "--report", "report")[0] == 0
+        assert tool("infer", "--model_path", run, "--image_path", "images", "--engine", "dygraph")[0] == 0
+    assert seen == ["5 training and 1 validation images"] * 3
+
+
 def test_minutes_set_the_length(tmp_path, tool, monkeypatch):
     from paddleseg_lite.cli.jobs import own_data
 

@@ -15,11 +15,16 @@ from ...errors import DataError
 from .values import shortened, whole
 
 IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".npy")
+OURS = (  # files that tell a folder of a run, of predictions, of a report
+    {"config.yml", "metrics.jsonl"}, {"run.lock"}, {"legend.png", "legend.txt"}, {"scores.json", "per_image.csv"},
+)  # fmt: skip
 LONGEST = 180  # bytes of a name without its ending; file systems take 255
 
 
 def walk(folder: Path, suffixes: Sequence[str], *, broken: bool = False) -> list[Path]:
     """Files below a folder with one of the endings (in any case), sorted; links to folders are followed once.
+
+    Runs, predictions and reports of earlier commands below it are left out (``--data .`` puts them there).
 
     Args:
         broken: also what is no regular file (a link that leads nowhere, a pipe): for files that must not be missed.
@@ -35,6 +40,9 @@ def walk(folder: Path, suffixes: Sequence[str], *, broken: bool = False) -> list
             folders.clear()
             continue
         seen.add((stat.st_dev, stat.st_ino))
+        if root != os.fspath(folder) and any(own <= set(files) for own in OURS):
+            folders.clear()
+            continue
         found += [Path(root, name) for name in files if name.lower().endswith(tuple(suffixes))]
     return sorted(path for path in found if broken or is_file(path))
 
