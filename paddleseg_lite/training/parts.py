@@ -46,13 +46,20 @@ class Parts:
 
 
 def build_parts(
-    config: Config, train_dataset: Any, *, rank: int = 0, world_size: int = 1, note: Callable[[str], None] = logger.info
+    config: Config,
+    train_dataset: Any,
+    *,
+    val_images: int = 0,
+    rank: int = 0,
+    world_size: int = 1,
+    note: Callable[[str], None] = logger.info,
 ) -> Parts:
     """Build them all.
 
     Args:
         config: the resolved recipe.
         train_dataset: for its size and classes.
+        val_images: in a validation, for how often there is one.
         rank, world_size: of this process.
         note: hears what is done differently from the recipe.
 
@@ -84,7 +91,8 @@ def build_parts(
         sampler=sampler,
         steps_per_epoch=steps_per_epoch,
         total_iters=total_iters,
-        save_interval=config.save_interval or default_save_interval(total_iters, steps_per_epoch),
+        save_interval=config.save_interval
+        or default_save_interval(total_iters, steps_per_epoch, val_images / config.batch_size),
         optimizer=optimizer,
         lr=lr,
         precision=Precision(config.precision, config.amp_level, config.cpu_accel, model, optimizer, note=note),
@@ -93,7 +101,12 @@ def build_parts(
     )
 
 
-def default_save_interval(total_iters: int, steps_per_epoch: int) -> int:
-    """An epoch's worth of iterations, but 10 to 50 intervals a run: data sets of 8 pictures and of a million exist."""
+def default_save_interval(total_iters: int, steps_per_epoch: int, val_batches: float = 0.0) -> int:
+    """An epoch's worth of iterations, but 10 to 50 intervals a run: data sets of 8 pictures and of a million exist.
+
+    Fewer in a short run, whose time would go into its validations: one takes as long as about a third of
+    ``val_batches`` training steps.
+    """
     most, least = -(-total_iters // 10), -(-total_iters // 50)
-    return min(most, max(least, steps_per_epoch))
+    usual = min(most, max(least, steps_per_epoch))
+    return min(total_iters, max(usual, round(val_batches / 3)))

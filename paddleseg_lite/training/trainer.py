@@ -47,7 +47,10 @@ class Trainer:
         self.config, self.save_dir, self.callbacks = config, expanded(save_dir), list(callbacks)
         self.rank, self.world_size = parallel.start()
         self.train_dataset, self.val_dataset = build_datasets(config)
-        parts = build_parts(config, self.train_dataset, rank=self.rank, world_size=self.world_size)
+        looked_at = len(self.val_dataset or ()) if config.do_eval else 0
+        parts = build_parts(
+            config, self.train_dataset, val_images=looked_at, rank=self.rank, world_size=self.world_size
+        )
         self.model, self.criterion, self.sampler = parts.model, parts.criterion, parts.sampler
         self.steps_per_epoch, self.total_iters = parts.steps_per_epoch, parts.total_iters
         self.save_interval, self.options = parts.save_interval, parts.options

@@ -157,6 +157,13 @@ def test_default_save_interval(iters, epoch, interval):
     assert default_save_interval(iters, epoch) == interval
 
 
+@pytest.mark.parametrize(
+    ("iters", "batches", "interval"), [(500, 12.5, 50), (20, 12.5, 4), (10, 300.0, 10), (5000, 300.0, 250)]
+)
+def test_a_short_run_does_not_spend_its_time_on_validations(iters, batches, interval):
+    assert default_save_interval(iters, 250, batches) == interval
+
+
 def test_epochs_count_what_iterations_would(tiny, tmp_path):
     config = tiny(epochs=2, iters=None, save_interval=None)
     _, result = run(config, tmp_path / "run")
