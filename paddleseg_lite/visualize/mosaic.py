@@ -41,7 +41,7 @@ def mosaic(
         parts = [part for picture in row for part in (picture, spacer)][:-1]
         lines += [np.concatenate(parts, axis=1), np.full((_GAP, lines[0].shape[1], 3), 255, np.uint8)]
     if len(class_names) and palette is not None:
-        lines.append(_legend(class_names, palette, lines[0].shape[1]))
+        lines.append(legend_below(class_names, palette, lines[0].shape[1]))
     return np.concatenate(lines, axis=0)
 
 
@@ -62,8 +62,8 @@ def _title(titles: Sequence[str], width: int) -> np.ndarray:
     return line
 
 
-def _legend(class_names: Sequence[str], palette: np.ndarray, width: int) -> np.ndarray:
-    """As many columns as fit the width."""
+def legend_below(class_names: Sequence[str], palette: np.ndarray, width: int) -> np.ndarray:
+    """A legend of that width, uint8 RGB, in as many columns as fit."""
     columns = len(class_names)
     key = legend(list(class_names), palette, columns=columns)
     while key.shape[1] > width and columns > 1:

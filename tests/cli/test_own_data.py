@@ -24,6 +24,7 @@ def test_a_folder_is_trained_on(tmp_path, tool, name):
     assert status == 0, err + out
     assert (run / "best_model" / "model.pdparams").is_file() and "network: UNet" in out
     recipe = yaml.safe_load((run / "recipe.yml").read_text(encoding="utf-8"))
+    assert "&id" not in (run / "recipe.yml").read_text(encoding="utf-8")  # people edit it
     assert recipe["iters"] == 2 and recipe["train_dataset"]["mode"] == "train"
     assert {p: p.stat().st_mtime_ns for p in (tmp_path / "in").rglob("*")} == before  # nothing in it changed
     status, _, err = tool("val", "--model_path", run)

@@ -10,6 +10,7 @@ from scipy.io import savemat
 
 from paddleseg_lite.data import read_image, read_label, voc_palette, write_png
 from paddleseg_lite.data.datasets import ADE20K, Cityscapes, Dataset, PascalVOC
+from paddleseg_lite.data.distinct_colours import own_palette
 from paddleseg_lite.interop.prepare.rle import decode_rle, read_counts
 
 
@@ -81,7 +82,9 @@ def test_labelme_and_split(labelme, tmp_path, tool):
     assert not read_label(out / "annotations" / "sub" / "im 0.png").any()
     assert (out / "labels.txt").read_text().split() == ["background", "road", "car"]
     sheet = read_image(out / "preview.png")
-    assert any((sheet == voc_palette(3)[2]).all(2).ravel())  # the cars are on the preview
+    colours = own_palette(["background", "road", "car"])
+    assert any((sheet == colours[2]).all(2).ravel())  # the cars are on the preview
+    assert (sheet[-20:] == colours[1]).all(2).any()  # and the legend is below it
     assert tool("prepare", *arguments)[0] == 2  # not over what is there
     status, text, err = tool("prepare", "split", "--root", out, "--ratio", 2, 1, 1, "--seed", 3)
     assert status == 0 and "train.txt: 2 pairs" in text, err

@@ -108,9 +108,15 @@ def fit(made: Plan, run: Path, seconds: float) -> None:
     set_length(recipe, iters)
     recipe["save_interval"] = max(1, iters // times)
     made.choice.reasons.append(
-        f"{iters} iterations: {seconds / 60:g} minutes at {pace:.2f} s each on this machine, with {times} validations"
-        + (f" and {workers} loader processes" if workers else "")
+        f"{iters} iterations: {seconds / 60:g} minutes at {pace:.2f} s each on this machine, with "
+        + counted(times, "validation", "validations")
+        + (f" and {counted(workers, 'loader process', 'loader processes')}" if workers else "")
     )
+
+
+def counted(count: int, one: str, more: str) -> str:
+    """``1 validation``, ``2 validations``."""
+    return f"{count} {one if count == 1 else more}"
 
 
 def scale(made: Plan) -> float:

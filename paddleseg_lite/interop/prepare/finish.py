@@ -148,6 +148,13 @@ def facts_of(pairs: Pairs, names: Sequence[str], pixels: np.ndarray, *, gpu: boo
     return Facts(len(items), len(pairs.parts.get("val", ())), list(names), shares, height, width, gpu)
 
 
+class WrittenOut(yaml.SafeDumper):
+    """Writes what occurs twice twice: people edit this, and few know what ``&id001`` is."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
 def recipe_text(choice: Choice, specs: dict[str, dict[str, Any]]) -> str:
     """The recipe as YAML."""
     transforms = {"train": choice.train_transforms, "val": choice.val_transforms}
@@ -156,7 +163,7 @@ def recipe_text(choice: Choice, specs: dict[str, dict[str, Any]]) -> str:
     tree.update({k: v for k, v in choice.recipe.items() if k != "model"})
     if "val" not in specs:
         tree["do_eval"] = False
-    return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)
+    return yaml.dump(tree, Dumper=WrittenOut, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)
 
 
 def head(choice: Choice, sealed: str | None = None) -> str:

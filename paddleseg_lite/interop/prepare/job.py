@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...data import image_size, voc_palette, write_png
+from ...data.distinct_colours import own_palette
 from ...errors import DataError, UserError
 from ...files import write_bytes, write_text
 from .names import IGNORE
@@ -126,7 +127,7 @@ def run_job(job: Job, output: Path, *, dry_run: bool = False, preview: Path | No
         DataError: no annotation at all can be used; nothing is written then.
     """
     need_one_used(job)
-    palette = voc_palette(256) if job.palette is None else job.palette
+    palette = colours_of(job)
     outcome = Outcome(np.zeros(256, np.int64), [], list(job.problems), Tally())
     outcome.tally.add(job.tally)
     shown = set(np.linspace(0, len(job.items) - 1, min(samples, len(job.items))).round().astype(int).tolist())
@@ -146,8 +147,17 @@ def run_job(job: Job, output: Path, *, dry_run: bool = False, preview: Path | No
         for name, text in job.files.items():
             write_text(output / name, text)
     if preview is not None and cells:
-        write_png(preview, sheet(cells))
+        write_png(preview, sheet(cells, job.class_names, palette))
     return outcome
+
+
+def colours_of(job: Job) -> np.ndarray:
+    """256 colours: the job's own, else those in which classes of one's own are shown everywhere."""
+    if job.palette is not None:
+        return job.palette
+    palette, own = voc_palette(256), own_palette(job.class_names[:IGNORE])
+    palette[: len(own)] = own
+    return palette
 
 
 def make_label(item: Item, unit: str, tally: Tally, problems: list[str]) -> np.ndarray | None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from ...data import colorize, read_image
+from ...visualize.lettering import draw_text
+from ...visualize.mosaic import legend_below
 
 CELL = 240  # pixels of a picture, the longer side
 
@@ -21,16 +24,20 @@ def pair(image: Path | None, label: np.ndarray, palette: np.ndarray, name: str, 
     parts = [cv2.resize(picture, size, interpolation=cv2.INTER_AREA)]
     parts.append(cv2.resize(colours, size, interpolation=cv2.INTER_NEAREST_EXACT))
     strip = np.full((18, 2 * size[0] + 4, 3), 255, np.uint8)
-    cv2.putText(strip, name[:36], (2, 13), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (0, 0, 0), 1, cv2.LINE_AA)
+    draw_text(strip, name[:36], 2, 9, 12)
     return np.concatenate([strip, np.concatenate([parts[0], np.full((size[1], 4, 3), 255, np.uint8), parts[1]], 1)])
 
 
-def sheet(cells: list[np.ndarray], columns: int = 2) -> np.ndarray:
-    """Pictures in rows on white."""
+def sheet(
+    cells: list[np.ndarray], class_names: Sequence[str] = (), palette: np.ndarray | None = None, *, columns: int = 2
+) -> np.ndarray:
+    """Pictures in rows on white, and below them what the colours mean."""
     height, width = max(c.shape[0] for c in cells) + 6, max(c.shape[1] for c in cells) + 6
     rows = -(-len(cells) // columns)
     page = np.full((rows * height, columns * width, 3), 255, np.uint8)
     for i, cell in enumerate(cells):
         y, x = (i // columns) * height + 3, (i % columns) * width + 3
         page[y : y + cell.shape[0], x : x + cell.shape[1]] = cell
-    return page
+    if not class_names or palette is None:
+        return page
+    return np.concatenate([page, legend_below(class_names, palette, page.shape[1])])
