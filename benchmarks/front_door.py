@@ -156,6 +156,13 @@ def readme(env: Environment, language: str) -> None:
     env.add(page.name, "what it promises is there", 0.0, f"missing: {', '.join(missing)}" if missing else "")
 
 
+def is_photo(path: Path) -> bool:
+    """Whether a picture has colours: labels have one channel."""
+    import cv2
+
+    return cv2.imread(str(path), cv2.IMREAD_UNCHANGED).ndim == 3
+
+
 def layouts(env: Environment) -> None:
     """One line on own data of each layout, its report, and a prediction."""
     from folders import LAYOUTS
@@ -163,9 +170,8 @@ def layouts(env: Environment) -> None:
     here = env.folder / "layouts"
     for name, make in LAYOUTS.items():
         make(here / name)
-        run, pictures = f"output/{name}", next((here / name).rglob("*[0-9].png"), None)
-        pictures = pictures or next((here / name).rglob("*.jpg"))
-        program = ["paddleseg-lite"]
+        run, program = f"output/{name}", ["paddleseg-lite"]
+        pictures = next(p for p in sorted((here / name).rglob("*.[pj][np]g")) if is_photo(p))
         env.call([*program, "train", "--data", name, "--iters", "20"], here, name)
         env.call([*program, "val", "--model_path", run, "--report", f"{run}/report"], here, name)
         infer = [*program, "infer", "--model_path", run, "--image_path", str(pictures.parent.relative_to(here))]

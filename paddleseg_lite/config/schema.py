@@ -58,9 +58,7 @@ class Config:
     freeze: Union[str, list, None] = None  # backbone, or parts by name, with their running statistics: layers.freeze
     init_context: bool = False  # k-means initialisation of graph nodes from features
     do_eval: bool = True
-    save_interval: Optional[int] = (
-        None  # iterations; default: an epoch's worth, but 10 to 50 times a run, a short one less
-    )
+    save_interval: Optional[int] = None  # iterations; default: an epoch's worth, 10 to 50 times a run, a short one less
     log_iters: int = 10
     num_workers: int = 0
     cache: Optional[str] = None  # decoded images: memory | disk | null
