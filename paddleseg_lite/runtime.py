@@ -213,6 +213,8 @@ def import_paddle():
     with warnings.catch_warnings(), contextlib.redirect_stderr(captured):
         warnings.filterwarnings("ignore", message=".*ccache.*")
         import paddle
+    for handler in [h for h in logging.root.handlers if getattr(h, "stream", None) is captured]:
+        logging.root.removeHandler(handler)  # Paddle sets up logging: every warning would go where nobody looks
     for line in captured.getvalue().splitlines():
         if "OMP_NUM_THREADS" not in line and line.strip():
             print(line, file=sys.stderr)

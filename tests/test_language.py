@@ -76,6 +76,7 @@ def test_every_entry_is_used_and_keeps_its_fields(root):
     wrong = [k for k, v in entries.items() if "{" in k and fields(k) != fields(v)]
     wrong += [k for k, v in entries.items() if re.findall(r"%[sd]", k) != re.findall(r"%[sd]", v)]
     assert not wrong
+    assert len(set(entries.values())) == len(entries)  # plots without a font look the English up by the Chinese
 
 
 def test_tables_stand_straight_in_chinese():

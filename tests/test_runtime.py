@@ -34,6 +34,15 @@ def test_setup_sets_threads_before_paddle_is_imported(root):
     assert run_python(code, root) == "2 2 cpu"
 
 
+def test_warnings_of_the_library_are_seen_after_setup(root):
+    """Importing Paddle sets up logging while its own warnings are held back: ours must not go the same way."""
+    code = (
+        "import sys; sys.stderr = sys.stdout; import logging, paddleseg_lite; paddleseg_lite.setup('cpu'); "
+        "logging.getLogger('paddleseg_lite').warning('seen')"
+    )
+    assert run_python(code, root) == "seen"
+
+
 def test_setup_keeps_what_the_user_set(root):
     code = "import paddleseg_lite; s = paddleseg_lite.setup('cpu'); print(s.threads, s.allocator_tuned)"
     assert run_python(code, root, OMP_NUM_THREADS="1", MALLOC_ARENA_MAX="2") == "1 False"
