@@ -21,6 +21,14 @@ def test_every_test_and_benchmark_of_the_page_exists(root):
     assert not missing
 
 
+def test_the_chinese_page_has_every_guarantee_with_its_tests(root):
+    pages = [(root / "docs" / name).read_text(encoding="utf-8") for name in ("robustness.md", "robustness_zh.md")]
+    tables = [[line for line in page.splitlines() if line.startswith("| ") and "`" in line] for page in pages]
+    english, chinese = ([re.findall(r"`((?:pytest|python) [^`]*)`", row) for row in table] for table in tables)
+    assert english == chinese
+    assert all(re.search("[\u4e00-\u9fff]", row) for row in tables[1])
+
+
 def test_chosen_tests_are_there(root):
     """``-k WORD`` chooses at least one test of the files beside it."""
     for command in named(root):
