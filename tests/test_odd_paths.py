@@ -1,8 +1,10 @@
 """Paths that no file can have: our errors from every public door, and never a raw one of the system."""
 
 import os
+from pathlib import Path
 
 import pytest
+import yaml
 
 import paddleseg_lite
 from paddleseg_lite.checkpoint import load_checkpoint
@@ -13,6 +15,8 @@ from paddleseg_lite.errors import UserError
 from paddleseg_lite.export import Deployment
 from paddleseg_lite.files import expanded
 from paddleseg_lite.inference.sources import find_sources
+from paddleseg_lite.models import build_model
+from paddleseg_lite.studies.loading import load_study
 from paddleseg_lite.weights import read_weights
 
 ODD = {
@@ -37,7 +41,28 @@ def train_into(path):
     paddleseg_lite.train(config, save_dir=path)
 
 
+def written(tree):
+    """A YAML file in the folder that is the current one."""
+    Path("odd.yml").write_text(yaml.safe_dump(tree), encoding="utf-8")
+    return "odd.yml"
+
+
+def study(**keys):
+    units = {"path": "model.context", "values": {"none": None, "one": {"type": "GloRe", "num_nodes": 4}}}
+    plan = {"base": "unet/unet_scenes", "factors": {"unit": units}, "compare": "unit", "baseline": "none", "seeds": [0]}
+    return load_study(written({**plan, **keys}))
+
+
+def network(pretrained):
+    return build_model({"type": "UNet", "num_classes": 2, "base_channels": 4, "pretrained": pretrained})
+
+
 DOORS = {
+    "_base_": lambda p: load_config(written({"_base_": p})),
+    "base of a study": lambda p: study(base=p),
+    "import of a study": lambda p: study(**{"import": [p]}),
+    "pretrained": network,
+    "pretrained part": lambda p: network({"path": p, "part": "backbone"}),
     "load": paddleseg_lite.load,
     "load_config": load_config,
     "load_checkpoint": load_checkpoint,

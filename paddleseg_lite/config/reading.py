@@ -76,8 +76,12 @@ def read_tree(path: Path, seen: tuple[Path, ...] = (), *, first_base_wins: bool 
 
 
 def base_file(path: Path, base: str) -> Path:
-    """The file that ``_base_`` of a recipe means: beside it, else among the recipes that come with the package."""
-    beside, shipped = path.parent / base, recipe_folder() / base
+    """The file that ``_base_`` of a recipe means: beside it, else among the recipes that come with the package.
+
+    Raises:
+        ConfigError: no file can have such a path.
+    """
+    beside, shipped = expanded(path.parent / base), recipe_folder() / base
     return shipped if not beside.exists() and shipped.is_file() else beside
 
 

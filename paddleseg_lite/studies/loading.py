@@ -9,6 +9,7 @@ from typing import Any
 
 from ..config.reading import read_tree
 from ..errors import ConfigError, nearest
+from ..files import expanded
 from ..plugins import import_file
 from .expanding import expand
 from .metric import parse_metric
@@ -97,7 +98,7 @@ def _parse_imports(path: Path, spec: Any) -> list[str]:
     files = [spec] if isinstance(spec, str) else spec
     if not isinstance(files, list) or not all(isinstance(f, str) for f in files):
         raise ConfigError(f"{path}: import is a Python file or a list of them, got {spec!r}.")
-    return [str((path.parent / file).resolve()) for file in files]
+    return [str(expanded(path.parent / file).resolve()) for file in files]
 
 
 def _parse_margin(path: Path, margin: Any) -> float | None:

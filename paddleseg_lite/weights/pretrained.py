@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from ..errors import CheckpointError
+from ..files import expanded
 from . import zoo
 from .match import Match, compare, load_pretrained
 from .origins import NATIVE, convert_from, detect_origin
@@ -48,9 +48,9 @@ def apply_pretrained(model: Any, path: str, *, part: str | None = None, min_matc
     source = path
     if _URL.match(path):
         path = _fetch(path)
-    elif zoo.is_published(path) and not Path(path).exists():
+    elif zoo.is_published(path) and not expanded(path).exists():
         path = str(zoo.get(path))
-    elif (inside := Path(path) / "best_model").is_dir():
+    elif (inside := expanded(path) / "best_model").is_dir():
         path = str(inside)
     state = read_weights(path)
     if part == "backbone":
