@@ -34,10 +34,13 @@ from benchmarks.results_page import heading, publish, sections  # noqa: E402
 
 LONG, PLACES, MOST_LONG = 32 << 10, (0.25, 0.5, 0.75), 4  # bytes; shares that still fit; long writes cut
 TOLD = re.compile(r"error|cannot|could not|not saved|not written|NOT |missing|incomplete|failed|left|free some", re.I)
+OVERWRITE = "--overwrite"
 LOGS = ("log.txt", "train.log")  # told line by line as it happens
 
 
-def judge(outcome: Outcome, disk: Path, older: Path | None, reference: Path, started: float) -> Outcome:
+def judge(
+    outcome: Outcome, arguments: list[str], disk: Path, older: Path | None, reference: Path, started: float
+) -> Outcome:
     """Note what is wrong with a run of a tool on a full disk."""
     from whole import checkpoint_fault, why_not_whole
 
@@ -70,7 +73,7 @@ def judge(outcome: Outcome, disk: Path, older: Path | None, reference: Path, sta
     if older is not None:
         lost = [p.relative_to(older) for p in older.rglob("*") if p.is_file() and p.relative_to(older) not in names]
         lost = [name for name in lost if (reference / name).is_file()]
-        if lost:
+        if lost and not (OVERWRITE in arguments and any(disk.rglob("manifest.json"))):
             outcome.faults.append(f"older outputs are lost: {', '.join(map(str, lost[:3]))}")
     return outcome
 
@@ -89,7 +92,7 @@ def every_write(
     """Writes of a tool, runs of it, and what was wrong."""
     log, reference, first = work / "log", work / "reference" / name, None
     state.at, state.count, state.full, state.share = 0, 0, 0, 0.0
-    if name == "train, resumed":
+    if name.startswith("train, "):
         first = work / "reference" / "train"
     lay(disk, first)
     state.at = 1 << 40
@@ -112,7 +115,7 @@ def every_write(
         started = time.time()
         outcome = call(arguments, log)
         state.at = state.full = 0
-        found = judge(outcome, disk, older, reference, started).faults
+        found = judge(outcome, arguments, disk, older, reference, started).faults
         faults += [
             f"write {at} of {writes}{f' at {share:.0%}' if share else ''}{', older there' if older else ''}: {f}"
             for f in found
@@ -125,13 +128,15 @@ def every_write(
 def small_disks(name: str, arguments: list[str], work: Path, disk: Path, steps: int = 8) -> tuple[int, int, list[str]]:
     """Run a tool on file systems of growing sizes, until it succeeds."""
     log, reference, faults = work / "log", work / "reference" / name, []
-    first = work / "reference" / "train" if name == "train, resumed" else None
+    first = work / "reference" / "train" if name.startswith("train, ") else None
     lay(disk, first)
     done = call(arguments, log)
     if done.status != 0:
         raise SystemExit(f"{name} fails undisturbed:\n{done.text[-3000:]}")
     shutil.copytree(disk, reference)
     need = sum(-(-p.stat().st_size // 4096) * 4096 for p in reference.rglob("*") if p.is_file())
+    if OVERWRITE in arguments:  # the older run stays until the new one has saved
+        need += sum(-(-p.stat().st_size // 4096) * 4096 for p in first.rglob("*") if p.is_file())
     held = 0 if first is None else sum(-(-p.stat().st_size // 4096) * 4096 for p in first.rglob("*") if p.is_file())
     for step in range(steps):
         size = max(8, int((held + (need - held) * step / steps) / 1024))
@@ -141,7 +146,8 @@ def small_disks(name: str, arguments: list[str], work: Path, disk: Path, steps: 
             with contextlib.suppress(OSError):
                 lay(disk, first)
             started = time.time()
-            faults += [f"{size} KiB: {f}" for f in judge(call(arguments, log), disk, first, reference, started).faults]
+            found = judge(call(arguments, log), arguments, disk, first, reference, started).faults
+            faults += [f"{size} KiB: {f}" for f in found]
         finally:
             subprocess.run(["umount", "-l", str(disk)], check=True)
     return need, steps, faults
@@ -176,7 +182,11 @@ def main(argv=None) -> int:
         assert made.status == 0, made.text
         state = shared_state(disk)
         for name, arguments in tools(source, disk).items():
-            if args.only and name not in args.only and not (name == "train" and "train, resumed" in args.only):
+            if (
+                args.only
+                and name not in args.only
+                and not (name == "train" and any(n.startswith("train, ") for n in args.only))
+            ):
                 continue
             count, runs, faults = (
                 small_disks(name, arguments, work, disk)

@@ -65,6 +65,7 @@ def tools(source: Path, disk: Path) -> dict[str, list[str]]:
     return {
         "train": train,
         "train, resumed": [*train, "--resume_model", "--iters", "6"],
+        "train, overwritten": [*train, "--overwrite"],
         "val --report": ["val", "--model_path", run, "--report", f"{disk}/report", "--json", f"{disk}/scores.json"],
         "infer": ["infer", "--model_path", run, "--image_path", f"{source}/images", "--save_dir", f"{disk}/infer", *slow],
         "infer, a video": ["infer", "--model_path", run, "--image_path", f"{source}/film.mp4", "--save_dir", f"{disk}/video", *slow],
