@@ -18,8 +18,10 @@ from PIL import GifImagePlugin
 from ..errors import DataError
 from . import exif, png, pnm, tiff, tiff_segments
 from .reading import need_memory
+from .sizes import header_size
 
 GIF = (b"GIF87a", b"GIF89a")
+_DECODING = 8  # bytes a pixel: three samples, and coefficients of a progressive JPEG
 _OPENCV_UNPACKS = (1, *tiff.FAX, 5, *tiff.JPEG, 8, 32773, 32946)  # the compressions that its libtiff has
 
 
@@ -98,6 +100,8 @@ def opencv(data: bytes, kind: str, name: str, flag: int) -> np.ndarray:
     """
     if data[:2] == b"\xff\xd8":
         check_jpeg(data, kind, name)
+    if (size := header_size(data)) is not None:
+        need_memory(_DECODING * size[0] * size[1], f"{kind} {name}", f"{size[1]} x {size[0]} pixels")
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
     except cv2.error as e:

@@ -8,7 +8,6 @@ hold any characters (OpenCV's own file functions fail on them on Windows).
 from __future__ import annotations
 
 import os
-import struct
 from typing import Any
 
 import cv2
@@ -22,6 +21,7 @@ from .decoding import Samples, check_jpeg, check_png, decode_samples, tiff_heade
 from .label_files import decode_label
 from .levels import to_uint8
 from .reading import read_bytes
+from .sizes import header_size
 
 
 def read_image(path: str | os.PathLike, channels: int = 3, *, value_range: Any = None) -> np.ndarray:
@@ -92,7 +92,7 @@ def image_size(path: str | os.PathLike, *, whole: bool = False) -> tuple[int, in
     elif data[:2] == b"\xff\xd8":
         if whole:
             check_jpeg(data, "image", name)
-        size = _jpeg_size(data)
+        size = header_size(data)
     elif tiff.is_tiff(data):
         return _tiff_size(data, name, whole=whole)
     elif is_npy(data):
@@ -140,14 +140,3 @@ def write_png(path: str | os.PathLike, array: np.ndarray, palette: np.ndarray | 
     if palette is not None:
         data = png.as_palette(data, np.asarray(palette, np.uint8).reshape(-1, 3)[:256])
     write_bytes(path, data)
-
-
-def _jpeg_size(data: bytes) -> tuple[int, int] | None:
-    try:
-        for marker, start, _ in exif.jpeg_segments(data):
-            if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-                height, width = struct.unpack_from(">HH", data, start + 1)
-                return (height, width) if height and width else None
-    except struct.error:
-        pass
-    return None

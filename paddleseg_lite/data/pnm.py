@@ -22,6 +22,12 @@ def max_value(data: bytes) -> int | None:
     return value if 0 < value <= 65535 else None
 
 
+def size(data: bytes) -> tuple[int, int] | None:
+    """(H, W) of a binary or text picture; None where the bytes are none (or a PAM, whose fields have no order)."""
+    found = _HEADER.match(data[:4096])
+    return (int(found[3]), int(found[2])) if found else None
+
+
 def as_binary(data: bytes) -> bytes:
     """A text file (P2, P3) as the binary one that says the same; anything else as it is."""
     if data[:2] not in (b"P2", b"P3"):
