@@ -10,6 +10,7 @@ import io
 import json
 import logging
 import os
+import re
 import tempfile
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,6 +22,8 @@ from .errors import ConfigError, EnvironmentProblem, cannot_write
 logger = logging.getLogger("paddleseg_lite")
 
 _CHUNK = 1 << 20
+# what moves a terminal's cursor, colours it, or turns the order of letters around
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _told: set[Path] = set()  # cache folders already reported as unusable
 
 
@@ -130,8 +133,15 @@ def write_json(path: str | os.PathLike, content: Any, *, default: Callable[[Any]
     write_text(path, json.dumps(content, indent=1, ensure_ascii=False, default=default))
 
 
+def plain(text: str) -> str:
+    """The text with control characters as escapes (``\\x1b``); newlines and tabs stay."""
+    return _CONTROL.sub(lambda m: m[0].encode("unicode_escape").decode("ascii"), text)
+
+
 def write_csv(path: str | os.PathLike, header: Sequence[Any], rows: Iterable[Sequence[Any]]) -> None:
-    """A table for spreadsheets, in UTF-8, whole; texts that a spreadsheet would compute are quoted with ``'``."""
+    """A table for spreadsheets, in UTF-8, whole; texts that a spreadsheet would compute are quoted with ``'``, and
+    control characters are escapes.
+    """
     text = io.StringIO()
     csv.writer(text).writerows([_cell(value) for value in row] for row in (header, *rows))
     write_text(path, text.getvalue())
@@ -141,7 +151,7 @@ def _cell(value: Any) -> Any:
     """A value that no spreadsheet takes for a formula: file and class names come from anywhere."""
     if not isinstance(value, (str, os.PathLike)):
         return value
-    text = str(value)
+    text = plain(str(value))
     if not text.lstrip().startswith(("=", "+", "-", "@", "\t", "\r")):
         return text
     try:

@@ -132,15 +132,21 @@ def test_a_user_without_a_passwd_entry_and_without_home(root):
     assert "no home" in done.stderr.lower() or "home directory" in done.stderr
 
 
-def test_no_cell_of_a_table_is_a_formula(tmp_path):
+def test_no_cell_of_a_table_is_a_formula_or_moves_a_terminal(tmp_path):
     from paddleseg_lite.files import write_csv
 
-    rows = [["=1+1", "+cmd", "-2.5", -2.5], ["@SUM(A1)", "\t=x", "  =x", "a=b"], [tmp_path / "=x", "-", "", None]]
+    rows = [
+        ["\x1b[31mred", "\u202egnp.a", "two\nlines", "猫 é"],
+        ["=1+1", "+cmd", "-2.5", -2.5],
+        ["@SUM(A1)", "\t=x", "  =x", "a=b"],
+        [tmp_path / "=x", "-", "", None],
+    ]
     write_csv(tmp_path / "t.csv", ["=name", "b", "c", "d"], rows)
     with (tmp_path / "t.csv").open(newline="", encoding="utf-8") as f:
         read = list(csv.reader(f))
     assert read[0] == ["'=name", "b", "c", "d"]
-    assert read[1:] == [
+    assert read[1] == [r"\x1b[31mred", r"\u202egnp.a", "two\nlines", "猫 é"]
+    assert read[2:] == [
         ["'=1+1", "'+cmd", "-2.5", "-2.5"],
         ["'@SUM(A1)", "'\t=x", "'  =x", "a=b"],
         [str(tmp_path / "=x"), "'-", "", ""],

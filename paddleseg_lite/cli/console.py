@@ -7,17 +7,10 @@ import errno
 import io
 import logging
 import os
-import re
 import sys
 from collections.abc import Iterator
 
-# what moves a terminal's cursor, colours it, or turns the order of letters around
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-
-
-def plain(text: str) -> str:
-    """The text with control characters as escapes (``\\x1b``); newlines and tabs stay."""
-    return _CONTROL.sub(lambda m: m[0].encode("unicode_escape").decode("ascii"), text)
+from ..files import plain
 
 
 def indented(text: str) -> str:
