@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import errno
-import hashlib
 import io
 import json
 import logging
 import os
 import re
-import tempfile
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -87,7 +83,7 @@ def whole_file(path: str | os.PathLike, *, suffix: str = "") -> Iterator[Path]:
         EnvironmentProblem: the folder cannot be made or written, or the disk is full.
     """
     target = Path(os.path.realpath(path))
-    temporary = target.parent / f".writing-{uuid.uuid4().hex}{suffix}"
+    temporary = target.parent / f".writing-{os.urandom(16).hex()}{suffix}"
     try:
         if target.exists() and not target.is_file():
             yield target
@@ -142,6 +138,8 @@ def write_csv(path: str | os.PathLike, header: Sequence[Any], rows: Iterable[Seq
     """A table for spreadsheets, in UTF-8, whole; texts that a spreadsheet would compute are quoted with ``'``, and
     control characters are escapes.
     """
+    import csv  # these few are not needed to print a tool's help
+
     text = io.StringIO()
     csv.writer(text).writerows([_cell(value) for value in row] for row in (header, *rows))
     write_text(path, text.getvalue())
@@ -176,6 +174,8 @@ def file_hash(path: str | os.PathLike, kind: str = "sha256") -> str:
     Raises:
         OSError: the file cannot be read.
     """
+    import hashlib
+
     digest = hashlib.new(kind)
     with open(path, "rb") as f:
         while block := f.read(_CHUNK):
@@ -217,6 +217,8 @@ def _chosen_root() -> Path:
 
 def _temporary_root() -> Path:
     """A folder of this user alone: another one could have put weights there."""
+    import tempfile
+
     user = getattr(os, "getuid", lambda: None)()  # Windows: the folder for temporary files is the user's own
     root = Path(tempfile.gettempdir()) / (f"paddleseg_lite-{user}" if user is not None else "paddleseg_lite")
     try:

@@ -13,7 +13,6 @@ import ast
 import gettext
 import os
 import struct
-import unicodedata
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -65,6 +64,8 @@ def padded(text: str, width: int) -> str:
 
 def columns(text: str) -> int:
     """Columns of a terminal that ``text`` takes."""
+    import unicodedata
+
     return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 

@@ -12,7 +12,6 @@ them makes UNet inference about twice as fast (docs/cpu.md has the measurements)
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import io
 import logging
 import os
@@ -171,6 +170,8 @@ def tune_allocator() -> bool:
     if any(name.startswith("MALLOC_") or name == "GLIBC_TUNABLES" for name in os.environ):
         return False
     try:
+        import ctypes
+
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):
         return False

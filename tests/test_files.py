@@ -5,6 +5,7 @@ import logging
 import os
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -95,7 +96,7 @@ def test_the_cache_folder_follows_the_environment(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("why", ["file in the way", "no home"])
 def test_without_a_cache_folder_a_temporary_one_of_this_user_serves(why, tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(files.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(files, "_told", set())
     if why == "no home":
         monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
@@ -112,7 +113,7 @@ def test_without_a_cache_folder_a_temporary_one_of_this_user_serves(why, tmp_pat
 
 
 def test_a_temporary_folder_that_others_may_write_to_is_not_trusted(tmp_path, monkeypatch):
-    monkeypatch.setattr(files.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     trap = tmp_path / f"paddleseg_lite-{os.getuid()}"
     trap.mkdir()
     trap.chmod(0o777)
