@@ -3,15 +3,19 @@
 ``python benchmarks/counterfactual.py [--json FILE] NAME=RUN_FOLDER ...`` with runs trained on ContextScenes
 (docs/results/counterfactual.md has the commands).
 
-For 100 validation scenes and every object in them: the node that holds the object's own mark is switched off, its map
-set to zero, and the scene is computed anew. Two readings of "holds" are reported, both fixed by the maps alone:
+For 100 validation scenes and every object in them nodes are switched off, their maps set to zero, and the scene is
+computed anew. Counted are objects that were named rightly and *hang on the unit*: without all its nodes they are the
+other kind of object. A flip is the other kind at the object's centre afterwards. Off is, one at a time,
 
+    keenest  the node whose own map lies on the object's mark with the largest share (mark's cells / all cells of |P_k|)
+    other    every other node; their mean is what a node drawn at random does
     most     the node to which most of the mark belongs (its share |P_k| / sum |P|, over the mark's cells)
-    keenest  the node whose own map lies on the mark with the largest share (mark's cells / all cells of |P_k|)
+    tied     the node whose map lies most on mark and object together (product of both shares of keenest)
+    any      the node whose loss harms the object most: as far as any choice of one node can go
+    upper    the half of the nodes that is keenest on the mark
+    lower    the other half, as many nodes
 
-beside every other node, one at a time, and all nodes at once: an object that keeps its class without any of them has not
-hung on the unit, and no node can flip it. Counted are objects whose centre was named rightly before; a flip is the other
-kind of object at the centre afterwards. The interval is a bootstrap over scenes.
+All but ``any`` are fixed by the maps alone, before anything is computed anew. Intervals are bootstraps over scenes.
 """
 
 from __future__ import annotations
@@ -25,8 +29,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from paddleseg_lite import runtime
 
-SCENES = 100
-KEYS = ("most", "keenest", "others", "all")
+SCENES, DRAWS = 100, 2000
+SINGLE = ("keenest", "other", "most", "tied", "any")
+KEYS = (*SINGLE, "upper", "lower")
+GAPS = (("keenest", "other"), ("upper", "lower"))
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -38,6 +44,8 @@ def main(argv: list[str] | None = None) -> None:
     runtime.setup("cpu")
     from paddleseg_lite.inference.predictor import load
 
+    print("| network | right | hang |", " | ".join([*KEYS, *(f"{a} - {b}" for a, b in GAPS)]), "|")
+    print("|" + "---|" * (3 + len(KEYS) + len(GAPS)))
     found = {}
     for named in args.runs:
         name, _, folder = named.partition("=")
@@ -53,73 +61,87 @@ def measure(loaded, scenes: int) -> dict:
 
     from paddleseg_lite.data.datasets.context_scenes import ContextScenes
 
-    spec = {
-        k: v for k, v in loaded.config.val_dataset.items() if k not in ("type", "num_samples", "mode", "transforms")
-    }
+    own = ("type", "num_samples", "mode", "transforms")
+    spec = {k: v for k, v in loaded.config.val_dataset.items() if k not in own}
     data = ContextScenes(**{**spec, "num_samples": scenes, "mode": "val"})
     rows = [row for index in range(scenes) for row in objects(loaded, data, index)]
     right = [row for row in rows if row["right"]]
-    columns = {key: np.array([row[key] for row in right], float) for key in KEYS}
-    scene_of = np.array([row["scene"] for row in right])
+    hanging = [row for row in right if row["all"]]
+    scene_of = np.array([row["scene"] for row in hanging])
+    columns = {key: np.array([row[key] for row in hanging], float) for key in KEYS}
+    gaps = {f"{a} - {b}": columns[a] - columns[b] for a, b in GAPS}
     return {
         "kind": data.kind_of(0),
         "scenes": scenes,
         "objects": len(rows),
-        "right_before": len(right),
-        "of_those_that_can_most": float((columns["most"] * columns["all"]).sum() / max(columns["all"].sum(), 1)),
-        "of_those_that_can_others": float((columns["others"] * columns["all"]).sum() / max(columns["all"].sum(), 1)),
-        **{f"flips_{key}": summary(values, scene_of) for key, values in columns.items()},
-        "right_class_lost_most": float(np.mean([row["drop_most"] for row in right])),
-        "right_class_lost_keenest": float(np.mean([row["drop_keenest"] for row in right])),
-        "right_class_lost_others": float(np.mean([row["drop_others"] for row in right])),
+        "right": len(right),
+        "hanging": len(hanging),
+        **{key: summary(values, scene_of) for key, values in {**columns, **gaps}.items()},
     }
 
 
 def objects(loaded, data, index: int) -> list[dict]:
-    """What becomes of each object of a scene without each node."""
+    """What becomes of each object of a scene without one node, each half, and all nodes."""
     import numpy as np
-    import paddle
-    import paddle.nn.functional as F
-
-    from paddleseg_lite.graph.introspect import explain_model
-    from paddleseg_lite.studio import insides, reasoning
 
     layout, _ = data.layout(index)
-    looked = insides.scene(loaded, data.read(index)["image"])
-    held = explain_model(loaded.model, looked.batch)
-    maps = np.abs((held.assignment if held.projection is None else held.projection)[0].numpy())  # [V, h, w]
-    share = held.assignment[0].numpy()
-    nodes = len(maps)
-    with paddle.no_grad():
-        plain = F.softmax(loaded.model(looked.batch)["out"], 1).numpy()[0]
-        with reasoning.switched_off(loaded.model, [*([k] for k in range(nodes)), range(nodes)]):
-            copies = looked.batch.tile([nodes + 1, 1, 1, 1])
-            without = F.softmax(loaded.model(copies)["out"], 1).numpy()  # [V + 1, K, H, W], the last without all
+    looked, maps, share = held(loaded, data.read(index)["image"])
+    nodes, stride = len(maps), layout.size[0] // maps.shape[1]
+    keen = maps / maps.sum((1, 2), keepdims=True).clip(1e-12)
+    marks = [next(c for c in layout.cues if layout.kind == "prior" or c.group == b.group) for b in layout.objects]
+    on_marks = [keen[(slice(None), *cells(mark, stride))].sum((1, 2)) for mark in marks]  # [V] each
+    halves = [np.argsort(-on_mark)[: nodes // 2].tolist() for on_mark in on_marks]
+    halves += [np.argsort(-on_mark)[nodes // 2 :].tolist() for on_mark in on_marks]
+    plain, without = computed(loaded, looked, [*([k] for k in range(nodes)), range(nodes), *halves])
     rows = []
-    for box in layout.objects:
-        mark = next(cue for cue in layout.cues if layout.kind == "prior" or cue.group == box.group)
-        on_mark = cells(mark, layout.size[0] // maps.shape[1])
-        most = int(share[(slice(None), *on_mark)].mean((1, 2)).argmax())
-        keenest = int((maps[(slice(None), *on_mark)].sum((1, 2)) / maps.sum((1, 2)).clip(1e-12)).argmax())
-        y, x = box.top + box.height // 2, box.left + box.width // 2
-        other = 3 - box.value
-        flips = without[:, :, y, x].argmax(1) == other  # [V + 1]
-        drops = plain[box.value, y, x] - without[:, box.value, y, x]
-        rest = [k for k in range(nodes) if k not in (most, keenest)]
+    for i, (box, mark, on_mark) in enumerate(zip(layout.objects, marks, on_marks)):
+        y, x, other = box.top + box.height // 2, box.left + box.width // 2, 3 - box.value
+        flips = without[:, :, y, x].argmax(1) == other
+        tie = on_mark * keen[(slice(None), *cells(box, stride))].sum((1, 2))
+        keenest = int(on_mark.argmax())
+        most = int(share[(slice(None), *cells(mark, stride))].mean((1, 2)).argmax())
         rows.append(
             {
                 "scene": index,
                 "right": int(plain[:, y, x].argmax()) == box.value,
-                "most": flips[most],
+                "all": bool(flips[nodes]),
                 "keenest": flips[keenest],
-                "others": flips[rest].mean(),
-                "all": flips[nodes],
-                "drop_most": drops[most],
-                "drop_keenest": drops[keenest],
-                "drop_others": drops[rest].mean(),
+                "other": np.delete(flips[:nodes], keenest).mean(),
+                "most": flips[most],
+                "tied": flips[int(tie.argmax())],
+                "any": flips[:nodes].any(),
+                "upper": flips[nodes + 1 + i],
+                "lower": flips[nodes + 1 + len(marks) + i],
             }
         )
     return rows
+
+
+def held(loaded, image):
+    """A scene ready for the network, and how its unit holds it: |maps| and shares, ``[V, h, w]``."""
+    import numpy as np
+
+    from paddleseg_lite.graph.introspect import explain_model
+    from paddleseg_lite.studio import insides
+
+    looked = insides.scene(loaded, image)
+    found = explain_model(loaded.model, looked.batch)
+    maps = found.assignment if found.projection is None else found.projection
+    return looked, np.abs(maps[0].numpy()), found.assignment[0].numpy()
+
+
+def computed(loaded, looked, off):
+    """Probabilities ``[K, H, W]`` as they are, and ``[len(off), K, H, W]`` without each of these sets of nodes."""
+    import paddle
+    import paddle.nn.functional as F
+
+    from paddleseg_lite.studio import reasoning
+
+    with paddle.no_grad():
+        plain = F.softmax(loaded.model(looked.batch)["out"], 1).numpy()[0]
+        with reasoning.switched_off(loaded.model, off):
+            copies = looked.batch.tile([len(off), 1, 1, 1])
+            return plain, F.softmax(loaded.model(copies)["out"], 1).numpy()
 
 
 def cells(box, stride: int) -> tuple[slice, slice]:
@@ -132,24 +154,24 @@ def summary(values, scene_of) -> dict[str, float]:
     """Mean and 95 % interval over scenes."""
     import numpy as np
 
+    if not len(values):
+        return {"mean": float("nan"), "low": float("nan"), "high": float("nan")}
     scenes = np.unique(scene_of)
     sums = np.array([values[scene_of == s].sum() for s in scenes])
     counts = np.array([(scene_of == s).sum() for s in scenes])
-    draws = np.random.default_rng(0).integers(0, len(scenes), [2000, len(scenes)])
+    draws = np.random.default_rng(0).integers(0, len(scenes), [DRAWS, len(scenes)])
     means = sums[draws].sum(1) / counts[draws].sum(1)
     low, high = np.percentile(means, [2.5, 97.5])
     return {"mean": float(values.mean()), "low": float(low), "high": float(high)}
 
 
 def line(name: str, found: dict) -> str:
-    """A row of the table."""
-    parts = [name, found["kind"], f"{found['right_before']} of {found['objects']}"]
-    for key in KEYS:
-        f = found[f"flips_{key}"]
-        parts.append(f"{f['mean']:.3f} ({f['low']:.3f} to {f['high']:.3f})")
-    parts.append(f"{found['right_class_lost_most']:+.3f} / {found['right_class_lost_keenest']:+.3f}")
-    parts.append(f"{found['right_class_lost_others']:+.3f}")
-    parts.append(f"{found['of_those_that_can_most']:.3f} / {found['of_those_that_can_others']:.3f}")
+    """A row of the table: means, and the two differences with their intervals."""
+    parts = [name, f"{found['right']} of {found['objects']}", str(found["hanging"])]
+    parts += [f"{found[key]['mean']:.2f}" for key in KEYS]
+    for a, b in GAPS:
+        f = found[f"{a} - {b}"]
+        parts.append(f"{f['mean']:+.2f} ({f['low']:+.2f} to {f['high']:+.2f})")
     return "| " + " | ".join(parts) + " |"
 
 

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import threading
 import uuid
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from .trains import Trainings
 from .uploads import Limits
 
 KEPT = 48  # results: more than the visitors of a class at one time
+FOLDERS = 200  # of files, each there until the page has made its copy, which goes after an hour (delete_cache)
 
 
 class Shelf:
@@ -68,11 +69,15 @@ class Desk:
         self.shelf = Shelf()
         self.trainings = Trainings(self.library.roots[0])
         self.folder = Path(tempfile.mkdtemp(prefix="paddleseg-lite-studio-"))
+        self._made: deque[Path] = deque()
 
     def new_folder(self) -> Path:
-        """An empty folder for files to take away."""
+        """An empty folder for files that a page shows or gives away; the oldest go when there are too many."""
         folder = self.folder / "files" / uuid.uuid4().hex
         folder.mkdir(parents=True)
+        self._made.append(folder)
+        if len(self._made) > FOLDERS:
+            shutil.rmtree(self._made.popleft(), ignore_errors=True)
         return folder
 
     def picture_file(self, png: bytes) -> str:

@@ -24,7 +24,8 @@ CSS = """
 @media (max-width: 600px) { #head { flex-direction: column; align-items: stretch; } }
 .swatch { display: inline-block; width: 1em; height: 1em; margin-right: .5em; border: 1px solid #8888; }
 .scroll { overflow-x: auto; }
-.scroll table { width: 100%; border: none !important; border-collapse: collapse; white-space: nowrap; }
+.scroll table { width: 100%; border-collapse: collapse; white-space: nowrap; }
+.scroll :is(table, thead, tbody, tr) { border: none !important; }
 .scroll th, .scroll td {
   padding: .25em .6em !important; text-align: left; border: none !important; border-bottom: 1px solid #8884 !important;
 }
@@ -36,16 +37,6 @@ CSS = """
 def theme() -> gr.themes.Base:
     """Gradio's look with the fonts of the machine."""
     return gr.themes.Default(font=SYSTEM_FONTS, font_mono=["ui-monospace", "Consolas", "monospace"])
-
-
-def head(language: str) -> str:
-    """Lets Gradio's own words follow the page, where this comes before it asks the browser for its language."""
-    code = {"en": "en-US", "zh": "zh-CN"}[language]
-    return (
-        "<script>for (const [name, value] of [['language', '" + code + "'], ['languages', ['" + code + "']]]) "
-        "Object.defineProperty(navigator, name, {get: () => value}); "
-        f"document.documentElement.lang = '{code}';</script>"
-    )
 
 
 def build(desk: Desk, language: str) -> gr.Blocks:

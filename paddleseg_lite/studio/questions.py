@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -65,7 +66,7 @@ def node_picture(looked: insides.Scene, seen: reasoning.Reasoning, y: int, x: in
     """Maps of the nodes that hold most of a pixel, PNG; blue where a node subtracts."""
     plt = pyplot()
     first = np.argsort(-seen.shares, kind="stable")[:SHOWN]
-    columns = min(4, len(first))
+    columns = math.ceil(math.sqrt(len(first)))
     lines = -(-len(first) // columns)
     aspect = looked.size[0] / looked.size[1]
     figure, axes = plt.subplots(lines, columns, figsize=(2.4 * columns, (2.4 * aspect + 0.35) * lines), squeeze=False)

@@ -21,6 +21,7 @@ from ..studies.statistics import Comparison
 from .compares import validation_set
 from .library import RECORD, STUDY, Library
 from .networks import Network
+from .pictures import with_pictures
 from .trains import is_busy, recipe_of
 
 MOST = 100  # validation pictures of a confusion matrix
@@ -157,7 +158,7 @@ class Study:
     """A study's report.
 
     Attributes:
-        text: Markdown.
+        text: Markdown, its pictures inside.
         groups: for each its name and, as PNG, every seed, the intervals of the differences, and the map of classes
             (None without IoU of classes).
     """
@@ -186,7 +187,7 @@ def study(library: Library, name: str) -> Study:
         raise DataError(
             f"{folder / 'report.json'} is not the report of a study ({e}): make it anew with ablate."
         ) from e
-    return Study(text, groups)
+    return Study(with_pictures(library, folder, text), groups)
 
 
 def metric_of(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import errno
@@ -15,6 +16,7 @@ from typing import Any
 from ..errors import ConfigError, EnvironmentProblem
 from .desk import Desk
 from .texts import LANGUAGES, preferred
+from .wording import MISSING, Wording
 
 logger = logging.getLogger("paddleseg_lite")
 
@@ -181,8 +183,9 @@ def make_app(desk: Desk, *, host: str = "127.0.0.1", auth: tuple[str, str] | Non
             show_error=False,
             theme=page.theme(),
             css=page.CSS,
-            head=page.head(language),
+            i18n=gr.I18n(**MISSING),
         )
+    app.add_middleware(Wording)
     hosts = LOCAL_NAMES if is_local(host) else None
     app.add_middleware(Gate, auth=auth, hosts=hosts, most=int(desk.limits.megabytes * 1e6) + 1_000_000)
     return app
@@ -201,7 +204,7 @@ def _fetch_nothing(block: Any) -> None:
 
 
 def serve(desk: Desk, *, host: str, port: int, auth: tuple[str, str] | None) -> None:
-    """Serve until Ctrl-C.
+    """Serve until Ctrl-C or SIGTERM, which come back after the server has ended.
 
     Raises:
         EnvironmentProblem: the port is taken, or the host is none of this machine.
@@ -214,6 +217,7 @@ def serve(desk: Desk, *, host: str, port: int, auth: tuple[str, str] | None) -> 
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((host, port))
+            listener.listen()  # who follows the address below at once waits, and is not refused
         except OSError as e:
             hint = "Choose another --port." if e.errno == errno.EADDRINUSE else "Choose another --host or --port."
             raise EnvironmentProblem(f"cannot serve on {host}:{port}: {e.strerror or e}. {hint}") from e
@@ -221,6 +225,12 @@ def serve(desk: Desk, *, host: str, port: int, auth: tuple[str, str] | None) -> 
             logger.warning("other computers reach this studio (%s): stop it when you need it no longer.", host)
         name = f"[{host}]" if ":" in host else host
         logger.info("studio: http://%s:%d/ (Ctrl-C ends it)", name, listener.getsockname()[1])
-        uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on", timeout_graceful_shutdown=3)).run(
-            sockets=[listener]
-        )
+        config = uvicorn.Config(app, log_level="warning", lifespan="on", timeout_graceful_shutdown=3)
+        logging.getLogger("uvicorn.error").addFilter(_not_cut_off)
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _not_cut_off(record: logging.LogRecord) -> bool:
+    """Whether a line is about something else than the pages still open when the studio ends: cutting them is meant."""
+    fault = record.exc_info[1] if record.exc_info else None
+    return not (isinstance(fault, asyncio.CancelledError) or str(record.msg).startswith("Cancel %s running task"))

@@ -1,6 +1,8 @@
-"""Small runs to look at, each two steps old."""
+"""Small runs to look at, each two steps old; pages in a browser."""
 
 import pytest
+from pages import PATIENCE, SIZES
+from served import CHROMIUM
 from studio_runs import CONTEXT, SCENES, UNET, recipe, with_unit
 
 
@@ -43,3 +45,41 @@ def desk(output):
     made = Desk([output])
     yield made
     made.close()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium with a camera that shows a test picture."""
+    from playwright.sync_api import sync_playwright
+
+    camera = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    with sync_playwright() as playwright:
+        made = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", *camera])
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def opened(browser, served):
+    """``opened("zh", "phone")``: a page; afterwards, what it has asked for was ours, and it had no script error."""
+    asked, faults, contexts = [], [], []
+
+    def of(language, size="desktop", permissions=()):
+        width, height = SIZES[size]
+        shape = {"width": width, "height": height}
+        context = browser.new_context(viewport=shape, locale="de-DE", permissions=list(permissions))
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE)
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.goto(f"{served}/{language}/")
+        page.wait_for_selector("#segment")
+        return page
+
+    yield of
+    for context in contexts:
+        context.close()
+    assert asked
+    assert [url for url in asked if not url.startswith((served, "data:", "blob:"))] == []
+    assert faults == []

@@ -1,26 +1,15 @@
-"""The page in Debian's Chromium: every tab, both languages, a desktop and a phone; nothing is asked of another server.
+"""The page in Debian's Chromium: every tab, both languages, desktop and phone; nothing is asked of another server."""
 
-Set PADDLESEG_LITE_SHOTS to a folder to keep what was seen.
-"""
-
-import os
 import shutil
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from served import CHROMIUM, studio, why_no_browser
+from pages import MARKS, SIZES, TABS, click_pixel, fits, keep, open_tab
+from served import studio, why_no_browser
 
 pytestmark = pytest.mark.skipif(bool(why_no_browser()), reason=f"no browser: {why_no_browser()}")
 
-SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
-TABS = {
-    "en": ("Try", "Compare", "Look inside", "Train", "Runs and studies"),
-    "zh": ("试一试", "对比", "看内部", "训练", "训练与研究"),
-}
-MARKS = ("#segment", "#do-compare", "#open-picture", "#start", "#lay")  # a button of each tab
-PATIENCE = 120_000  # ms; nothing takes that long on an idle machine
 TRAINING = (
     "--iters 4 --batch_size 2 --save_interval 2 --log_iters 1 --no_vdl --no_doctor --threads 1 --opts "
     "train_dataset.num_samples=8 val_dataset.num_samples=2 model.base_channels=4 lr_scheduler.warmup_iters=0"
@@ -45,69 +34,13 @@ def served(output):
     desk.close()
 
 
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield made
-        made.close()
-
-
-@pytest.fixture
-def opened(browser, served):
-    """``opened("zh", "phone")``: a page; afterwards, what it has asked for was ours, and it had no script error."""
-    asked, faults, contexts = [], [], []
-
-    def of(language, size="desktop"):
-        width, height = SIZES[size]
-        context = browser.new_context(viewport={"width": width, "height": height}, locale="de-DE")
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(PATIENCE)
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.goto(f"{served}/{language}/")
-        page.wait_for_selector("#segment")
-        return page
-
-    yield of
-    for context in contexts:
-        context.close()
-    assert asked
-    assert [url for url in asked if not url.startswith((served, "data:", "blob:"))] == []
-    assert faults == []
-
-
-def open_tab(page, language, number):
-    """A tab; on a phone it may stand in the menu of those that did not fit."""
-    name = TABS[language][number]
-    tab = page.get_by_role("tab", name=name, exact=True).first
-    if tab.is_visible():
-        tab.click()
-    else:
-        page.locator(".overflow-menu > button").first.click()
-        page.locator(".overflow-dropdown button", has_text=name).first.click()
-    page.wait_for_selector(f"{MARKS[number]}:visible")
-
-
-def keep(page, name):
-    """A screenshot, where somebody wants it."""
-    folder = os.environ.get("PADDLESEG_LITE_SHOTS")
-    if folder:
-        page.wait_for_timeout(700)
-        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
-
-
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("language", TABS)
 def test_every_tab_opens_and_fits(opened, language, size):
     page = opened(language, size)
     for number in range(len(MARKS)):
         open_tab(page, language, number)
-        width = page.evaluate("document.documentElement.scrollWidth")
-        assert width <= SIZES[size][0] + 1, f"the tab is {width} pixels wide"
+        assert fits(page), TABS[language][number]
         keep(page, f"{language}_{size}_{number}")
     assert {"en": "Everything stays on this computer", "zh": "一切都留在这台电脑上"}[language] in page.inner_text(
         "#title"
@@ -151,14 +84,7 @@ def test_a_click_on_a_pixel_is_answered_for_that_pixel(opened):
     page = opened("en")
     open_tab(page, "en", 2)
     page.click("#open-picture")
-    page.wait_for_selector("#click-here img")
-    page.wait_for_function("document.querySelector('#click-here img').naturalWidth == 480")  # 96 pixels, 5 times
-    x, y, width, height = page.evaluate(
-        "(() => { const r = document.querySelector('#click-here img').getBoundingClientRect(); "
-        "return [r.x, r.y, r.width, r.height]; })()"
-    )
-    side = min(width, height)
-    page.mouse.click(x + (width - side) / 2 + 30.5 / 96 * side, y + (height - side) / 2 + 60.5 / 96 * side)
+    click_pixel(page, 30, 60)
     page.wait_for_selector("#pixel-told:has-text('pixel (30, 60)')")
     assert page.locator("#probabilities tbody tr").count() == 8
     page.wait_for_selector("#nothing-more:has-text('no unit with nodes')")

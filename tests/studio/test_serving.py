@@ -1,5 +1,6 @@
 """Who may come in, and what the page says; nothing here needs Gradio."""
 
+import asyncio
 import string
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from paddleseg_lite.errors import ConfigError
 from paddleseg_lite.studio.serving import Gate, is_local, parse_auth
 from paddleseg_lite.studio.texts import LANGUAGES, TEXTS, Texts, preferred
+from paddleseg_lite.studio.wording import CODES, Wording, script
 
 
 @pytest.mark.parametrize(
@@ -71,6 +73,37 @@ def test_both_languages_say_everything_with_the_same_fields():
         assert len({tuple(fields(text)) for text in texts}) == 1, key
     with pytest.raises(ConfigError, match="does not speak 'fr'"):
         Texts("fr")
+
+
+def answered(path):
+    """Headers and body of a page in two pieces, as they come through the middleware."""
+    seen, events = {}, []
+
+    async def app(scope, receive, send):
+        seen.update(scope)
+        headers = [(b"content-type", b"text/html"), (b"Content-Length", b"26")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"<html><head><sc", "more_body": True})
+        await send({"type": "http.response.body", "body": b"ript></head"})
+
+    async def send(event):
+        events.append(event)
+
+    asked = {"type": "http", "method": "GET", "path": path, "headers": [(b"accept-encoding", b"gzip"), (b"a", b"b")]}
+    asyncio.run(Wording(app)(asked, None, send))
+    return dict(events[0]["headers"]), b"".join(e["body"] for e in events[1:]), seen["headers"]
+
+
+def test_gradios_words_are_asked_for_before_its_script():
+    assert set(CODES) == set(LANGUAGES)
+    headers, body, asked = answered("/zh/")
+    assert body == b"<html><head>" + script("zh") + b"<script></head"
+    assert headers == {b"content-type": b"text/html", b"content-length": str(len(body)).encode()}
+    assert asked == [(b"a", b"b")]  # what comes is to be changed, and so must not be compressed
+    assert "zh-CN" in script("zh").decode() and "移除图片" in script("zh").decode()
+    headers, body, asked = answered("/zh/config")
+    assert (body, headers[b"Content-Length"]) == (b"<html><head><script></head", b"26")
+    assert (b"accept-encoding", b"gzip") in asked
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from collections.abc import Sequence
 
 from ...errors import ConfigError
@@ -13,7 +15,7 @@ from ...studio.uploads import Limits
 def run_studio(
     runs: Sequence[str], *, host: str, port: int, auth: str | None, megabytes: float, megapixels: float
 ) -> int:
-    """Serve the studio until it is interrupted.
+    """Serve the studio until it is interrupted or, with SIGTERM, told to end: its training is stopped, its files go.
 
     Raises:
         UserError: flags that make no sense, Gradio missing, the port taken.
@@ -23,9 +25,11 @@ def run_studio(
     if not megabytes > 0 or not megapixels > 0:
         raise ConfigError("--max_megabytes and --max_megapixels are numbers above 0.")
     visitors = parse_auth(host, auth)
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # the server ends first, then sends it here
     desk = Desk(runs, limits=Limits(megabytes, megapixels))
     try:
         serve(desk, host=host, port=port, auth=visitors)
     finally:
         desk.close()
+        signal.signal(signal.SIGTERM, before)
     return 0

@@ -50,6 +50,14 @@ def chart(label: str, **kwargs: Any) -> gr.Image:
     return shown(label, show_label=False, elem_classes="chart", **kwargs)
 
 
+def charts(label: str, **kwargs: Any) -> gr.Gallery:
+    """Several drawings side by side, whole, with their title above them."""
+    gr.Markdown(f"**{label}**")
+    return gr.Gallery(
+        label=label, show_label=False, columns=2, height=330, format="png", object_fit="contain", **kwargs
+    )
+
+
 def guarded(say: Texts, function: Callable[..., Any]) -> Callable[..., Any]:
     """The function with a user's errors as messages on the page, and faults of ours told in the log."""
 

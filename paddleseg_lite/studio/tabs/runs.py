@@ -10,7 +10,7 @@ from .. import runs
 from ..desk import Desk
 from ..library import RECORD, STUDY
 from ..texts import Texts
-from .parts import COMPUTE, Choices, chart, guarded, html_table, network_choice
+from .parts import COMPUTE, Choices, chart, charts, guarded, html_table, network_choice
 
 COLUMNS = ("name", "network", "data", "iteration", "best", "last", "changed")
 
@@ -30,11 +30,11 @@ def build(desk: Desk, say: Texts, choices: Choices) -> None:
             confuse = gr.Button(say("confusion"), elem_id="confuse")
             confused = gr.Markdown(elem_id="confused")
         with gr.Column(scale=3, min_width=300):
-            matrix = chart(say("confusion"), height=330)
+            matrix = chart(say("confusion"), height=330, elem_id="matrix")
     study = choices.add(STUDY, say("study"), elem_id="study")
     show = gr.Button(say("show_study"), elem_id="show-study")
-    intervals = gr.Gallery(label=say("intervals"), columns=2, height=330, format="png", elem_id="intervals")
-    maps = gr.Gallery(label=say("class_map"), columns=2, height=330, format="png")
+    intervals = charts(say("intervals"), elem_id="intervals")
+    maps = charts(say("class_map"), elem_id="class-maps")
     text = gr.Markdown(elem_id="study-text")
 
     def listed() -> list[list[Any]]:

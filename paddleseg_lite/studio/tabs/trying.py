@@ -16,6 +16,7 @@ from .parts import COMPUTE, Choices, guarded, html_table, network_choice, pictur
 
 def build(desk: Desk, say: Texts, choices: Choices) -> None:
     """Components and events."""
+    tried = _Tried(desk, say)
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
             upload, _ = picture_source(desk, say)
@@ -38,82 +39,88 @@ def build(desk: Desk, say: Texts, choices: Choices) -> None:
             make = gr.Button(say("files"), size="sm", elem_id="make-files")
             files = gr.Files(label=say("take_away"), interactive=False, visible=False, elem_id="files")
 
-    def segment(path: str, name: str, backend: str, precision: str, view: str, opacity: float, lines: bool) -> Any:
-        def work() -> tries.Tried:
-            chosen = desk.networks.get(name)
-            image = read(desk, path, chosen.channels)
-            return tries.segment(chosen, image, backend=backend, precision=precision, confidence=view == "confidence")
-
-        tried = desk.networks.run(work)
-        there = [row[2] for row in tries.areas(tried)]
-        hidden = [tried.class_names[i] for i in background_classes(tried.class_names)]
-        on = [name for name in there if name not in hidden]
-        switches = gr.CheckboxGroup(choices=there, value=on)
-        drawn = tries.draw(tried, view, opacity=opacity, hidden=hidden, lines=lines)
-        return (
-            desk.shelf.put((tried, name)),
-            drawn,
-            told(tried, view),
-            switches,
-            table(tried),
-            gr.Files(value=None, visible=False),
-        )
-
-    def told(tried: tries.Tried, view: str) -> str:
-        height, width = tried.labels.shape
-        text = say("timing", ms=tried.milliseconds, backend=tried.computed_by, width=width, height=height)
-        if view == "confidence" and tried.confidence is not None:
-            text += "; " + say("confidence_note", mean=100 * float(tried.confidence.mean()))
-        return text
-
-    def table(tried: tries.Tried) -> str:
-        rows = tries.areas(tried)
-        cells = [[f"{i}  {name}", f"{pixels:,}", f"{percent:.2f} %"] for i, _, name, pixels, percent in rows]
-        return html_table([say("class"), say("pixels"), say("share")], cells, colours=[row[1] for row in rows])
-
-    def redraw(token: str, view: str, opacity: float, lines: bool, on: list[str]) -> Any:
-        if not token:
-            return None, "", token
-        tried, name = desk.shelf.get(token)
-        if view == "confidence" and tried.confidence is None:
-            tried = desk.networks.run(lambda: tries.with_confidence(desk.networks.get(name), tried))
-            token = desk.shelf.put((tried, name))
-        hidden = [name for name in tried.class_names if name not in on]
-        return tries.draw(tried, view, opacity=opacity, hidden=hidden, lines=lines), told(tried, view), token
-
-    def write(token: str, opacity: float, on: list[str]) -> gr.Files:
-        tried, _ = desk.shelf.get(token)
-        hidden = [name for name in tried.class_names if name not in on]
-        written = tries.write_files(tried, desk.new_folder(), opacity=opacity, hidden=hidden)
-        return gr.Files(value=[str(path) for path in written], visible=True)
-
-    def predict(path: str, name: str, backend: str, precision: str) -> Any:
-        def work() -> tries.Tried:
-            chosen = desk.networks.get(name)
-            return tries.segment(chosen, read(desk, path, chosen.channels), backend=backend, precision=precision)
-
-        tried = desk.networks.run(work)
-        ids = tries.write_files(tried, desk.new_folder())[0]
-        return str(ids), {"milliseconds": tried.milliseconds, "computed_by": tried.computed_by,
-                          "classes": tried.class_names, "areas": tries.areas(tried)}  # fmt: skip
-
+    asked = [upload, network, backend, precision]
     go.click(
-        guarded(say, segment),
-        [upload, network, backend, precision, view, opacity, lines],
+        guarded(say, tried.segment),
+        [*asked, view, opacity, lines],
         [token, picture, status, classes, areas, files],
         api_visibility="private",
         **COMPUTE,
     )
     for event in (view.input, opacity.release, lines.input, classes.input):
         event(
-            guarded(say, redraw),
+            guarded(say, tried.redraw),
             [token, view, opacity, lines, classes],
             [picture, status, token],
             show_progress="hidden",
             api_visibility="private",
             trigger_mode="always_last",
         )
-    make.click(guarded(say, write), [token, opacity, classes], files, api_visibility="private")
+    make.click(guarded(say, tried.write), [token, opacity, classes], files, api_visibility="private")
     # for programs: gradio_client's predict(..., api_name="/predict")
     ids, facts, ask = gr.File(visible=False), gr.JSON(visible=False), gr.Button(visible=False)
-    ask.click(guarded(say, predict), [upload, network, backend, precision], [ids, facts], api_name="predict", **COMPUTE)
+    ask.click(guarded(say, tried.predict), asked, [ids, facts], api_name="predict", **COMPUTE)
+
+
+class _Tried:
+    """Called by the events of the tab; what was segmented waits on the desk's shelf, under a token."""
+
+    def __init__(self, desk: Desk, say: Texts) -> None:
+        self.desk, self.say = desk, say
+
+    def _compute(self, path: str, name: str, backend: str, precision: str, *, confidence: bool = False) -> tries.Tried:
+        def work() -> tries.Tried:
+            chosen = self.desk.networks.get(name)
+            image = read(self.desk, path, chosen.channels)
+            return tries.segment(chosen, image, backend=backend, precision=precision, confidence=confidence)
+
+        return self.desk.networks.run(work)
+
+    def segment(
+        self, path: str, name: str, backend: str, precision: str, view: str, opacity: float, lines: bool
+    ) -> Any:
+        tried = self._compute(path, name, backend, precision, confidence=view == "confidence")
+        there = [row[2] for row in tries.areas(tried)]
+        hidden = [tried.class_names[i] for i in background_classes(tried.class_names)]
+        return (
+            self.desk.shelf.put((tried, name)),
+            tries.draw(tried, view, opacity=opacity, hidden=hidden, lines=lines),
+            self._told(tried, view),
+            gr.CheckboxGroup(choices=there, value=[name for name in there if name not in hidden]),
+            self._table(tried),
+            gr.Files(value=None, visible=False),
+        )
+
+    def _told(self, tried: tries.Tried, view: str) -> str:
+        height, width = tried.labels.shape
+        text = self.say("timing", ms=tried.milliseconds, backend=tried.computed_by, width=width, height=height)
+        if view == "confidence" and tried.confidence is not None:
+            text += "; " + self.say("confidence_note", mean=100 * float(tried.confidence.mean()))
+        return text
+
+    def _table(self, tried: tries.Tried) -> str:
+        rows, header = tries.areas(tried), [self.say("class"), self.say("pixels"), self.say("share")]
+        cells = [[f"{i}  {name}", f"{pixels:,}", f"{percent:.2f} %"] for i, _, name, pixels, percent in rows]
+        return html_table(header, cells, colours=[row[1] for row in rows])
+
+    def redraw(self, token: str, view: str, opacity: float, lines: bool, on: list[str]) -> Any:
+        if not token:
+            return None, "", token
+        tried, name = self.desk.shelf.get(token)
+        if view == "confidence" and tried.confidence is None:
+            tried = self.desk.networks.run(lambda: tries.with_confidence(self.desk.networks.get(name), tried))
+            token = self.desk.shelf.put((tried, name))
+        hidden = [name for name in tried.class_names if name not in on]
+        return tries.draw(tried, view, opacity=opacity, hidden=hidden, lines=lines), self._told(tried, view), token
+
+    def write(self, token: str, opacity: float, on: list[str]) -> gr.Files:
+        tried, _ = self.desk.shelf.get(token)
+        hidden = [name for name in tried.class_names if name not in on]
+        written = tries.write_files(tried, self.desk.new_folder(), opacity=opacity, hidden=hidden)
+        return gr.Files(value=[str(path) for path in written], visible=True)
+
+    def predict(self, path: str, name: str, backend: str, precision: str) -> Any:
+        tried = self._compute(path, name, backend, precision)
+        ids = tries.write_files(tried, self.desk.new_folder())[0]
+        return str(ids), {"milliseconds": tried.milliseconds, "computed_by": tried.computed_by,
+                          "classes": tried.class_names, "areas": tries.areas(tried)}  # fmt: skip
