@@ -7,10 +7,11 @@ For 100 validation scenes and every object in them nodes are switched off, their
 computed anew. Counted are objects that were named rightly and *hang on the unit*: without all its nodes they are the
 other kind of object. A flip is the other kind at the object's centre afterwards. Off is, one at a time,
 
-    keenest  the node whose own map lies on the object's mark with the largest share (mark's cells / all cells of |P_k|)
+    holder   the node that holds mark and object together: the product of the shares of its own map, |P_k| over all
+             cells, that lie on the one and on the other is the largest
     other    every other node; their mean is what a node drawn at random does
-    most     the node to which most of the mark belongs (its share |P_k| / sum |P|, over the mark's cells)
-    tied     the node whose map lies most on mark and object together (product of both shares of keenest)
+    keenest  the node whose own map lies on the mark with the largest share, whatever it is at the object
+    most     the node to which most of the mark belongs (|P_k| / sum |P|, over the mark's cells)
     any      the node whose loss harms the object most: as far as any choice of one node can go
     upper    the half of the nodes that is keenest on the mark
     lower    the other half, as many nodes
@@ -30,9 +31,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from paddleseg_lite import runtime
 
 SCENES, DRAWS = 100, 2000
-SINGLE = ("keenest", "other", "most", "tied", "any")
-KEYS = (*SINGLE, "upper", "lower")
-GAPS = (("keenest", "other"), ("upper", "lower"))
+KEYS = ("holder", "other", "keenest", "most", "any", "upper", "lower")
+GAPS = (("holder", "other"), ("upper", "lower"))
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -97,18 +97,17 @@ def objects(loaded, data, index: int) -> list[dict]:
     for i, (box, mark, on_mark) in enumerate(zip(layout.objects, marks, on_marks)):
         y, x, other = box.top + box.height // 2, box.left + box.width // 2, 3 - box.value
         flips = without[:, :, y, x].argmax(1) == other
-        tie = on_mark * keen[(slice(None), *cells(box, stride))].sum((1, 2))
-        keenest = int(on_mark.argmax())
+        holder = int((on_mark * keen[(slice(None), *cells(box, stride))].sum((1, 2))).argmax())
         most = int(share[(slice(None), *cells(mark, stride))].mean((1, 2)).argmax())
         rows.append(
             {
                 "scene": index,
                 "right": int(plain[:, y, x].argmax()) == box.value,
                 "all": bool(flips[nodes]),
-                "keenest": flips[keenest],
-                "other": np.delete(flips[:nodes], keenest).mean(),
+                "holder": flips[holder],
+                "other": np.delete(flips[:nodes], holder).mean(),
+                "keenest": flips[int(on_mark.argmax())],
                 "most": flips[most],
-                "tied": flips[int(tie.argmax())],
                 "any": flips[:nodes].any(),
                 "upper": flips[nodes + 1 + i],
                 "lower": flips[nodes + 1 + len(marks) + i],

@@ -19,7 +19,10 @@ def build(desk: Desk, say: Texts, choices: Choices) -> None:
     """Components and events."""
     header = [say(f"column_{name}") for name in COLUMNS]
     kinds = ["str", "str", "str", "number", "number", "number", "str"]
-    table = gr.Dataframe(headers=header, datatype=kinds, interactive=False, label=say("all_runs"), elem_id="runs-table")
+    table = gr.Dataframe(
+        headers=header, datatype=kinds, interactive=False, label=say("all_runs"), elem_id="runs-table",
+        column_widths=[200, 220, 150, 90, 120, 120, 250],
+    )  # fmt: skip
     chosen = choices.add(RECORD, say("chosen"), multiselect=True, elem_id="chosen")
     lay = gr.Button(say("lay"), elem_id="lay")
     curves = chart(say("curves"), height=330, elem_id="run-curves")
