@@ -89,6 +89,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "within {r99}.",
         "“{name}”的得分对图片的梯度：一半在 {r50} 像素以内，90 % 在 {r90} 以内，99 % 在 {r99} 以内。",
     ),
+    "field_none": (
+        "The score of {name} does not hang on the picture here: its gradient is zero everywhere.",
+        "这里“{name}”的得分与图片无关：处处梯度为零。",
+    ),
     "pyramid": ("Pyramid: bins and branches that fed the pixel", "金字塔：为该像素供给信息的格子与分支"),
     "no_pyramid": ("This network has no pyramid (PSPNet, ASPP).", "这个网络没有金字塔（PSPNet、ASPP）。"),
     "no_unit": (

@@ -1,5 +1,7 @@
 """Small runs to look at, each two steps old; pages in a browser."""
 
+import shutil
+
 import pytest
 from pages import PATIENCE, SIZES
 from served import CHROMIUM
@@ -7,8 +9,8 @@ from studio_runs import CONTEXT, SCENES, UNET, recipe, with_unit
 
 
 @pytest.fixture(scope="session")
-def output(tmp_path_factory):
-    """A folder of runs: two UNets."""
+def trained(tmp_path_factory):
+    """A folder of runs, two UNets, that nobody writes to."""
     from paddleseg_lite.cli.jobs.train import run_training
 
     folder = tmp_path_factory.mktemp("studio") / "output"
@@ -17,6 +19,12 @@ def output(tmp_path_factory):
         config.seed = seed
         assert run_training(config, name=name, save_dir=str(folder / name), use_vdl=False, doctor=False) == 0
     return folder
+
+
+@pytest.fixture(scope="module")
+def output(trained, tmp_path_factory):
+    """A copy of it for the tests of one file."""
+    return shutil.copytree(trained, tmp_path_factory.mktemp("runs") / "output")
 
 
 @pytest.fixture(scope="session")

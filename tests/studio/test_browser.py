@@ -1,7 +1,5 @@
 """The page in Debian's Chromium: every tab, both languages, desktop and phone; nothing is asked of another server."""
 
-import shutil
-
 import cv2
 import numpy as np
 import pytest
@@ -14,13 +12,6 @@ TRAINING = (
     "--iters 4 --batch_size 2 --save_interval 2 --log_iters 1 --no_vdl --no_doctor --threads 1 --opts "
     "train_dataset.num_samples=8 val_dataset.num_samples=2 model.base_channels=4 lr_scheduler.warmup_iters=0"
 )
-
-
-@pytest.fixture(scope="module")
-def output(output, tmp_path_factory):
-    """A folder of its own: a training will write into it."""
-    own = tmp_path_factory.mktemp("browser") / "output"
-    return shutil.copytree(output, own)
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 
 import numpy as np
 import pytest
@@ -14,27 +13,26 @@ pytestmark = pytest.mark.skipif(bool(why_no_browser()), reason=f"no browser: {wh
 
 
 @pytest.fixture(scope="module")
-def output(output, root, tmp_path_factory):
+def output(output, root):
     """Two UNets, a network with nodes, a validation report, a study whose text names a picture here and one outside."""
     from paddleseg_lite.cli.jobs.train import run_training
     from paddleseg_lite.cli.val import main as validate
     from paddleseg_lite.data import write_png
 
-    own = shutil.copytree(output, tmp_path_factory.mktemp("answers") / "output")
-    run = run_training(recipe(with_unit("glore"), CONTEXT), name="glore", save_dir=str(own / "glore"), use_vdl=False,
+    run = run_training(recipe(with_unit("glore"), CONTEXT), name="glore", save_dir=str(output / "glore"), use_vdl=False,
                        doctor=False)  # fmt: skip
     assert run == 0
-    assert validate(["--model_path", str(own / "unet_a"), "--report", str(own / "report")]) == 0
-    study = own / "study"
+    assert validate(["--model_path", str(output / "unet_a"), "--report", str(output / "report")]) == 0
+    study = output / "study"
     study.mkdir()
     entry = json.loads((root / "docs" / "results" / "graph_modules.json").read_text(encoding="utf-8"))[0]
     (study / "report.json").write_text(json.dumps([entry]), encoding="utf-8")
     table = "| unit | n | mIoU |\n|---|---|---|\n| GloRe | 5 | 1.0 |\n"
     text = f"{table}\n![every seed](seeds.png)\n\n![far](../../far.png)\n"
     (study / "report.md").write_text(text, encoding="utf-8")
-    for path in (study / "seeds.png", own.parent / "far.png"):
+    for path in (study / "seeds.png", output.parent / "far.png"):
         write_png(path, np.zeros([30, 50, 3], np.uint8))
-    return own
+    return output
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,9 @@ pytest.importorskip("gradio", reason="gradio is not installed (pip install -r re
 
 from paddleseg_lite.data import write_png
 from paddleseg_lite.studio import desk as desks
+from paddleseg_lite.studio import insides, questions
 from paddleseg_lite.studio.tabs import comparing, training
+from paddleseg_lite.studio.tabs.answers import Answers
 from paddleseg_lite.studio.texts import Texts
 
 
@@ -53,3 +55,15 @@ def test_old_files_go(desk, monkeypatch):
     first, second, third = (Path(desk.picture_file(b"png")) for _ in range(3))
     assert not first.parent.exists()
     assert second.read_bytes() == third.read_bytes() == b"png"
+
+
+def test_a_score_that_hangs_on_nothing_is_told(desk):
+    looked = insides.scene(desk.networks.get("unet_a").open, np.zeros([8, 8, 3], np.uint8))
+    answers = Answers(desk, Texts("en"))
+    for strength, told in ((0.0, "zero everywhere"), (1.0, "half of it lies within 1 pixels, 90 % within 2")):
+        field = insides.Field(np.full([8, 8], strength), {0.5: 1, 0.9: 2, 0.99: 3}, 1)
+        asked = questions.Asked(np.array([0.25, 0.75]), field, [], None, {})
+        head, table, _, words = answers._of_pixel(asked, ["a", "b"], looked, 3, 4)
+        assert head == "pixel (4, 3): b, 75.0 %"
+        assert table.index("75.00 %") < table.index("25.00 %")
+        assert told in words

@@ -58,10 +58,9 @@ class Answers:
         head = self.say("pixel_told", x=x, y=y, name=names[int(top.argmax())], percent=100 * float(top.max()))
         bars = [[cls, f"{100 * p:.2f} %"] for cls, p in questions.probability_rows(asked, names)]
         heat = marks.with_cross(marks.heat(looked.image, asked.field.strength), y, x)
-        spread = self.say(
-            "field_told", name=names[asked.field.class_id], r50=radii[0.5], r90=radii[0.9], r99=radii[0.99]
-        )
-        return head, html_table([self.say("class"), self.say("probability")], bars), heat, spread
+        spread = {"name": names[asked.field.class_id], "r50": radii[0.5], "r90": radii[0.9], "r99": radii[0.99]}
+        told = self.say("field_told" if asked.field.strength.any() else "field_none", **spread)
+        return head, html_table([self.say("class"), self.say("probability")], bars), heat, told
 
     def _of_pyramid(self, asked: questions.Asked, names: list[str], looked: insides.Scene, y: int, x: int) -> Any:
         if not asked.pyramids:
