@@ -43,6 +43,7 @@ def test_a_photograph_is_taken_and_gradio_speaks_chinese(opened):
     assert page.evaluate("document.documentElement.lang") == "zh-CN"
     page.get_by_role("button", name="用摄像头拍摄").filter(visible=True).first.click()
     page.get_by_text("点击以使用摄像头").first.click()
+    page.wait_for_function("[...document.querySelectorAll('video')].some(v => v.videoWidth && v.readyState == 4)")
     page.get_by_role("button", name="拍照").filter(visible=True).first.click()
     page.wait_for_function("[...document.querySelectorAll('.look img')].some(i => i.naturalWidth >= 320)")
     page.click("#segment")
