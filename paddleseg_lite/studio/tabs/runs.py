@@ -21,7 +21,7 @@ def build(desk: Desk, say: Texts, choices: Choices) -> None:
     kinds = ["str", "str", "str", "number", "number", "number", "str"]
     table = gr.Dataframe(
         headers=header, datatype=kinds, interactive=False, label=say("all_runs"), elem_id="runs-table",
-        column_widths=[200, 220, 150, 90, 120, 120, 250],
+        column_widths=[140, 170, 130, 80, 100, 100, 190],
     )  # fmt: skip
     chosen = choices.add(RECORD, say("chosen"), multiselect=True, elem_id="chosen")
     lay = gr.Button(say("lay"), elem_id="lay")
