@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import re
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -217,8 +218,6 @@ def _chosen_root() -> Path:
 
 def _temporary_root() -> Path:
     """A folder of this user alone: another one could have put weights there."""
-    import tempfile
-
     user = getattr(os, "getuid", lambda: None)()  # Windows: the folder for temporary files is the user's own
     root = Path(tempfile.gettempdir()) / (f"paddleseg_lite-{user}" if user is not None else "paddleseg_lite")
     try:
