@@ -85,10 +85,17 @@ class Pages:
         if not (self.root / meant).is_file():
             raise FileNotFoundError(f"{file} links to {target}, which does not exist")
         if meant.rpartition(".")[2] in ("png", "svg", "jpg", "gif", "ipynb", "json"):
+            meant = self.own_picture(meant)
             self.copied.add(meant)
             return relative(meant, here)
         self.shown.add(meant)
         return relative(source_page(meant), here)
+
+    def own_picture(self, file: str) -> str:
+        """The Chinese one of a picture that has one, on a page that is there in English only."""
+        base, _, ending = file.rpartition(".")
+        chinese = f"{base}_zh.{ending}"
+        return chinese if self.language == "zh" and (self.root / chinese).is_file() else file
 
 
 def found(root: Path, language: str) -> list[tuple[str, str]]:

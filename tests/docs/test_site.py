@@ -73,6 +73,13 @@ def test_a_link_to_the_other_language_leaves_this_ones_folder(pages_of):
         pages.link("no_such.md", "README.md")
 
 
+def test_a_page_in_english_only_shows_chinese_pictures_in_the_chinese_site(pages_of):
+    for language, file in (("en", "unet.svg"), ("zh", "unet_zh.svg")):
+        pages = pages_of.Pages(ROOT, language)
+        assert pages.link("../../docs/images/networks/unet.svg", "configs/unet/README.md").endswith(f"networks/{file}")
+        assert pages.link("../../docs/images/quick_start.png", "configs/unet/README.md").endswith("quick_start.png")
+
+
 def test_lines_of_chinese_join_without_a_blank(pages_of):
     assert pages_of.BROKEN_CHINESE.sub("", "相似\n度，a\n乙\n\n丙") == "相似度，a\n乙\n\n丙"
 
