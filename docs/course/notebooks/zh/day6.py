@@ -94,13 +94,13 @@ lab.figure("docs/images/networks/glore_zh.svg")
 # `context: {type: GloRe, num_state: 32, num_nodes: 16}`。
 
 # %%
-lab.figure("docs/course/figures/glore_nodes.png")
+lab.figure("docs/course/figures/glore_nodes_zh.png")
 
 # %% [markdown]
 # *小网络里的 GloRe（16 个节点），在 Scenes 上训练 150 步之后。红色表示把像素加到节点上，蓝色表示减去。节点 14 是天空对地面，节点 10 是行人和树干。*
 
 # %%
-lab.figure("docs/course/figures/gcu_owner.png")
+lab.figure("docs/course/figures/gcu_owner_zh.png")
 
 # %% [markdown]
 # *GCU 的四张图看同一幅画面：每个像素主要归属哪个节点。从 2 个节点到 32 个节点，区域越分越细；这幅画面实际用到了 32 个节点中的约 14 个。*

@@ -87,10 +87,10 @@ lab.figure("docs/images/networks/ginet_zh.svg")
 # 权重 0.2 是相关代码的惯例；论文自己的取值未能核实。
 
 # %%
-lab.figure("docs/course/figures/ginet_nodes.png")
+lab.figure("docs/course/figures/ginet_nodes_zh.png")
 
 # %%
-lab.figure("docs/course/figures/ginet_gates.png")
+lab.figure("docs/course/figures/ginet_gates_zh.png")
 
 # %% [markdown]
 # *小网络在 Scenes 上训练 150 步之后。左边是 S2V 门控：每个视觉节点（列）选中了一两个类别，节点 11 和 12 选了“car”。V2S 门控则塌缩到一个视觉节点上，存在性对所有类别都回答“有”。这两点都源于数据：几乎每幅场景都包含全部八个类别，回答“有”几乎总是对的，也就没有什么可供选择。类别多而每幅图类别少的数据（ADE20K、PASCAL-Context）才是这个损失的用武之地；实验会造出这样的数据。*
