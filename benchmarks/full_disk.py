@@ -135,7 +135,7 @@ def small_disks(name: str, arguments: list[str], work: Path, disk: Path, steps: 
         raise SystemExit(f"{name} fails undisturbed:\n{done.text[-3000:]}")
     shutil.copytree(disk, reference)
     need = sum(-(-p.stat().st_size // 4096) * 4096 for p in reference.rglob("*") if p.is_file())
-    if OVERWRITE in arguments:  # the older run stays until the new one has saved
+    if first is not None and OVERWRITE in arguments:  # the older run stays until the new one has saved
         need += sum(-(-p.stat().st_size // 4096) * 4096 for p in first.rglob("*") if p.is_file())
     held = 0 if first is None else sum(-(-p.stat().st_size // 4096) * 4096 for p in first.rglob("*") if p.is_file())
     for step in range(steps):
