@@ -214,7 +214,7 @@ def page(rows: list[str], *, tmpfs: bool, before: str | None = None) -> str:
             f"## {name}", ""]  # fmt: skip
     if tmpfs:
         head += ["`python benchmarks/full_disk.py --tmpfs`: each tool on eight tmpfs of growing sizes, the last one almost large "
-                 "enough."]  # fmt: skip
+            "enough for what it leaves (a study takes more while it runs)."]  # fmt: skip
     else:
         head += ["`python benchmarks/full_disk.py --most N`: the disk is full from a write on, each or, where there are more, N of them "
                  "spread evenly, and at a quarter, half and three quarters of long ones."]  # fmt: skip
