@@ -64,6 +64,9 @@ def labelstudio_job(
             )
         )
     job.notes += reader.notes() + similar_names(written) + targets.notes()
+    several = [region.where for task in tasks for region in task.regions if region.labels > 1]
+    if several:
+        job.notes.append(f"{len(several)} regions have several labels, and the first one counts: {shortened(several)}")
     twice = [image.name for image, own in merged.items() if len(own) > 1]
     if twice:
         job.notes.append(f"{len(twice)} pictures are in several tasks; their regions are merged: {shortened(twice)}")
@@ -94,6 +97,11 @@ def draw(image: Path, regions: list[Region], names: list[str], tally: Tally) -> 
     height, width = agreed_size(image, None, None, "")
     canvas = Canvas(height, width)
     for region in regions:
+        if region.turn:
+            raise DataError(
+                f"{region.where} was drawn on the picture turned by {str(region.turn)[:20]} degrees: turn the picture "
+                "back in Label Studio, look at the region, and export again."
+            )
         agreed_size(image, region.height, region.width, region.where)
         if not region.name:
             tally.leave("a region without a label", region.where)

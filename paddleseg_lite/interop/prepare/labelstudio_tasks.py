@@ -24,13 +24,20 @@ OTHER = "in another annotator's version of its picture"
 
 @dataclass
 class Region:
-    """A shape with its class: ``value`` as Label Studio stores it."""
+    """A shape with its class: ``value`` as Label Studio stores it.
+
+    Attributes:
+        turn: degrees that the picture was turned by while it was drawn.
+        labels: how many classes it was given; ``name`` is the first.
+    """
 
     name: str
     value: dict[str, Any]
     height: Any
     width: Any
     where: str
+    turn: Any = 0
+    labels: int = 1
 
 
 @dataclass
@@ -101,7 +108,7 @@ def regions_of(results: Any, where: str) -> Iterator[Region]:
     if not isinstance(results, list) or not all(isinstance(r, dict) for r in results):
         raise DataError(f"{where}: its result is {str(results)[:40]!r}, not a list of objects.")
     shapes: dict[str, dict[str, Any]] = {}
-    names: dict[str, str] = {}
+    names: dict[str, list[Any]] = {}
     for number, result in enumerate(results):
         value, key = result.get("value"), str(result.get("id", number))
         if not isinstance(value, dict):
@@ -110,11 +117,13 @@ def regions_of(results: Any, where: str) -> Iterator[Region]:
             shapes.setdefault(key, result)
         labels = [v for k, v in value.items() if k.endswith("labels") and isinstance(v, list) and v]
         if labels:
-            names.setdefault(key, labels[0][0] if isinstance(labels[0][0], str) else "")
+            names.setdefault(key, labels[0])
     for key, result in shapes.items():
         place = f"{where}, region {key[:40]}"
         size = result.get("original_height"), result.get("original_width")
-        yield Region(tidy(names.get(key, "")), result["value"], *size, place)
+        given = names.get(key, [""])
+        name = tidy(given[0]) if isinstance(given[0], str) else ""
+        yield Region(name, result["value"], *size, place, result.get("image_rotation") or 0, len(given))
 
 
 def picture_names(data: Any, upload: Any) -> list[str]:

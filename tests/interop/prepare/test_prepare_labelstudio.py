@@ -150,6 +150,21 @@ def test_a_shape_and_its_label_in_two_results(prepare, tmp_path):
     assert (tmp_path / "out" / "labels.txt").read_text().split() == ["background", "dog"]
 
 
+def test_of_several_labels_the_first_counts_and_that_is_told(prepare, tmp_path):
+    several = region()
+    several["value"]["polygonlabels"] = ["cat", "dog"]
+    status, out, err = prepare("labelstudio", *export(tmp_path, several, region(2)))
+    assert status == 0 and labels_of(tmp_path / "out") == {"a.png": [0, 1]}, err
+    assert "1 regions have several labels, and the first one counts" in out and "region r1" in out
+    assert "2 of 2 annotations used" in out
+
+
+def test_a_region_of_a_picture_that_was_turned_is_named(prepare, tmp_path):
+    status, _, err = prepare("labelstudio", *export(tmp_path, {**region(), "image_rotation": 90}, region(2)))
+    assert status == 2 and "region r1 was drawn on the picture turned by 90 degrees: turn the picture back" in err
+    assert prepare("labelstudio", *export(tmp_path, {**region(), "image_rotation": 0}))[0] == 0
+
+
 def test_json_min(prepare, tmp_path):
     export(tmp_path)
     value = {"points": PERCENT, "polygonlabels": ["cat"], "original_width": 60, "original_height": 40}
