@@ -66,6 +66,11 @@ def page(title: str, *sections: str) -> str:
     )
 
 
+def is_page(data: bytes) -> bool:
+    """Whether the bytes of a file are a page of ours, or one of before."""
+    return data.startswith(b"<!doctype html>\n<html lang='en'><head><meta charset='utf-8'>")
+
+
 def table(
     header: Sequence[str], rows: Sequence[Sequence[Any]], *, classes: Sequence[str] | None = None, wrap: bool = False
 ) -> str:

@@ -125,6 +125,18 @@ def test_a_file_that_a_flag_names_replaces_only_an_older_one_of_its_kind(tool, b
     assert content(box) == before
 
 
+@pytest.mark.parametrize("call", ["val --model_path run --report site", "compare run run --save_dir site"])
+def test_a_report_replaces_no_page_of_the_users(tool, box, call):
+    (box / "site").mkdir()
+    (box / "site" / "index.html").write_text("<!doctype html><html><body>mine</body></html>")
+    before = content(box)
+    status, out, err = tool(*call.split())
+    assert status == 2 and "site/index.html is no output of this tool" in err, out + err
+    assert content(box) == before
+    (box / "site" / "index.html").unlink()
+    assert [tool(*call.split())[0] for _ in range(2)] == [0, 0]
+
+
 def test_two_results_in_one_file(tool, box):
     status, _, err = tool("benchmark", "--config", "recipe.yml", "--json", "./both", "--plot", "both")
     assert status == 2 and "name two files" in err and not (box / "both").exists()

@@ -13,10 +13,10 @@ from ...config.differences import config_differences
 from ...errors import DataError
 from ...files import make_folder, write_json, write_text
 from ...metrics import ConfusionMatrix, difference_interval
-from ...outputs import whole_files
+from ...outputs import refuse_others, whole_files
 from ...reports import figure, page, table
 from ...reports.evaluation import worst_parts
-from ...reports.html import bars, cards
+from ...reports.html import bars, cards, is_page
 from .val import validate_loaded
 
 logger = logging.getLogger("paddleseg_lite")
@@ -32,6 +32,7 @@ def run_comparison(first, second, *, save_dir: str, num_workers: int = 0, protec
         ConfigError: the report would replace an input.
     """
     folder = make_folder(save_dir)
+    refuse_others(folder / "index.html", is_page, "--save_dir")
     outputs = {"--save_dir": [folder / "index.html", folder / "comparison.json"]}
     a, data_a, _ = validate_loaded(
         first, num_workers=num_workers, keep_images=True, outputs=outputs, protected=protected

@@ -16,6 +16,7 @@ from ...language import translate as _
 from ...metrics import MeanCrossEntropy
 from ...outputs import json_with, refuse_inputs, refuse_others
 from ...reports.evaluation import REPORT_FILES, ReportMeasures, write_evaluation_report
+from ...reports.html import is_page
 from ...training.limits import check_workers
 from .backends import probe_of, use_backend
 
@@ -92,6 +93,8 @@ def run_validation(
 ) -> int:
     """Score, print the per-class table, write JSON and the report where asked; returns the exit status."""
     folder = make_folder(report) if report else None
+    if folder is not None:
+        refuse_others(folder / "index.html", is_page, "--report")
     if json_path:
         refuse_others(json_path, json_with("source", "miou_convention"), "--json")
         make_folder(Path(json_path).parent)  # before the work, not after it
