@@ -1,6 +1,6 @@
 """From 24 photos in labelme to a report, probabilities and polygons, corrected and trained on again.
 
-    python benchmarks/own_photos.py --work output/own_photos --minutes 10 --again 5
+    python benchmarks/own_photos.py --work output/own_photos --minutes 10 --again 120
 
 Makes 24 annotated photos and 8 new ones (``photos.py``), goes the way of docs/own_data.md with the tools, and writes
 ``walk.json`` into the folder: what each step took and gave. The part of the person who corrects polygons is played
@@ -93,7 +93,7 @@ def scores(folder: Path) -> dict:
     return json.loads((folder / "scores.json").read_text(encoding="utf-8"))
 
 
-def go(folder: Path, minutes: float, again: float, threads: int | None) -> dict:
+def go(folder: Path, minutes: float, again: int, threads: int | None) -> dict:
     """The walk; returns what ``walk.json`` holds."""
     walk, found = Walk(folder, threads), {}
     photos.write_photos(folder / "my_photos", ANNOTATED, annotated=True)
@@ -126,8 +126,9 @@ def go(folder: Path, minutes: float, again: float, threads: int | None) -> dict:
     for source in (folder / "my_photos").iterdir():
         shutil.copy(source, folder / "output/drawn/labelme")
     walk("prepare", "labelme", "--input", "output/drawn/labelme", "--output", "data/corrected")
-    recipe = ("--config", "data/corrected/recipe.yml", "--minutes", str(again), "--save_dir", "output/second")
-    walk("train", *recipe)
+    recipe = ("--config", "data/corrected/recipe.yml", "--save_dir", "output/second")
+    length = ("--iters", str(again), "--save_interval", str(max(1, again // 3)))
+    walk("train", *recipe, *length, "--opts", "model.pretrained=output/first", "lr_scheduler.learning_rate=0.001")
     walk("val", "--model_path", "output/second", "--report", "output/second/report")
     found["second"] = scores(folder / "output/second/report")
     return {"steps": walk.steps, **found}
@@ -137,7 +138,9 @@ def main() -> None:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--work", type=Path, required=True, help="folder to make")
     p.add_argument("--minutes", type=float, default=10, help="of the first training")
-    p.add_argument("--again", type=float, default=5, help="minutes of the second training")
+    p.add_argument(
+        "--again", type=int, default=120, help="iterations of the second, which begins with the first's weights"
+    )
     p.add_argument("--threads", type=int, help="CPU threads of each tool")
     args = p.parse_args()
     args.work.mkdir(parents=True)

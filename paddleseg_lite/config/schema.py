@@ -103,6 +103,7 @@ ADVICE = {  # keys that people expect -> what there is; said instead of the near
     ),
     **dict.fromkeys(("num_classes", "classes"), "num_classes belongs to train_dataset and val_dataset."),
     **dict.fromkeys(("crop_size", "transforms"), "Sizes are set by train_dataset.transforms."),
+    "pretrained": "Weights to begin with are model: {pretrained: output/run}, or those of its backbone.",
     "weight_decay": "Weight decay is optimizer: {weight_decay: 1e-4}.",
     "momentum": "Momentum is optimizer: {momentum: 0.9}.",
 }

@@ -85,7 +85,7 @@ def results_picture(
     for axis, name in zip((axes[0, 0], axes[0, 1], axes[1, 0]), ("loss", "validation", "learning rate")):
         axis.set_title(name, fontsize=10)
         axis.set_xlabel("iteration")
-        axis.set_xlim(0, max((r["iter"] for r in records if "iter" in r), default=1))
+        axis.set_xlim(0, 1.03 * max((r["iter"] for r in records if "iter" in r), default=1))
         axis.grid(alpha=0.25)
         if axis.lines:
             axis.legend(frameon=False, fontsize=8)

@@ -45,6 +45,11 @@ SMALL = [
         ("val", ["--model_path", "output/unet_scens"], "Did you mean 'output/unet_scenes'?"),
         ("train", ["--data", "photos"], "Pictures alone are not enough"),
         ("train", ["--data", "photos/p0.png"], "is a file, not a folder: name the folder that it is in"),
+        (
+            "train",
+            ["--opts", "pretrained=output/unet_scenes"],
+            "Weights to begin with are model: {pretrained: output/run}",
+        ),
         ("train", ["--data", "masks"], "A label has the name of its picture"),
         ("train", ["--resume_model", "nothing"], "--resume_model nothing: there is no such checkpoint folder"),
         ("train", ["--data", "empty"], "empty has 0 pictures and 0 JSON files"),
