@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from pages import PATIENCE, SIZES
+from browsing import PATIENCE, SIZES
 from served import CHROMIUM
 from studio_runs import CONTEXT, SCENES, UNET, recipe, with_unit
 

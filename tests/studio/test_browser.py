@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 import pytest
-from pages import MARKS, SIZES, TABS, click_pixel, fits, keep, open_tab
+from browsing import MARKS, SIZES, TABS, click_pixel, fits, keep, open_tab
 from served import studio, why_no_browser
 
 pytestmark = pytest.mark.skipif(bool(why_no_browser()), reason=f"no browser: {why_no_browser()}")

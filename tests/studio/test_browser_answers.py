@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from pages import choose, click_pixel, fits, keep, open_tab
+from browsing import choose, click_pixel, fits, keep, open_tab
 from served import studio, why_no_browser
 from studio_runs import CONTEXT, recipe, with_unit
 

@@ -1,7 +1,7 @@
 """Pictures that come by camera and by clipboard, and Gradio's own words beside them."""
 
 import pytest
-from pages import keep
+from browsing import keep
 from served import studio, why_no_browser
 
 pytestmark = pytest.mark.skipif(bool(why_no_browser()), reason=f"no browser: {why_no_browser()}")

@@ -5,9 +5,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import tifffile
 
 from paddleseg_lite.checkpoint import list_checkpoints, load_checkpoint
-from paddleseg_lite.data import Compose
+from paddleseg_lite.data import write_png
 from paddleseg_lite.data.building import build_datasets
 from paddleseg_lite.errors import CheckpointError, ConfigError
 from paddleseg_lite.inference.evaluation import evaluate
@@ -259,12 +260,21 @@ def test_resuming_from_an_older_checkpoint_leaves_the_other_branch(tiny, tmp_pat
 
 @pytest.mark.parametrize("channels", [1, 2])
 def test_images_without_colour_train_and_are_shown(tiny, tmp_path, channels):
-    config = tiny(iters=1, save_interval=1, model__in_channels=channels)
-    trainer = Trainer(config, tmp_path / "run")
-    for dataset in (trainer.train_dataset, trainer.val_dataset):
-        whole = dataset.read
-        dataset.read = lambda i, whole=whole: {**whole(i), "image": whole(i)["image"][..., :channels]}
-        dataset.transforms = Compose([{"type": "Normalize", "mean": [0.5], "std": [0.5]}])
+    rng = np.random.default_rng(0)
+    for i in range(2):
+        bands = rng.integers(0, 256, (32, 32, channels), dtype=np.uint8)
+        layout = {"planarconfig": "contig"} if channels > 1 else {}
+        tifffile.imwrite(tmp_path / f"{i}.tif", bands.squeeze(), photometric="minisblack", **layout)
+        write_png(tmp_path / f"{i}.png", np.full((32, 32), i, np.uint8))
+    (tmp_path / "list.txt").write_text("0.tif 0.png\n1.tif 1.png\n")
+
+    def part(mode):
+        spec = {"type": "Dataset", "dataset_root": str(tmp_path), "mode": mode, f"{mode}_path": "list.txt"}
+        normalize = {"type": "Normalize", "mean": [0.5], "std": [0.5]}
+        return {**spec, "num_classes": 2, "img_channels": channels, "transforms": [normalize]}
+
+    parts = {"train_dataset": part("train"), "val_dataset": part("val")}
+    trainer = Trainer(tiny(iters=1, save_interval=1, model__in_channels=channels, **parts), tmp_path / "run")
     trainer.callbacks.append(Pictures(tmp_path / "samples"))
     trainer.run()
     assert (tmp_path / "samples" / "iter_000001.png").exists()
