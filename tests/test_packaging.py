@@ -29,8 +29,9 @@ assert load("quick_start").predict(numpy.zeros([20, 30, 3], dtype=numpy.uint8)).
 
 @pytest.fixture(scope="module")
 def tracked(root):
-    """Files under version control."""
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, text=True)
+    """Files under version control, and those that will be (a new part that is not committed yet)."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=root, capture_output=True, text=True)
     if listed.returncode:
         pytest.skip("not a git checkout")
     return [name for name in listed.stdout.split("\0") if name and (root / name).is_file()]

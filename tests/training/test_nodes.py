@@ -68,7 +68,8 @@ def test_a_node_that_dies_ends_the_other_and_all_go_on(root, tmp_path):
         time.sleep(0.1)
     os.kill(rank_processes(nodes.launchers[1].pid)[-1], signal.SIGKILL)
     assert all(status != 0 for status in nodes.wait(120)), nodes.said
-    assert "abort" in nodes.logs[0].read_text(errors="replace").lower()
+    told = nodes.logs[0].read_text(errors="replace").lower()  # by Paddle's communication, in the words of either
+    assert "abort" in told or "connection reset by peer" in told, told[-2000:]
     reached = max(r["iter"] for r in records(folder, "train"))
     again = Nodes(root, folder, tmp_path / "again", reached + 4, "--resume_model")
     assert again.wait() == [0, 0], again.said
