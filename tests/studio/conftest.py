@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 from browsing import PATIENCE, SIZES
-from served import CHROMIUM
+from served import CHROMIUM, studio
 from studio_runs import CONTEXT, SCENES, UNET, recipe, with_unit
 
 
@@ -53,6 +53,17 @@ def desk(output):
     made = Desk([output])
     yield made
     made.close()
+
+
+@pytest.fixture(scope="module")
+def served(output):
+    """The address of a studio over ``output``."""
+    from paddleseg_lite.studio.desk import Desk
+
+    desk = Desk([output])
+    with studio(desk) as address:
+        yield address
+    desk.close()
 
 
 @pytest.fixture(scope="module")

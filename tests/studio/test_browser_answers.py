@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 from browsing import choose, click_pixel, fits, keep, open_tab
-from served import studio, why_no_browser
+from served import why_no_browser
 from studio_runs import CONTEXT, recipe, with_unit
 
 pytestmark = pytest.mark.skipif(bool(why_no_browser()), reason=f"no browser: {why_no_browser()}")
@@ -33,16 +33,6 @@ def output(output, root):
     for path in (study / "seeds.png", output.parent / "far.png"):
         write_png(path, np.zeros([30, 50, 3], np.uint8))
     return output
-
-
-@pytest.fixture(scope="module")
-def served(output):
-    from paddleseg_lite.studio.desk import Desk
-
-    desk = Desk([output])
-    with studio(desk) as address:
-        yield address
-    desk.close()
 
 
 def cells(page, row):

@@ -2,7 +2,7 @@
 
 import pytest
 from browsing import keep
-from served import studio, why_no_browser
+from served import why_no_browser
 
 pytestmark = pytest.mark.skipif(bool(why_no_browser()), reason=f"no browser: {why_no_browser()}")
 
@@ -12,16 +12,6 @@ COPY = """async () => {
   pen.fillRect(10, 10, 30, 20);
   await navigator.clipboard.write([new ClipboardItem({'image/png': await canvas.convertToBlob()})]);
 }"""
-
-
-@pytest.fixture(scope="module")
-def served(output):
-    from paddleseg_lite.studio.desk import Desk
-
-    desk = Desk([output])
-    with studio(desk) as address:
-        yield address
-    desk.close()
 
 
 def test_a_picture_is_pasted(opened):

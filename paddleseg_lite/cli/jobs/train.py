@@ -65,7 +65,8 @@ def run_training(
         trainer = prepare_run(config, folder, lock, resume=resume, doctor=doctor, environment=environment)
         if trainer.rank == 0:
             trainer.callbacks += default_callbacks(config, folder, use_vdl=use_vdl, profile=profile)
-            trainer.callbacks.append(Replaced(folder))
+            if is_waiting(folder):
+                trainer.callbacks.append(Replaced(folder))
         parameters = sum(int(p.size) for p in trainer.model.parameters() if not p.stop_gradient)
         logger.info(
             _("%s, %s parameters; %d training and %d validation images; %d iterations of %d"),
