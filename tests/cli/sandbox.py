@@ -119,3 +119,11 @@ def with_orientation(jpeg: bytes, value: int) -> bytes:
     tiff = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01" + bytes([0, value]) + b"\0\0\0\0\0\0"
     body = b"Exif\0\0" + tiff
     return jpeg[:2] + b"\xff\xe1" + (len(body) + 2).to_bytes(2, "big") + body + jpeg[2:]
+
+
+def copied(trained: Sandbox, tmp_path: Path, monkeypatch) -> Path:
+    """A copy of a sandbox to spoil, as the current folder, with a cache of its own."""
+    folder = shutil.copytree(trained.folder, tmp_path / "box")
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("PADDLESEG_LITE_CACHE", str(tmp_path / "cache"))
+    return folder

@@ -5,7 +5,7 @@ import shutil
 import cv2
 import numpy as np
 import pytest
-from sandbox import Sandbox
+from sandbox import Sandbox, copied
 
 from paddleseg_lite.inference.earlier import Earlier, read_record, write_record
 from paddleseg_lite.inference.sources import find_sources
@@ -26,10 +26,7 @@ def trained(tmp_path_factory):
 
 @pytest.fixture
 def box(trained, tmp_path, monkeypatch):
-    folder = shutil.copytree(trained.folder, tmp_path / "box")
-    monkeypatch.chdir(folder)
-    monkeypatch.setenv("PADDLESEG_LITE_CACHE", str(tmp_path / "cache"))
-    return folder
+    return copied(trained, tmp_path, monkeypatch)
 
 
 def picture(path, value=90):

@@ -1,10 +1,9 @@
 """A run that is to be overwritten goes once the new one has saved, and not before."""
 
 import contextlib
-import shutil
 
 import pytest
-from sandbox import Sandbox
+from sandbox import Sandbox, copied
 
 from paddleseg_lite.checkpoint import latest_first, load_checkpoint
 from paddleseg_lite.cli.jobs import replacing
@@ -30,9 +29,7 @@ def trained(tmp_path_factory):
 
 @pytest.fixture
 def box(trained, tmp_path, monkeypatch):
-    folder = shutil.copytree(trained.folder, tmp_path / "box")
-    monkeypatch.chdir(folder)
-    monkeypatch.setenv("PADDLESEG_LITE_CACHE", str(tmp_path / "cache"))
+    folder = copied(trained, tmp_path, monkeypatch)
     (folder / "run" / "notes.txt").write_text("mine")
     return folder
 
