@@ -19,17 +19,20 @@ from .matching import Match, build_matched
 class Stack(ContextUnit):
     """``unit(unit(... x))``, each with weights of its own; ``[N, C, H, W] -> [N, C, H, W]``.
 
-    Side outputs (``presence``, ``regions``) are those of the last one.
+    Side outputs (``presence``, ``regions``) are those of the last one. With ``supervise`` each earlier one has a
+    classifier of its own (``depth1``, ``depth2``, ...; Lee et al., Deeply-Supervised Nets, AISTATS 2015): a reason to
+    have done its look-up by then, which gradients from the end alone do not give (docs/graph_reasoning.md).
 
     Args:
         in_channels: C.
         unit: what is repeated, as written in YAML.
         depth: how often.
         shared: one set of weights for all of them, so that a look-up learned once serves at every depth.
-        num_classes: K, for a unit that needs it (GINet, OCR).
+        supervise: K logits ``[N, K, H, W]`` behind each unit but the last, for the loss in training.
+        num_classes: K, for ``supervise`` and for a unit that needs it (GINet, OCR).
 
     Raises:
-        ConfigError: depth below 1, or a unit that changes the channels.
+        ConfigError: depth below 1, a unit that changes the channels, or ``supervise`` without ``num_classes``.
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class Stack(ContextUnit):
         unit: Match = "NonLocal",
         depth: int = 2,
         shared: bool = False,
+        supervise: bool = False,
         num_classes: int | None = None,
     ) -> None:
         super().__init__(in_channels)
@@ -48,17 +52,25 @@ class Stack(ContextUnit):
         self.units, self.depth = nn.LayerList(built), depth
         if self.units[0].out_channels != in_channels:
             raise ConfigError(f"Stack: {type(self.units[0]).__name__} changes the channels and cannot be repeated.")
+        if supervise and num_classes is None:
+            raise ConfigError("Stack: supervise needs num_classes.")
+        heads = [nn.Conv2D(in_channels, num_classes, 1) for _ in range(depth - 1 if supervise else 0)]
+        self.heads = nn.LayerList(heads)
         self.starts_as_identity = self.units[0].starts_as_identity
         self.sees_whole_map = self.units[0].sees_whole_map
 
     def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         extras: dict[str, Tensor] = {}
+        early: dict[str, Tensor] = {}
         for step in range(self.depth):
             x, extras = self.units[step % len(self.units)](x)
-        return x, extras
+            if self.training and step < len(self.heads):
+                early[f"depth{step + 1}"] = self.heads[step](x)
+        return x, {**extras, **early}
 
     def side_losses(self) -> dict[str, dict[str, Any]]:
-        return self.units[-1].side_losses()
+        early = {f"depth{step + 1}": {"type": "CrossEntropyLoss", "coef": 0.4} for step in range(len(self.heads))}
+        return {**self.units[-1].side_losses(), **early}
 
     def macs(self, height: int, width: int) -> int:
         return self.depth * self.units[0].macs(height, width)

@@ -1,6 +1,5 @@
 """The oneDNN tests run where the library can be used and say so where it cannot."""
 
-import numpy as np
 import pytest
 
 from paddleseg_lite import accel
@@ -23,10 +22,3 @@ def math(request):
     if request.param == "bf16" and not accel.has_bf16():
         pytest.skip("this processor has no bf16 arithmetic")
     return request.param
-
-
-def relative(a, b, scale: float = 0.0) -> float:
-    """Largest difference over the largest value of ``b`` (or over ``scale``, if that is larger)."""
-    a, b = (np.asarray(t.numpy() if hasattr(t, "numpy") else t, dtype=np.float64) for t in (a, b))
-    assert a.shape == b.shape
-    return float(np.abs(a - b).max(initial=0.0) / max(np.abs(b).max(initial=0.0), scale, 1e-12))

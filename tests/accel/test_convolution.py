@@ -6,7 +6,7 @@ import numpy as np
 import paddle
 import paddle.nn.functional as F
 import pytest
-from conftest import relative
+from accel_helpers import relative
 
 from paddleseg_lite.accel import conv, layout, phases, taps
 

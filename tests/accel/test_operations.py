@@ -6,7 +6,7 @@ from functools import partial
 import paddle
 import paddle.nn.functional as F
 import pytest
-from conftest import relative
+from accel_helpers import relative
 from paddle import nn
 
 from paddleseg_lite.accel import branch, concat, dnnl, layout, norm, pointwise, pool, prelu, resize, unpool

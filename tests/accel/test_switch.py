@@ -7,7 +7,7 @@ import threading
 import paddle
 import paddle.nn.functional as F
 import pytest
-from conftest import relative
+from accel_helpers import relative
 from paddle import nn
 
 from paddleseg_lite import accel

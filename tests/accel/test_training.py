@@ -3,7 +3,7 @@
 import paddle
 import paddle.nn.functional as F
 import pytest
-from conftest import relative
+from accel_helpers import relative
 from paddle import nn
 
 from paddleseg_lite import accel

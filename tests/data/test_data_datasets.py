@@ -452,3 +452,19 @@ def test_camvid_holds_out_a_drive(tmp_path):
     assert names("train", None) == ["A_1", "B_1", "A_2"] and names("val", None) == ["C_1"]
     with pytest.raises(DataError, match="no pictures of drive 'Z': it has A, B"):
         names("train", "Z")
+
+
+@pytest.mark.parametrize("every, kept", [(1, [0, 1, 2, 3, 4]), (2, [0, 2, 4]), (8, [0])])
+def test_a_share_of_the_training_pictures(tmp_path, every, kept):
+    for i in range(5):
+        pair(tmp_path, f"{i}.png", f"label{i}.png")
+    (tmp_path / "train.txt").write_text("".join(f"{i}.png label{i}.png\n" for i in range(5)))
+
+    def stems(mode, every):
+        dataset = build(tmp_path, mode=mode, val_path="train.txt", every=every)
+        return [int(Path(image).stem) for image, _ in dataset.items]
+
+    assert stems("train", every) == kept
+    assert stems("val", every) == [0, 1, 2, 3, 4]  # scores stay comparable
+    with pytest.raises(ConfigError, match="every must be at least 1, got 0"):
+        stems("train", 0)

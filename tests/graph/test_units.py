@@ -81,3 +81,18 @@ def test_a_stack_applies_its_units_in_a_row_and_a_shared_one_the_same_unit():
         assert np.abs((stack(x)[0] - y).numpy()).max() < 1e-6 and np.abs((y - x).numpy()).max() > 0.01
         assert sum(p.size for p in stack.parameters()) == sets * sum(p.size for p in one.parameters())
         assert stack.macs(6, 7) == 3 * one.macs(6, 7)
+
+
+def test_a_supervised_stack_is_asked_after_each_unit_while_it_trains():
+    spec = {"type": "Stack", "unit": {"type": "NonLocal"}, "depth": 3, "supervise": True}
+    stack, x = build(spec, 8, 5), paddle.randn([2, 8, 6, 7])
+    extras = stack(x)[1]
+    assert {name: tuple(t.shape) for name, t in extras.items()} == {"depth1": (2, 5, 6, 7), "depth2": (2, 5, 6, 7)}
+    assert set(stack.side_losses()) == set(extras)
+    extras["depth1"].sum().backward()  # reaches the first unit and no later one
+    reached = [any(p.grad is not None for p in unit.parameters()) for unit in stack.units]
+    assert reached == [True, False, False]
+    stack.eval()
+    assert not stack(x)[1]
+    with pytest.raises(ConfigError, match="supervise needs num_classes"):
+        build(spec, 8, None)

@@ -1,5 +1,7 @@
 """What ``--image_path`` names, and under which names the results go."""
 
+from __future__ import annotations
+
 import os
 from pathlib import Path
 

@@ -28,10 +28,13 @@ class ListDataset(FileDataset):
         separator: what stands between the two paths.
         class_names: K names, or a text file with one a line; ``labels.txt`` in
             ``dataset_root`` is taken where it has K lines.
+        every: training keeps each ``every``-th line of its list, the first one included: 8 is an eighth of the
+            pictures, spread over the list. Other modes keep all.
         **kwargs: as :class:`~.base.SegDataset`.
 
     Raises:
         DataError: the list is missing or empty, a line is malformed, files are missing.
+        ConfigError: ``every`` below 1, or no list for the mode.
     """
 
     def __init__(
@@ -45,8 +48,11 @@ class ListDataset(FileDataset):
         test_path: str | None = None,
         separator: str | None = None,
         class_names: Sequence[str] | str | None = None,
+        every: int = 1,
         **kwargs: Any,
     ) -> None:
+        if every < 1:
+            raise ConfigError(f"{type(self).__name__}: every must be at least 1, got {every}.")
         root = expand(dataset_root)
         if self.fixed_names is None or class_names is not None:
             class_names = find_names(root, class_names, num_classes)
@@ -61,7 +67,8 @@ class ListDataset(FileDataset):
             split_line(line, f"{path}, line {number}", separator, label_needed=mode != "test", exists=exists)
             for number, line in read_lines(path, type(self).__name__)
         ]
-        items = ((root / image, None if label is None else root / label) for image, label in pairs)
+        kept = pairs[::every] if mode == "train" else pairs
+        items = ((root / image, None if label is None else root / label) for image, label in kept)
         self.set_items(items, str(path), labels_in_test=True)
 
 
