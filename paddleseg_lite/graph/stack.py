@@ -52,10 +52,12 @@ class Stack(ContextUnit):
         self.units, self.depth = nn.LayerList(built), depth
         if self.units[0].out_channels != in_channels:
             raise ConfigError(f"Stack: {type(self.units[0]).__name__} changes the channels and cannot be repeated.")
-        if supervise and num_classes is None:
-            raise ConfigError("Stack: supervise needs num_classes.")
-        heads = [nn.Conv2D(in_channels, num_classes, 1) for _ in range(depth - 1 if supervise else 0)]
-        self.heads = nn.LayerList(heads)
+        self.heads = nn.LayerList()
+        if supervise:
+            if num_classes is None:
+                raise ConfigError("Stack: supervise needs num_classes.")
+            for _ in range(depth - 1):
+                self.heads.append(nn.Conv2D(in_channels, num_classes, 1))
         self.starts_as_identity = self.units[0].starts_as_identity
         self.sees_whole_map = self.units[0].sees_whole_map
 
