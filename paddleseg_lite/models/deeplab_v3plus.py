@@ -26,7 +26,7 @@ from typing import Any
 from paddle import Tensor, nn
 
 from ..backbones.base import Backbone
-from ..layers import ASPP, ConvBNAct, SeparableConv, concat, resize
+from ..layers import ASPP, ConvBNAct, FCNHead, SeparableConv, concat, resize
 from ..registry import MODELS, Spec
 from .base import Segmentor
 from .deeplab_v3 import scaled_rates
@@ -65,6 +65,7 @@ class DeepLabV3P(Segmentor):
         separable, depthwise_act: kind of the 3x3 convolutions.
         image_pool_norm: BN in the image-level branch (needs two images in training).
         dropout: after the ASPP projection.
+        aux: an auxiliary head on stage 3, in training (not the paper's; its worth is measured in docs/results/).
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class DeepLabV3P(Segmentor):
         depthwise_act: str | None = None,
         image_pool_norm: bool = True,
         dropout: float = 0.1,
+        aux: bool = False,
         align_corners: bool = False,
         context: Spec | None = None,
         pretrained: str | None = None,
@@ -109,9 +111,13 @@ class DeepLabV3P(Segmentor):
         conv = partial(SeparableConv, depthwise_act=depthwise_act) if separable else ConvBNAct
         self.decoder = nn.Sequential(*(conv(c, decoder_channels, 3, bias=bias) for c in (joined, decoder_channels)))
         self.classifier = nn.Conv2D(decoder_channels, num_classes, 1)
+        self.aux_head = FCNHead(self.backbone.out_channels[-2], num_classes) if aux else None
 
     def decode(self, features: Sequence[Any], x: Tensor) -> dict[str, Tensor]:
         low = self.low_level(features[self.low_stage])  # [N, 48, H/4, W/4]
         y = resize(self.aspp(features[-1]), low.shape[2:], align_corners=self.align_corners)
         y = self.decoder(concat([y, low]))
-        return {"out": self.classifier(y)}
+        outputs = {"out": self.classifier(y)}
+        if self.training and self.aux_head is not None:
+            outputs["aux"] = self.aux_head(features[-2])
+        return outputs
