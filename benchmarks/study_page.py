@@ -27,18 +27,18 @@ def main(study: Path, page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     before, after = text[: text.index(BEGIN) + len(BEGIN)], text[text.index(END) :]
     page.write_text(f"{before}\n\n{tables}\n\n{after}", encoding="utf-8")
-    groups = json.loads((study / "report.json").read_text(encoding="utf-8"))["groups"]
-    page.with_suffix(".png").write_bytes(draw(groups))
+    content = json.loads((study / "report.json").read_text(encoding="utf-8"))
+    page.with_suffix(".png").write_bytes(draw(content["groups"], content["metric"]))
     for kind in ("csv", "json"):
         shutil.copyfile(study / f"report.{kind}", page.with_suffix(f".{kind}"))
 
 
-def draw(groups) -> bytes:
+def draw(groups, metric: str) -> bytes:
     """A panel for each group, a line for each variant, a dot for each seed; bars are means."""
     plt = pyplot()
     names = [v["name"] for v in groups[0]["variants"]]
     size = (1.6 + 2.3 * len(groups), 0.9 + 0.3 * len(names))
-    figure, panels = plt.subplots(1, len(groups), figsize=size, sharey=True, squeeze=False)
+    figure, panels = plt.subplots(1, len(groups), figsize=size, sharex=True, sharey=True, squeeze=False)
     for axes, group in zip(panels[0], groups):
         for y, variant in enumerate(group["variants"]):
             values = list(variant["values"].values())
@@ -48,10 +48,9 @@ def draw(groups) -> bytes:
                 axes.plot([mean, mean], [y - 0.3, y + 0.3], color="#1e3a8a", lw=2, zorder=4)
         axes.set_title(", ".join(group["group"].values()), fontsize=9)
         axes.grid(axis="x", alpha=0.3)
-        axes.set_xlim(0.42, 1.03)
     panels[0][0].set_yticks(range(len(names)), names)
     panels[0][0].invert_yaxis()
-    figure.supxlabel("object accuracy", fontsize=9)
+    figure.supxlabel(metric, fontsize=9)
     return to_png(figure)
 
 

@@ -55,6 +55,7 @@ def write_report(study: Study, folder: Path) -> Path:
     notes = _notes(study, folder, records)
     content = {
         "title": study.title,
+        "metric": study.metric.name,
         "setting": dict(setting_table(study, records)[1]),
         "notes": notes,
         "groups": [_plain_group(study, group, rows) for group, rows in groups],
