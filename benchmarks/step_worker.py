@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import resource
 import sys
 import time
 from pathlib import Path
@@ -190,7 +191,8 @@ def main() -> None:
         wall, cpu = time.perf_counter(), time.process_time()
         value = getattr(side, line.strip())()
         seconds, cpu_seconds = time.perf_counter() - wall, time.process_time() - cpu
-        print(json.dumps({"wall": seconds, "cpu": cpu_seconds, "value": value}), flush=True)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # MiB
+        print(json.dumps({"wall": seconds, "cpu": cpu_seconds, "value": value, "peak": peak}), flush=True)
 
 
 if __name__ == "__main__":

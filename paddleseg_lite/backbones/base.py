@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from paddle import Tensor, nn
+
+from ..layers import marked, run
 
 AfterStage = Callable[[int, Tensor], Tensor]
 
@@ -37,11 +40,13 @@ class Backbone(nn.Layer):
     Attributes:
         out_channels: channels of each stage's output.
         strides: cumulative stride of each stage's output.
+        many_blocks: whether a stage is a row of blocks, each with several convolutions: the grain of ``recompute``.
     """
 
     out_channels: list[int]
     strides: list[int]
     stages: nn.LayerList
+    many_blocks = False
 
     def forward(self, x: Tensor, after_stage: AfterStage | None = None) -> FeatureMaps:
         """Run all stages.
@@ -57,8 +62,23 @@ class Backbone(nn.Layer):
             x = stem(x)
         features = []
         for index, stage in enumerate(self.stages):
-            x = stage(x)
+            x = self.run_stage(stage, x)
             if after_stage is not None:
                 x = after_stage(index, x)
             features.append(x)
         return FeatureMaps(features)
+
+    def run_stage(self, stage: nn.Layer, x: Tensor) -> Any:
+        """A stage's output; with ``recompute``, its blocks keep only what enters them."""
+        blocks = self._blocks(stage)
+        if not marked(blocks[0]):
+            return stage(x)
+        for block in blocks:
+            x = run(block, x)
+        return x
+
+    def _blocks(self, stage: nn.Layer) -> list[nn.Layer]:
+        return list(stage.children()) if self.many_blocks else [stage]
+
+    def blocks_to_recompute(self) -> list[nn.Layer]:
+        return [block for stage in self.stages for block in self._blocks(stage)]

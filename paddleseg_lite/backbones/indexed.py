@@ -60,3 +60,7 @@ class IndexedBackbone(Backbone):
             features.append(x)
             places.append(place)
         return FeatureMaps(features, places=places)
+
+    def blocks_to_recompute(self) -> list[nn.Layer]:
+        """None: where a stage pooled is needed once more, and must not be computed twice."""
+        return []

@@ -37,6 +37,8 @@ class MobileNetV1(Backbone):
         epsilon, momentum: of every batch normalisation (Keras: 1e-3, 0.99).
     """
 
+    many_blocks = True
+
     def __init__(
         self,
         *,

@@ -58,6 +58,8 @@ class ResNet(Backbone):
         epsilon, momentum: of every batch normalisation, Paddle's convention.
     """
 
+    many_blocks = True
+
     depth: int
 
     def __init__(

@@ -12,6 +12,7 @@ from .init import kaiming_fan_out
 from .jpu import JPU
 from .norm import FREEZE_BN, BatchNorm, apply_freeze_bn, freeze_bn, keep_statistics, running_statistics
 from .pyramid import ASPP, PyramidPooling, adaptive_avg_pool
+from .recompute import marked, recompute_blocks, run
 from .separable import SeparableConv
 from .squeeze_excite import SqueezeExcite
 from .styles import pick
@@ -40,11 +41,14 @@ __all__ = [
     "kaiming_fan_out",
     "keep_statistics",
     "make_dropout",
+    "marked",
     "max_pool_2x2",
     "max_unpool_2x2",
     "pick",
+    "recompute_blocks",
     "relu",
     "resize",
+    "run",
     "running_statistics",
     "spatial_mean",
 ]

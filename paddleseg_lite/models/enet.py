@@ -34,7 +34,7 @@ from ..backbones.base import FeatureMaps
 from ..backbones.indexed import IndexedBackbone, Place
 from ..backbones.vgg import scale_width
 from ..errors import ConfigError
-from ..layers import fit_to
+from ..layers import fit_to, run
 from ..registry import MODELS, Spec
 from .base import Segmentor
 from .enet_blocks import STYLES, Bottleneck, Initial, Style, UpBottleneck
@@ -130,11 +130,15 @@ class Stage(nn.Sequential):
     def forward(self, x: Tensor) -> tuple[Tensor, Place | None]:
         place = None
         for block in self.children():
-            x = block(x)
+            x = run(block, x)
             if isinstance(x, tuple):
                 x, found = x
                 place = found or place
         return x, place
+
+    def blocks_to_recompute(self) -> list[nn.Layer]:
+        """Those that do not pool: where the others pooled is needed once more, and must not be computed twice."""
+        return [block for block in self.children() if isinstance(block, Bottleneck) and block.pool is None]
 
 
 class ENetDecoder(nn.Layer):

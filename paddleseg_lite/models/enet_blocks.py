@@ -102,7 +102,7 @@ class Initial(nn.Layer):
 
 
 class Bottleneck(nn.Layer):
-    """Encoder bottleneck or regular decoder bottleneck; ``-> (y, None)`` or, going down, ``(y, Place)``.
+    """Encoder bottleneck or regular decoder bottleneck; ``-> y`` or, going down, ``(y, Place)``.
 
     Args:
         down: halve the size.
@@ -155,11 +155,12 @@ class Bottleneck(nn.Layer):
         )
         self.act = nn.ReLU() if decoder else prelu(out_channels, style)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Place | None]:
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Place]:
         main, place = (x, None) if self.pool is None else self.pool(x)
         if self.extra_channels:
             main = pad_channels(main, self.extra_channels)
-        return self.act(add(main, self.ext(x))), place
+        y = self.act(add(main, self.ext(x)))
+        return y if place is None else (y, place)
 
 
 class UpBottleneck(nn.Layer):

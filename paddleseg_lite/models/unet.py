@@ -31,7 +31,7 @@ import paddle
 from paddle import Tensor, nn
 
 from ..backbones.base import Backbone
-from ..layers import ConvBNAct, concat, fit_to, interpolate, resize
+from ..layers import ConvBNAct, concat, fit_to, interpolate, resize, run
 from ..registry import MODELS, Spec
 from .base import Segmentor
 from .styles import from_former_name, pick
@@ -134,8 +134,11 @@ class UNet(Segmentor):
     def decode(self, features: Sequence[Any], x: Tensor) -> dict[str, Tensor]:
         y = features[-1]
         for up, skip in zip(self.ups, features[-2::-1]):
-            y = up(y, skip)
+            y = run(up, y, skip)
         return {"out": self.classifier(y)}
+
+    def blocks_to_recompute(self) -> list[nn.Layer]:
+        return list(self.ups)
 
 
 class ContractingPath(Backbone):

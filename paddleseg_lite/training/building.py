@@ -12,6 +12,7 @@ from ..config import Config
 from ..data import take_census
 from ..errors import ConfigError
 from ..language import translate as _
+from ..layers import recompute_blocks
 from ..losses import Criterion, build_criterion
 from ..models import Segmentor, build_model
 
@@ -26,7 +27,13 @@ def build_network(config: Config, num_classes: int) -> Segmentor:
             f"model.num_classes is {given} but the dataset has {num_classes} classes. "
             "Leave model.num_classes out (it follows the dataset), or correct one of the two."
         )
-    return build_model(config.model, num_classes=num_classes)
+    model = build_model(config.model, num_classes=num_classes)
+    if config.recompute and not recompute_blocks(model):
+        raise ConfigError(
+            f"recompute: {type(model).__name__} has no blocks that can be computed again; leave it out, or take a "
+            "smaller batch_size with accumulate."
+        )
+    return model
 
 
 def build_loss(
