@@ -101,7 +101,7 @@ class PaddleSeg(Ours):
 
 
 class Torch:
-    """PyTorch on channels-last data, with autocast for bf16."""
+    """PyTorch, on channels-last data unless told otherwise, with autocast for bf16."""
 
     def __init__(self, job):
         keep_pages()
@@ -109,15 +109,17 @@ class Torch:
 
         self.torch, self.bf16 = torch, job["mode"] == "bf16"
         torch.manual_seed(1)
-        self.model = torch_network(torch, job["network"], job["num_classes"]).to(memory_format=torch.channels_last)
-        self.x = torch.randn(job["shape"]).to(memory_format=torch.channels_last)
+        order = torch.channels_last if job.get("last", True) else torch.contiguous_format
+        self.model = torch_network(torch, job["network"], job["num_classes"]).to(memory_format=order)
+        self.x = torch.randn(job["shape"]).to(memory_format=order)
+        self.run = torch.compile(self.model) if job.get("compile") else self.model
         self.y = torch.randint(0, job["num_classes"], [job["shape"][0], *job["shape"][2:]])
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=1e-4, momentum=0.9, weight_decay=4e-5)
         self.note = f"torch {torch.__version__}, {torch.get_num_threads()} threads"
 
     def maps(self):
         with self.torch.autocast("cpu", self.torch.bfloat16, enabled=self.bf16):
-            outputs = self.model(self.x)
+            outputs = self.run(self.x)
         outputs = list(outputs.values()) if isinstance(outputs, dict) else [outputs]
         return [o.float() for o in outputs]
 

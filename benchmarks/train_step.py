@@ -7,7 +7,9 @@ that whatever else the machine does falls on all alike; medians are reported.
 PaddleSeg runs as shipped (``OMP_NUM_THREADS`` unset: one thread) and with all
 threads. The graph is PaddleSeg's on its side and the equal one here (translated
 by ``paddleseg_lite.interop``); PyTorch runs the same UNet and torchvision's
-DeepLabV3, channels last, fp32 and bf16 autocast.
+DeepLabV3, channels last and not, fp32 and bf16 autocast; with ``--compile`` through ``torch.compile`` as well.
+
+``--isa`` holds every library to an instruction set at or below the processor's own; each level is measured by itself.
 
 On a busy machine prefer ``--threads 1`` and the CPU times: threads that wait for
 each other make wall times of two threads meaningless there.
@@ -49,12 +51,21 @@ NETWORKS = {  # PaddleSeg's description
 IN_TORCH = {"UNet": {"type": "UNet"}, "DeepLabV3": {"type": "deeplabv3_resnet50"}}
 
 
+ISA = {  # what oneDNN, MKL and PyTorch's own kernels are held to
+    "all": {},
+    "bf16": {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_BF16"},
+    "avx512": {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE"},
+    "avx2": {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"},
+}
+
+
 class Side:
     """A worker process and the times it has reported."""
 
-    def __init__(self, title: str, python: str, job: dict, threads: int | None):
+    def __init__(self, title: str, python: str, job: dict, threads: int | None, isa: str = "all"):
         self.title, self.times = title, {"train": [], "infer": []}
-        environment = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
+        environment = {**os.environ, **ISA[isa]}
+        environment.pop("OMP_NUM_THREADS", None)
         if threads is not None:
             environment["OMP_NUM_THREADS"] = str(threads)
         command = [python, "-W", "ignore", str(Path(__file__).with_name("step_worker.py")), json.dumps(job)]
@@ -103,29 +114,33 @@ def our_network(name: str, num_classes: int) -> dict:
     return ours
 
 
-def sides(name: str, args):
-    """``(title, interpreter, job, threads)`` of everything to compare on one network."""
+def sides(name: str, args, isa: str = "all"):
+    """``(title, interpreter, job, threads, instruction set)`` of everything to compare on one network."""
     ours = our_network(name, NUM_CLASSES)
     common = {"num_classes": NUM_CLASSES, "shape": [args.batch, 3, *args.size]}
     if args.peer_python:
         job = {**common, "side": "paddleseg", "network": NETWORKS[name]}
         if args.threads > 1:
-            yield "PaddleSeg as shipped", args.peer_python, job, None
-        yield "PaddleSeg", args.peer_python, job, args.threads
+            yield "PaddleSeg as shipped", args.peer_python, job, None, isa
+        yield "PaddleSeg", args.peer_python, job, args.threads, isa
     for mode in args.modes:
-        yield f"ours {mode}", sys.executable, {**common, "side": "ours", "network": ours, "mode": mode}, args.threads
+        job = {**common, "side": "ours", "network": ours, "mode": mode}
+        yield f"ours {mode}", sys.executable, job, args.threads, isa
     if args.torch_python and name in IN_TORCH:
-        for mode in ("fp32", "bf16"):
-            job = {**common, "side": "torch", "network": IN_TORCH[name], "mode": mode}
-            yield f"PyTorch {mode}", args.torch_python, job, args.threads
+        bf16 = ["bf16"] if "bf16" in args.modes else []
+        for mode, order in [(mode, order) for mode in ["fp32", *bf16] for order in ("", " NCHW")]:
+            job = {**common, "side": "torch", "network": IN_TORCH[name], "mode": mode, "last": not order}
+            yield f"PyTorch {mode}{order}", args.torch_python, job, args.threads, isa
+            if args.compile and not order:
+                yield f"torch.compile {mode}", args.torch_python, {**job, "compile": True}, args.threads, isa
 
 
-def compare(name: str, args) -> list[dict]:
+def compare(name: str, args, isa: str) -> list[dict]:
     """Run all sides of one network in turns."""
     running = []
     try:
-        for title, python, job, threads in sides(name, args):
-            running.append(Side(title, python, job, threads))
+        for side in sides(name, args, isa):
+            running.append(Side(*side))
         for what, rounds in [("train", args.rounds)] + [("infer", args.infer_rounds)] * (args.infer_rounds > 0):
             for index in range(rounds + 1):
                 for side in running:
@@ -136,6 +151,7 @@ def compare(name: str, args) -> list[dict]:
     return [
         {
             "network": name,
+            "isa": isa,
             "side": s.title,
             **s.about,
             "times": s.times,
@@ -147,16 +163,25 @@ def compare(name: str, args) -> list[dict]:
 
 def table(results: list[dict], base: str, clock: str) -> str:
     kinds = [w for w in ("train", "infer") if any(r[f"{w}_{clock}_ms"] for r in results)]
+    levels = {r["isa"] for r in results} != {"all"}
     rows = []
     for r in results:
-        reference = next((o for o in results if o["network"] == r["network"] and o["side"] == base), None)
-        cells = [r["network"], r["side"], f"{r['parameters'] / 1e6:.2f}"]
+        alike = [o for o in results if (o["network"], o["isa"]) == (r["network"], r["isa"])]
+        reference = next((o for o in alike if o["side"] == base), None)
+        cells = [r["network"], *([r["isa"]] if levels else []), r["side"], f"{r['parameters'] / 1e6:.2f}"]
         for what in kinds:
             value = r[f"{what}_{clock}_ms"]
             gain = reference[f"{what}_{clock}_ms"] / value if reference and value else None
             cells += [f"{value:,.0f}" if value else "", f"{gain:.2f}x" if gain else ""]
         rows.append(cells)
-    head = ["network", "side", "M parameters", f"train step, {clock} ms", f"against {base}"]
+    head = [
+        "network",
+        *(["instruction set"] if levels else []),
+        "side",
+        "M parameters",
+        f"train step, {clock} ms",
+        f"against {base}",
+    ]
     return markdown_table(head + [f"inference, {clock} ms", ""] * ("infer" in kinds), rows)
 
 
@@ -171,21 +196,26 @@ def main() -> int:
     p.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     p.add_argument("--rounds", type=int, default=7)
     p.add_argument("--infer_rounds", type=int, default=3)
+    p.add_argument(
+        "--isa", nargs="*", default=["all"], choices=list(ISA), help="levels to measure, one after the other"
+    )
+    p.add_argument("--compile", action="store_true", help="torch.compile as well (needs a C++ compiler)")
     p.add_argument("--append", nargs="*", default=[], metavar="FILE", help="Markdown put at the end of the page")
     p.add_argument("--out", help="path without suffix: .json and .md are written; other networks in them are kept")
     args = p.parse_args()
     earlier = Path(f"{args.out}.json")
     results = json.loads(earlier.read_text(encoding="utf-8")) if args.out and earlier.exists() else []
-    results = [r for r in results if r["network"] not in args.only]
-    for name in args.only:
-        results += compare(name, args)
+    results = [{"isa": "all", **r} for r in results]
+    results = [r for r in results if r["network"] not in args.only or r["isa"] not in args.isa]
+    for name, isa in [(name, isa) for name in args.only for isa in args.isa]:
+        results += compare(name, args, isa)
         if args.out:
             earlier.parent.mkdir(parents=True, exist_ok=True)
             earlier.write_text(json.dumps(results, indent=1), encoding="utf-8")
         for r in results:
-            if r["network"] == name:
+            if (r["network"], r["isa"]) == (name, isa):
                 print(
-                    f"{name:11} {r['side']:21} train {r['train_wall_ms']:8.0f} ms (cpu {r['train_cpu_ms']:8.0f}), "
+                    f"{name:11} {isa:7} {r['side']:21} train {r['train_wall_ms']:8.0f} ms (cpu {r['train_cpu_ms']:8.0f}), "
                     f"inference {r['infer_wall_ms'] or 0:6.0f} ms",
                     flush=True,
                 )
