@@ -108,6 +108,8 @@ class Torch:
         import torch
 
         self.torch, self.bf16 = torch, job["mode"] == "bf16"
+        from torch_networks import torch_network
+
         torch.manual_seed(1)
         order = torch.channels_last if job.get("last", True) else torch.contiguous_format
         self.model = torch_network(torch, job["network"], job["num_classes"]).to(memory_format=order)
@@ -140,49 +142,6 @@ class Torch:
 
     def parameters(self) -> int:
         return sum(p.numel() for p in self.model.parameters())
-
-
-def torch_network(torch, network, num_classes):
-    """UNet (the graph of our ``paddleseg`` variant) or one of torchvision's."""
-    if network["type"] != "UNet":
-        if not hasattr(torch.ops.torchvision, "nms"):  # a torchvision without its compiled operators
-            sys.path.insert(0, str(ROOT))
-            from paddleseg_lite.interop.origin_outputs import DETECTION_OPERATORS
-
-            library = torch.library.Library("torchvision", "DEF")
-            for name in DETECTION_OPERATORS.split():
-                library.define(f"{name}(Tensor x) -> Tensor")
-            torch.declared = library  # it lives as long as this object
-        from torchvision.models import segmentation
-
-        build = getattr(segmentation, network["type"])
-        return build(weights=None, weights_backbone=None, num_classes=num_classes, aux_loss=True)
-    nn, functional = torch.nn, torch.nn.functional
-
-    def double(i, o):
-        units = [nn.Sequential(nn.Conv2d(a, o, 3, padding=1), nn.BatchNorm2d(o), nn.ReLU()) for a in (i, o)]
-        return nn.Sequential(*units)
-
-    class UNet(nn.Module):
-        def __init__(self):
-            super().__init__()
-            widths = [64, 128, 256, 512, 512]
-            downs = [nn.Sequential(nn.MaxPool2d(2), double(a, b)) for a, b in zip(widths, widths[1:])]
-            self.downs = nn.ModuleList([double(3, 64), *downs])
-            self.ups = nn.ModuleList([double(1024, 256), double(512, 128), double(256, 64), double(128, 64)])
-            self.classifier = nn.Conv2d(64, num_classes, 3, padding=1)
-
-        def forward(self, x):
-            skips = []
-            for down in self.downs:
-                x = down(x)
-                skips.append(x)
-            for up, skip in zip(self.ups, skips[-2::-1]):
-                x = functional.interpolate(x, size=skip.shape[2:], mode="bilinear")
-                x = up(torch.cat([x, skip], 1))
-            return self.classifier(x)
-
-    return UNet()
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ Every side is a process of its own and all of them take turns, one step each, so
 that whatever else the machine does falls on all alike; medians are reported.
 PaddleSeg runs as shipped (``OMP_NUM_THREADS`` unset: one thread) and with all
 threads. The graph is PaddleSeg's on its side and the equal one here (translated
-by ``paddleseg_lite.interop``); PyTorch runs the same UNet and torchvision's
+by ``paddleseg_lite.interop``); PyTorch runs the same UNet and ENet and torchvision's
 DeepLabV3, channels last and not, fp32 and bf16 autocast; with ``--compile`` through ``torch.compile`` as well.
 
 ``--isa`` holds every library to an instruction set at or below the processor's own; each level is measured by itself.
@@ -48,7 +48,7 @@ NETWORKS = {  # PaddleSeg's description
     "GloRe": {"type": "GloRe", "backbone": resnet()},
     "ENet": {"type": "ENet"},
 }
-IN_TORCH = {"UNet": {"type": "UNet"}, "DeepLabV3": {"type": "deeplabv3_resnet50"}}
+IN_TORCH = {"UNet": {"type": "UNet"}, "DeepLabV3": {"type": "deeplabv3_resnet50"}, "ENet": {"type": "ENet"}}
 
 
 ISA = {  # what oneDNN, MKL and PyTorch's own kernels are held to
