@@ -154,8 +154,23 @@ def test_labelled_links_have_the_class_of_their_chain_and_change_no_picture():
             while colour in named:
                 colour = named[colour]
             expected[link.top : link.top + link.height, link.left : link.left + link.width] = faces[colour]
+        for cue in layout.cues:
+            expected[cue.top : cue.top + cue.height, cue.left : cue.left + cue.width] = cue.value
         assert (expected == b["label"]).all() and len(layout.links) == 4
     assert plain.fingerprint() != told.fingerprint()
+
+
+def test_chains_of_several_lengths_in_turn():
+    mixed = ContextScenes(kind="two_hop", num_samples=6, difficulty=0.0, hops=[1, 3])
+    ones, threes = (ContextScenes(kind="two_hop", num_samples=6, difficulty=0.0, hops=n) for n in (1, 3))
+    for index in range(6):
+        assert (mixed.load(index)["image"] == (ones, threes)[index % 2].load(index)["image"]).all()
+    both = ContextScenes(kind=["two_hop", "relation"], num_samples=6, hops=[1, 3])
+    assert [both.hops_of(i) for i in range(0, 6, 2)] == [1, 3, 1]  # chains are every second scene there
+    assert len({mixed.fingerprint(), ones.fingerprint(), threes.fingerprint()}) == 3
+    for wrong in ([], [1, 5], True, 0):
+        with pytest.raises(ConfigError, match="hops is 1, 2, 3 or 4"):
+            ContextScenes(kind="two_hop", num_samples=6, hops=wrong)
 
 
 def test_no_step_of_a_chain_can_be_skipped():

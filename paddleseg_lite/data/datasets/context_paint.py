@@ -18,7 +18,7 @@ def paint(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw a layout: uint8 RGB ``[H, W, 3]`` and uint8 ids ``[H, W]``.
 
-    ``label_links`` gives the links of a chain (two_hop) the class that it ends in; the picture is the same.
+    ``label_links`` gives all marks of a chain (two_hop) the class that it ends in; the picture is the same.
 
     The noise does not depend on the layout, so that two layouts with the same
     generator differ only where what they show differs.
@@ -41,6 +41,8 @@ def paint(
             _mark(image, cue, hue_colour(layout.hues[cue.group]), LIGHT)
         elif layout.kind in NAMED_BY_COLOUR:
             _mark(image, cue, (face,) * 3, hue_colour(layout.hues[cue.group]), rim_width=3)
+            if label_links and layout.kind == "two_hop":
+                _fill(label, cue, layout.truth[cue.group % len(layout.truth)])
         else:
             _mark(image, cue, (face,) * 3, LIGHT + DARK - face)
     coloured = layout.kind == "spatial" or layout.kind in NAMED_BY_COLOUR

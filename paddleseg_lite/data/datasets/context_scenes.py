@@ -55,9 +55,10 @@ class ContextScenes(SegDataset):
         cue_distance: pixels between any object and any cue, at least; take one
             beyond the reach of the network that shall not solve it.
         reliability: share of objects whose class follows the context.
-        hops: of two_hop, 1 to 4: how many look-ups it takes.
-        label_links: of two_hop: the marks between a vehicle and its last mark have the class of their
-            chain as well, so that the steps are learned one by one. For training; scores count vehicles.
+        hops: of two_hop, 1 to 4: how many look-ups it takes; or a list of them, taken in turn, so that
+            the short chains teach the step that the long ones repeat.
+        label_links: of two_hop: all marks have the class of their chain as well, so that the steps are
+            learned one by one. For training; scores count vehicles.
         mode: train, val and test are different scenes of one seed.
         **kwargs: as :class:`~.base.SegDataset`.
     """
@@ -72,7 +73,7 @@ class ContextScenes(SegDataset):
         difficulty: float = 0.5,
         cue_distance: int = 14,
         reliability: float = 1.0,
-        hops: int = 2,
+        hops: int | Sequence[int] = 2,
         label_links: bool = False,
         mode: str = "train",
         **kwargs: Any,
@@ -93,8 +94,9 @@ class ContextScenes(SegDataset):
             raise ConfigError(
                 "ContextScenes needs difficulty in 0..1, reliability in 0.5..1 and cue_distance within the picture."
             )
-        if hops not in (1, 2, 3, 4) or isinstance(hops, bool):
-            raise ConfigError(f"ContextScenes hops is 1, 2, 3 or 4, got {hops!r}.")
+        lengths = tuple(hops) if isinstance(hops, (list, tuple)) else (hops,)
+        if not lengths or any(n not in (1, 2, 3, 4) or isinstance(n, bool) for n in lengths):
+            raise ConfigError(f"ContextScenes hops is 1, 2, 3 or 4, or a list of these, got {hops!r}.")
         if kwargs.get("img_channels", 3) != 3:
             raise ConfigError("ContextScenes has RGB images: leave img_channels at 3.")
         names = _NAMES[kinds[0]] if len(set(kinds)) == 1 else ("background", "class 1", "class 2")
@@ -104,7 +106,7 @@ class ContextScenes(SegDataset):
         super().__init__(mode=mode, **kwargs)
         self.kinds, self.num_samples, self.size, self.seed = kinds, num_samples, (size[0], size[1]), seed
         self.difficulty, self.cue_distance, self.reliability = difficulty, cue_distance, reliability
-        self.hops, self.label_links = hops, bool(label_links)
+        self.hops, self.label_links = lengths, bool(label_links)
 
     def __len__(self) -> int:
         return self.num_samples
@@ -112,6 +114,10 @@ class ContextScenes(SegDataset):
     def kind_of(self, index: int) -> str:
         """Which kind sample ``index`` is."""
         return self.kinds[index % len(self.kinds)]
+
+    def hops_of(self, index: int) -> int:
+        """How many look-ups sample ``index`` takes, if it is a chain."""
+        return self.hops[index // len(self.kinds) % len(self.hops)]
 
     def describe(self, index: int) -> dict[str, Any]:
         kind = self.kind_of(index)
@@ -129,7 +135,7 @@ class ContextScenes(SegDataset):
             self.cue_distance,
             self.difficulty,
             self.reliability,
-            self.hops,
+            self.hops_of(index),
         )
         return layout, np.random.default_rng(noise)
 
@@ -147,6 +153,6 @@ class ContextScenes(SegDataset):
 
     def fingerprint(self) -> str:
         settings = (self.kinds, self.size, self.seed, self.difficulty, self.cue_distance, self.reliability, "v1")
-        hops = (self.hops,) if "two_hop" in self.kinds else ()
+        hops = self.hops if "two_hop" in self.kinds else ()
         links = ("labelled links",) if self.label_links else ()
         return super().fingerprint() + repr((*settings, *hops, *links))
