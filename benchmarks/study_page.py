@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import sys
 from pathlib import Path
 
@@ -30,7 +29,8 @@ def main(study: Path, page: Path) -> None:
     content = json.loads((study / "report.json").read_text(encoding="utf-8"))
     page.with_suffix(".png").write_bytes(draw(content["groups"], content["metric"]))
     for kind in ("csv", "json"):
-        shutil.copyfile(study / f"report.{kind}", page.with_suffix(f".{kind}"))
+        text = (study / f"report.{kind}").read_text(encoding="utf-8")
+        page.with_suffix(f".{kind}").write_text(re.sub(r"(dataset_root=)[^;,\s\"]+", r"\1DIR", text), encoding="utf-8")
 
 
 def draw(groups, metric: str) -> bytes:
@@ -38,7 +38,9 @@ def draw(groups, metric: str) -> bytes:
     plt = pyplot()
     names = [v["name"] for v in groups[0]["variants"]]
     size = (1.6 + 2.3 * len(groups), 0.9 + 0.3 * len(names))
-    figure, panels = plt.subplots(1, len(groups), figsize=size, sharex=True, sharey=True, squeeze=False)
+    figure, panels = plt.subplots(
+        1, len(groups), figsize=size, sharex=True, sharey=True, squeeze=False, layout="constrained"
+    )
     for axes, group in zip(panels[0], groups):
         for y, variant in enumerate(group["variants"]):
             values = list(variant["values"].values())
