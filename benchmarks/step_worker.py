@@ -36,6 +36,10 @@ class Ours:
         self.model = build_model({**job["network"], "num_classes": job["num_classes"]})
         report = accel.enable(self.model, job["mode"], eval_mode=job["mode"])
         self.note = str(report)
+        if job.get("recompute"):
+            from paddleseg_lite.layers import recompute_blocks
+
+            recompute_blocks(self.model)
         self.prepare(job)
 
     def prepare(self, job):
