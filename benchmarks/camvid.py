@@ -7,7 +7,7 @@
 Every recipe ``configs/*/*_camvid.yml`` of :data:`RECIPES` is trained twice for each seed: without the drive 0006R0,
 scored on that street (``held_out``), and on all 367 pictures, scored on val (``all``). ``train`` passes over what is
 finished and goes on with what was begun; a single row is ``--only RECIPE``. ``score`` scores best checkpoints, plain
-and at several scales with flips, and takes the time of a prediction; ``page`` writes page, tables and pictures, and
+and at several scales with flips; ``time`` takes the time of a prediction of all of them in one go; ``page`` writes page, tables and pictures, and
 copies each run's ``config.yml`` and ``metrics.jsonl`` beside the page (no weights and no pictures: CamVid is for research
 use).
 """
@@ -20,6 +20,7 @@ import json
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,11 +137,6 @@ def scores_of(folder: Path, args) -> dict:
     averaged, _, _ = validate_loaded(loaded)
     loaded.options = options
     picture = dataset.load(0)["image"]
-    times = []
-    for _ in range(args.turns):
-        start = time.perf_counter()
-        loaded.predict(picture)
-        times.append(time.perf_counter() - start)
     height, width = loaded.sample(picture)[0]["image"].shape[:2]  # half of the picture's in some recipes
     cost = describe(config=str(folder / "config.yml"), num_classes=dataset.num_classes, height=height, width=width)
     records = read_records(folder / "metrics.jsonl")
@@ -156,9 +152,60 @@ def scores_of(folder: Path, args) -> dict:
         "best_iter": best["iter"],
         "parameters": int(cost.parameters),
         "GMACs": cost.gmacs,
-        "ms": 1000 * statistics.median(times),
+        "ms": milliseconds(loaded, picture, args.turns),
         "minutes": minutes(records),
     }
+
+
+def milliseconds(loaded, picture, turns: int) -> float:
+    """Median of a prediction."""
+    times = []
+    for _ in range(turns):
+        start = time.perf_counter()
+        loaded.predict(picture)
+        times.append(time.perf_counter() - start)
+    return 1000 * statistics.median(times)
+
+
+def time_again(args) -> None:
+    """``ms`` of all rows in one go, so that they compare; a network whose weights are gone takes random ones."""
+    import paddleseg_lite
+
+    paddleseg_lite.setup("cpu", threads=args.threads)
+    from paddleseg_lite import load
+    from paddleseg_lite.data.io import read_image
+
+    picture = read_image(str(sorted((args.camvid / "val").glob("*.png"))[0]))
+    for recipe, parts in read_scores(args).items():
+        names = [row["run"] for rows in parts.values() for row in rows]
+        with tempfile.TemporaryDirectory() as spare:
+            folder = next(
+                (args.runs / n for n in names if (args.runs / n / "best_model").is_dir()), Path(spare) / "run"
+            )
+            if not folder.is_dir():
+                command = [
+                    sys.executable,
+                    str(ROOT / "tools" / "train.py"),
+                    "--config",
+                    str(RECORDS / names[0] / "config.yml"),
+                ]
+                command += [
+                    "--dataset_root",
+                    str(args.camvid),
+                    "--iters",
+                    "1",
+                    "--save_interval",
+                    "1",
+                    "--no_doctor",
+                    "--no_vdl",
+                ]
+                subprocess.run([*command, "--save_dir", str(folder)], check=True, capture_output=True)
+            ms = milliseconds(load(folder), picture, args.turns)
+        print(f"{recipe}: {ms:.1f} ms", flush=True)
+        for path in (place / name / "scores.json" for name in names for place in (args.runs, RECORDS)):
+            if path.is_file():
+                scores = {**json.loads(path.read_text(encoding="utf-8")), "ms": ms}
+                path.write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
 
 
 def minutes(records: list[dict]) -> float:
@@ -333,7 +380,7 @@ def pictures(found: dict, args) -> None:
 
 def main() -> None:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("what", choices=["train", "score", "page"])
+    p.add_argument("what", choices=["train", "score", "time", "page"])
     p.add_argument("--camvid", type=Path, required=True)
     p.add_argument("--runs", type=Path, required=True)
     p.add_argument("--only", nargs="*", default=[], help="recipes")
@@ -341,7 +388,7 @@ def main() -> None:
     p.add_argument("--turns", type=int, default=15, help="predictions timed")
     p.add_argument("--again", action="store_true", help="score what is scored already")
     args = p.parse_args()
-    {"train": train, "score": score, "page": page}[args.what](args)
+    {"train": train, "score": score, "time": time_again, "page": page}[args.what](args)
 
 
 if __name__ == "__main__":
