@@ -38,7 +38,7 @@ def expanded(path: str | os.PathLike) -> Path:
     except OSError as e:
         if e.errno in (errno.ENAMETOOLONG, errno.ELOOP):
             raise ConfigError(f"the path {text[:200]!r} cannot be used: {e.strerror}. Give another path.") from None
-    except RuntimeError:
+    except (RuntimeError, KeyError):  # KeyError: Python 3.9
         raise ConfigError(f"the path {text!r} begins with ~, and there is no such home: give another path.") from None
     except ValueError:
         raise ConfigError(f"the path {text[:200]!r} holds a NUL or a broken character: give another path.") from None
@@ -195,8 +195,9 @@ def cache_folder(name: str = "") -> Path:
         root = _chosen_root()
         _make_writable(root / name)
         return root / name
-    except (OSError, RuntimeError) as e:  # RuntimeError: there is no home
-        root, why = _temporary_root(), getattr(e, "strerror", None) or str(e)
+    except (OSError, RuntimeError, KeyError) as e:  # RuntimeError, in Python 3.9 KeyError: there is no home
+        why = "there is no home directory" if isinstance(e, KeyError) else getattr(e, "strerror", None) or str(e)
+        root = _temporary_root()
         _make_writable(root / name)
         if root not in _told:
             _told.add(root)

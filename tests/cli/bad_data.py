@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import tifffile
 from sandbox import SIZE, Sandbox, stripes, with_orientation
 
 LABEL = "train/a_label.png"
@@ -43,7 +44,7 @@ def object_array(s: Sandbox) -> None:
 
 
 def float_image(s: Sandbox) -> None:
-    s.write("train/a.tiff", noise().astype(np.float32))
+    tifffile.imwrite(s.data / "train" / "a.tiff", noise().astype(np.float32), photometric="rgb")
     s.relist("train/a.tiff", LABEL)
 
 

@@ -11,7 +11,7 @@ import yaml
 from paddleseg_lite.config import parse_config
 from paddleseg_lite.data.building import build_dataset
 from paddleseg_lite.data.datasets import CamVid
-from paddleseg_lite.doctor import diagnose, machine, rehearsal
+from paddleseg_lite.doctor import diagnose, machine, pairs, rehearsal
 
 SCENES = {"type": "Scenes", "num_samples": 11, "size": [64, 48], "num_classes": 8, "mode": "val"}
 
@@ -38,6 +38,12 @@ def found(diagnosis, level, *parts):
     return [f for f in diagnosis.findings if f.level == level and all(p in f"{f.what} {f.fix}" for p in parts)]
 
 
+counts_memory = pytest.mark.skipif(
+    rehearsal.peak_of(lambda: None) is None, reason="this Paddle does not count the memory it allocates"
+)
+
+
+@counts_memory
 def test_a_good_copy_has_no_errors(copy):
     diagnosis = diagnose(broken.recipe(*copy))
     assert diagnosis.ok, diagnosis.text()
@@ -101,6 +107,7 @@ def scenes(**changes):
     )
 
 
+@counts_memory
 def test_little_memory_ends_it_before_the_whole_batch(monkeypatch):
     monkeypatch.setattr(rehearsal, "free_bytes", lambda: 1 << 20)
     diagnosis = diagnose(scenes())
@@ -108,6 +115,7 @@ def test_little_memory_ends_it_before_the_whole_batch(monkeypatch):
     assert "step_seconds" not in diagnosis.facts  # the full step was not tried
 
 
+@counts_memory
 def test_little_memory_in_half_precision_is_a_warning(monkeypatch):
     """The rehearsal is in fp32, a GPU would train in half of it."""
     monkeypatch.setattr(rehearsal, "free_for_step", lambda: 1 << 20)
@@ -118,6 +126,7 @@ def test_little_memory_in_half_precision_is_a_warning(monkeypatch):
     assert found(diagnose(scenes()), "error", "a step of 4 takes about")
 
 
+@counts_memory
 def test_the_estimate_is_near_the_truth():
     """The peak of a whole step lies within a factor of two of what two samples foretell."""
     import paddle
@@ -186,25 +195,28 @@ def test_a_first_loss_that_is_not_finite():
     assert found(diagnosis, "error", "not finite", "Normalize's std")
 
 
-def test_a_thousand_images_in_ten_seconds_and_less_from_the_cache(tmp_path):
+def test_what_was_read_once_comes_from_the_cache_until_it_changes(tmp_path, monkeypatch):
     folder, rng = tmp_path / "many", np.random.default_rng(0)
     folder.mkdir()
-    for i in range(1000):
+    for i in range(100):
         broken.write(folder / f"{i}.jpg", rng.integers(0, 255, (48, 64, 3), dtype=np.uint8))
         broken.write(folder / f"{i}_label.png", rng.integers(0, 3, (48, 64), dtype=np.uint8))
-    lines = [f"{i}.jpg {i}_label.png\n" for i in range(1000)]
-    (folder / "train.txt").write_text("".join(lines[:900]), encoding="utf-8")
-    (folder / "val.txt").write_text("".join(lines[900:]), encoding="utf-8")
+    lines = [f"{i}.jpg {i}_label.png\n" for i in range(100)]
+    (folder / "train.txt").write_text("".join(lines[:90]), encoding="utf-8")
+    (folder / "val.txt").write_text("".join(lines[90:]), encoding="utf-8")
     config = broken.recipe(folder, 3, crop=(64, 48))
-    first, second = (diagnose(config, dry_run=False) for _ in range(2))
-    assert first.ok, first.text()
-    whole = diagnose(config, speed=False)
-    assert whole.seconds < 10 and first.seconds < 10
+    read, look = [], pairs._look
+    monkeypatch.setattr(pairs, "_look", lambda *pair: read.append(pair[0]) or look(*pair))
+    first = diagnose(config, dry_run=False)
+    assert first.ok and len(read) == 100, first.text()
+    second = diagnose(config, dry_run=False)
+    assert len(read) == 100  # none again
     for diagnosis in (first, second):
         del diagnosis.facts["disk_free_mb"]  # other programs write too
-    assert second.seconds < 0.5 * first.seconds and second.facts == first.facts
+    assert second.facts == first.facts
     broken.write(folder / "7_label.png", np.full((48, 64), 9, np.uint8))
     again = diagnose(config, dry_run=False)
+    assert len(read) == 101
     assert found(again, "error", "id 9 in 1 label files", "7_label.png")  # the cache knows files by size and time
 
 

@@ -3,6 +3,7 @@
 import importlib.util
 
 import numpy as np
+import paddle
 import pytest
 
 from paddleseg_lite.export.backends import available
@@ -11,10 +12,13 @@ from paddleseg_lite.registry import MODELS
 from tests.contracts.found import specs
 from tests.models.checks import awake
 
-ONNX = importlib.util.find_spec("onnx") is not None
-needs_onnx = pytest.mark.skipif(not ONNX, reason="onnx is not installed")
+PADDLE_3 = int(paddle.__version__.partition(".")[0]) >= 3  # what is traced is its intermediate representation
+ONNX = importlib.util.find_spec("onnx") is not None and PADDLE_3
+needs_onnx = pytest.mark.skipif(not ONNX, reason="onnx is not installed, or Paddle is older than 3")
 RUNTIMES = [kind for kind in ("openvino", "onnxruntime") if ONNX and not available()[kind]]
-needs_runtime = pytest.mark.skipif(not RUNTIMES, reason="onnx, or both openvino and onnxruntime, are not installed")
+needs_runtime = pytest.mark.skipif(
+    not RUNTIMES, reason="onnx, or both openvino and onnxruntime, are missing, or Paddle 3 is"
+)
 
 
 def small(name="FCN", **arguments):

@@ -102,6 +102,7 @@ def test_an_export_that_was_touched_is_refused(run, tool, tmp_path):
         Deployment.read(tmp_path)
 
 
+@needs_onnx
 def test_an_export_for_one_size_refuses_others_and_other_backends(run, tool, tmp_path):
     export(tool, run, tmp_path / "e", "--input_shape", "1", "3", "32", "32")
     deployment = Deployment.read(tmp_path / "e")

@@ -172,6 +172,8 @@ def test_own_parts_from_yaml(tmp_path, tool):
     ids=lambda s: s["type"] if isinstance(s, dict) else "",
 )
 def test_to_static(spec, full_graph):
+    if not full_graph and paddle.__version__.startswith("2."):
+        pytest.skip("the tracer of code pieces of Paddle 2.6 ends the process")
     model = build_model(spec, num_classes=3)
     model.eval()
     inputs = [paddle.rand([1, 3, 33, 48]) for _ in range(2)]

@@ -88,16 +88,29 @@ def opened(path: Path) -> Iterator[cv2.VideoCapture]:
     if not path.is_file():
         raise DataError(f"video {path} does not exist.")
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # its complaints name no file; ours does
-    level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    reader = cv2.VideoCapture(str(path.resolve()))
+    with _quiet():
+        reader = cv2.VideoCapture(str(path.resolve()))
+        try:
+            if not reader.isOpened():
+                raise DataError(f"video {path} cannot be opened: it is empty, damaged, or no video file.")
+            yield reader
+        finally:
+            reader.release()
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without OpenCV's own lines, where it can be told so."""
+    log = getattr(cv2.utils, "logging", None)  # not in OpenCV 4
+    if log is None:
+        yield
+        return
+    level = log.getLogLevel()
+    log.setLogLevel(log.LOG_LEVEL_SILENT)
     try:
-        if not reader.isOpened():
-            raise DataError(f"video {path} cannot be opened: it is empty, damaged, or no video file.")
-        yield reader
+        yield
     finally:
-        reader.release()
-        cv2.utils.logging.setLogLevel(level)
+        log.setLogLevel(level)
 
 
 def frames(reader: cv2.VideoCapture) -> Iterator[np.ndarray]:
