@@ -68,6 +68,7 @@ def colorize(
         uint8 RGB [H, W, 3].
     """
     ids = np.asarray(ids)
+    ids = ids.astype(np.int16) if ids.dtype.itemsize == 1 else ids  # the place behind 256 colours is no uint8
     table = np.vstack([np.asarray(palette, np.uint8).reshape(-1, 3), np.asarray([ignore_colour], np.uint8)])
     last = len(table) - 1
     index = np.where((ids < 0) | (ids >= last), last, ids)

@@ -217,6 +217,8 @@ def test_no_tensor_of_nodes_times_channels_times_pixels_is_built(tmp_path):
     """Every value of the unit's program is listed; V C L would be 98,304 numbers."""
     unit = build({"type": "GCU", "num_nodes": 32})
     unit.eval()
+    if paddle.__version__.startswith("2."):
+        pytest.skip("programs of Paddle 2 do not tell the types of their values")
     spec = [paddle.static.InputSpec([1, C, 16, 16], "float32")]
     program = paddle.jit.to_static(unit, input_spec=spec, full_graph=True).forward.concrete_program.main_program
     values = [v for op in program.global_block().ops for v in op.results() if v.is_dense_tensor_type()]

@@ -45,7 +45,7 @@ def test_the_field_of_a_pixel_is_what_moves_it(unit_run, picture):
         batch = looked.batch.numpy()
         batch[0, :, place[0], place[1]] += step
         scores.append(logits_of(loaded.model, paddle.to_tensor(batch))[0, field.class_id, 20, 37])
-    assert float(abs(scores[1] - scores[0])) > 0
+    assert abs(float(scores[1]) - float(scores[0])) > 0
 
 
 def test_without_context_the_field_ends_where_the_network_does(tmp_path, picture):
