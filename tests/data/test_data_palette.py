@@ -34,6 +34,16 @@ def test_colorize():
     assert colorize(np.array([[-1, 1]]), voc_palette(3), ignore_index=1).tolist() == [[[255] * 3, [255] * 3]]
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.int8, np.uint16, np.int64, bool])
+@pytest.mark.parametrize("classes", [2, 255, 256])
+def test_ids_of_any_type_have_their_colours(kind, classes):
+    """NumPy 2.5 refuses 256, the place of what is ignored, beside ids of one byte."""
+    palette = voc_palette(classes)
+    ids = np.array([[0, 1]]).astype(kind)
+    assert colorize(ids, palette, ignore_index=None).tolist() == [[list(palette[0]), list(palette[1])]]
+    assert colorize(ids, palette, ignore_index=1)[0, 1].tolist() == [255] * 3
+
+
 def test_blend():
     image, colours = np.full((2, 3, 3), 100, np.uint8), np.full((2, 3, 3), 200, np.uint8)
     assert (blend(image, colours, 0.6) == 140).all()
