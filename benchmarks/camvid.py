@@ -314,7 +314,7 @@ def records(found: dict, runs: Path, camvid: Path) -> None:
                         first = False
                     writer.writerow([recipe, part, *flat.values()])
                     target = RECORDS / row["run"]
-                    if not (runs / row["run"]).is_dir():
+                    if not (runs / row["run"] / "scores.json").is_file():
                         continue
                     target.mkdir(parents=True, exist_ok=True)
                     for name in ("config.yml", "metrics.jsonl", "scores.json"):

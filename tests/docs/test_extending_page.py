@@ -44,8 +44,8 @@ def script(tmp_path_factory):
     import numpy as np
 
     folder = tmp_path_factory.mktemp("script")
-    code = "\n\n".join(map(once, blocks(PAGE, "python")))
-    (folder / "my_parts.py").write_text(f"from __future__ import annotations\n\n{code}", encoding="utf-8")
+    first, *rest = blocks(PAGE, "python")
+    (folder / "my_parts.py").write_text("\n\n".join([first, *map(once, rest)]), encoding="utf-8")
     (folder / "my_recipe.yml").write_text(blocks(PAGE, "yaml")[0], encoding="utf-8")
     rng = np.random.default_rng(0)
     for mode in ("train", "val"):

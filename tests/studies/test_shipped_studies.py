@@ -10,6 +10,7 @@ STUDIES = [
     "camvid_choices",
     "camvid_graph",
     "context_zoo",
+    "fine_tuning",
     "gcu_nodes",
     "glore_nodes",
     "graph_modules",
@@ -40,7 +41,7 @@ def test_every_variant_builds(folder, name):
     for value in study.factors[study.compare]:
         config = study.find({**first, study.compare: value}, study.seeds[0]).config
         assert "out" in config.loss
-        model = build_model(config.model, num_classes=3)
+        model = build_model({**config.model, "pretrained": None}, num_classes=3)  # a run that readers make first
         units = [u for u in model.sublayers() if isinstance(u, ContextUnit)]
         assert bool(units) == (config.model.get("context") is not None)
 
