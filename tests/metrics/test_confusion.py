@@ -238,3 +238,15 @@ def test_table_has_a_line_for_each_class():
     assert lines[1].split() == ["sky", "0.6000", "0.7500", "1.0000", "0.6000", "0.7143"]
     assert lines[4].split() == ["bus", "-", "-", "-", "-", "0.0000"]
     assert "mIoU 0.4222 (nan:" in lines[-1]
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int16, np.int64])
+@pytest.mark.parametrize("ignored", [0, 2, 255, -1])
+def test_ignored_pixels_are_dropped_whatever_their_type(kind, ignored):
+    label = np.array([0, 1, 2, 2, ignored]).astype(kind)
+    matrix = ConfusionMatrix(3, ignore_index=ignored).update(np.array([0, 1, 1, 2, 1]), label).matrix
+    kept = [(t, p) for t, p in zip([0, 1, 2, 2], [0, 1, 1, 2]) if t != ignored]
+    expected = np.zeros((3, 3), int)
+    for pair in kept:
+        expected[pair] += 1
+    assert (matrix == expected).all()

@@ -32,3 +32,15 @@ def test_the_average_is_a_copy():
     ema = EMA(model, 0.999)
     model.weight.set_value(paddle.zeros([2, 2]))
     np.testing.assert_array_equal(ema.shadow["weight"].numpy(), before)
+
+
+def test_the_first_steps_count_more():
+    """``decay`` warms up as (1 + t) / (10 + t): 2/11, 3/12, ... until it is reached."""
+    model = nn.Linear(1, 1, bias_attr=False)
+    model.weight.set_value(paddle.zeros([1, 1]))
+    ema, expected = EMA(model, 0.25), 0.0
+    for step, decay in enumerate([2 / 11, 0.25, 0.25], start=1):
+        model.weight.set_value(paddle.full([1, 1], float(step)))
+        ema.update()
+        expected = decay * expected + (1 - decay) * step
+        np.testing.assert_allclose(ema.shadow["weight"].numpy().item(), expected, rtol=1e-6)
