@@ -52,7 +52,7 @@ class Config:
     precision: str = "fp32"  # fp32 | fp16 | bf16
     amp_level: str = "O1"
     cpu_accel: str = "fp32"  # oneDNN kernels: fp32 | bf16 | auto (timed, so not repeatable) | off (Paddle's own)
-    recompute: bool = False  # less memory, a third more time: blocks are computed again when their gradients are due
+    recompute: bool = False  # less memory, more time: blocks are computed again when their gradients are due
     use_ema: bool = False
     ema_decay: float = 0.999
     freeze_bn: Union[bool, str] = False  # or statistics | backbone | backbone_statistics: layers.apply_freeze_bn

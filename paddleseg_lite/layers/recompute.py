@@ -1,8 +1,8 @@
 """Less memory for more time: what a block computes inside is dropped, and computed again when its gradients are due.
 
 Chen, Xu, Zhang, Guestrin, Training Deep Nets with Sublinear Memory Cost, arXiv:1604.06174. A recipe asks for it by
-``recompute: true``. The result is the same, bit for bit: random numbers are drawn again as they were, and running
-statistics move once.
+``recompute: true``. The result is the same but for rounding, where a map has several readers: random numbers are
+drawn again as they were, and running statistics move once.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ RECIPES = [
     ("unknown_model", recipe(model={"type": "UNett"}), ["unknown model type 'UNett'", "Did you mean 'UNet'"]),
     ("unknown_argument", recipe(model__stile="same"), ["UNet has no argument 'stile'", "Did you mean 'style'"]),
     ("text_for_a_width", recipe(model__base_channels="wide"), ["model UNet", "base_channels", "wide"]),
-    ("zero_width", recipe(model__base_channels=0), ["base_channels", "is 0"]),
+    ("zero_width", recipe(model__base_channels=0), ["base_channels", "would be empty", "is 0"]),
     (
         "unknown_backbone",
         recipe(model={"type": "PSPNet", "backbone": "ResNet49"}),
