@@ -2,14 +2,15 @@
 
     python benchmarks/camvid.py train --camvid data/camvid --runs output/camvid [--only enet_camvid]
     python benchmarks/camvid.py score --camvid data/camvid --runs output/camvid
+    python benchmarks/camvid.py time --camvid data/camvid --runs output/camvid
     python benchmarks/camvid.py page --camvid data/camvid --runs output/camvid
 
 Every recipe ``configs/*/*_camvid.yml`` of :data:`RECIPES` is trained twice for each seed: without the drive 0006R0,
 scored on that street (``held_out``), and on all 367 pictures, scored on val (``all``). ``train`` passes over what is
 finished and goes on with what was begun; a single row is ``--only RECIPE``. ``score`` scores best checkpoints, plain
-and at several scales with flips; ``time`` takes the time of a prediction of all of them in one go; ``page`` writes page, tables and pictures, and
-copies each run's ``config.yml`` and ``metrics.jsonl`` beside the page (no weights and no pictures: CamVid is for research
-use).
+and at several scales with flips; ``time`` takes the time of a prediction of all of them in one go; ``page`` writes page,
+tables and pictures, and copies each run's ``config.yml`` and ``metrics.jsonl`` beside the page (no weights and no
+pictures: CamVid is for research use).
 """
 
 from __future__ import annotations
@@ -183,22 +184,10 @@ def time_again(args) -> None:
                 (args.runs / n for n in names if (args.runs / n / "best_model").is_dir()), Path(spare) / "run"
             )
             if not folder.is_dir():
-                command = [
-                    sys.executable,
-                    str(ROOT / "tools" / "train.py"),
-                    "--config",
-                    str(RECORDS / names[0] / "config.yml"),
-                ]
-                command += [
-                    "--dataset_root",
-                    str(args.camvid),
-                    "--iters",
-                    "1",
-                    "--save_interval",
-                    "1",
-                    "--no_doctor",
-                    "--no_vdl",
-                ]
+                config = str(RECORDS / names[0] / "config.yml")
+                command = [sys.executable, str(ROOT / "tools" / "train.py"), "--config", config]
+                command += ["--dataset_root", str(args.camvid)]
+                command += ["--iters", "1", "--save_interval", "1", "--no_doctor", "--no_vdl"]
                 subprocess.run([*command, "--save_dir", str(folder)], check=True, capture_output=True)
             ms = milliseconds(load(folder), picture, args.turns)
         print(f"{recipe}: {ms:.1f} ms", flush=True)
