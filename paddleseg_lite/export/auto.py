@@ -30,7 +30,9 @@ from .opening import load_backend
 logger = logging.getLogger("paddleseg_lite")
 
 _TIMED_RUNS = 3
-EXPORT_SECONDS = 6.0  # what making and trying the exports of a middling network takes
+EXPORT_SECONDS = 6.0  # what making the exports of a middling network takes
+RACE_RUNS = 10  # runs of the network's own length that a race takes beside that
+USUAL_SAVING = 0.2  # of a run, by the fastest export: 5 to 43 % (docs/results/inference_speed.md)
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def choose_backend(
         precision: ``fp32`` or ``bf16``; with ``auto``, fp32 takes over where bf16 is not to be had.
         probe: an image ``[N, C, H, W]`` as the network takes it, of the size that matters;
             noise of 360 x 480 by default.
-        images: how many there will be, where known: for a few an export does not pay.
+        images: how many there will be, where known: an export is made where it takes less than it is likely to save.
         folder: where exports are kept; the cache by default.
 
     Raises:
@@ -117,9 +119,9 @@ def choose_backend(
     kept = read_json(record)
     if kept.get("machine") != machine or "backend" not in kept:
         seconds, _ = _timed(plain, probe, runs=1)
-        if images is not None and images * seconds < EXPORT_SECONDS:
+        if images is not None and images * seconds * USUAL_SAVING < EXPORT_SECONDS + RACE_RUNS * seconds:
             return _without_export(
-                network, precision, f"{_count(images)} about {images * seconds:.1f} s, an export would take longer"
+                network, precision, f"{_count(images)} about {images * seconds:.1f} s, an export would not pay"
             )
         kept = {"machine": machine, **_race(network, precision, probe, threads, folder, seconds)}
         write_json(record, kept)

@@ -78,6 +78,19 @@ def test_few_images_are_not_worth_an_export(tmp_path):
     assert not list(tmp_path.glob("*.onnx"))
 
 
+@pytest.mark.parametrize("images, pays", [(60, False), (105, False), (115, True), (None, True)])
+def test_an_export_is_made_where_it_earns_its_time(monkeypatch, tmp_path, images, pays):
+    """Half a second an image: an export saves about a tenth of one, and costs as much as 22 images take."""
+    network = small()
+    monkeypatch.setattr(auto, "_timed", lambda *args, **kwargs: (0.5, None))
+    races = []
+    won = {"backend": "dygraph fp32", "reason": "a race was run", "saves": 0.0, "opens_in": 0.0}
+    monkeypatch.setattr(auto, "_race", lambda *args: races.append(1) or won)
+    reason = choose_backend(network, probe=X, images=images, folder=tmp_path).reason
+    assert len(races) == pays
+    assert reason == "a race was run" if pays else "would not pay" in reason
+
+
 class Quick(Backend):
     """A backend without a cost."""
 
