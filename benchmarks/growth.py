@@ -31,7 +31,7 @@ SCALES = {
     "batch": [1, 2, 4, 8, 16, 32],
     "classes": [2, 11, 19, 59, 150],
     "open": [10**2, 10**3, 10**4, 10**5, 10**6],
-    "doctor": [10**2, 10**3, 10**4],
+    "doctor": [10**2, 10**3, 10**4, 10**5],
 }
 TITLES = {
     "predict": ("Prediction against pixels", "side of the picture", lambda v: v * v),

@@ -143,8 +143,12 @@ def compare(name: str, args, isa: str) -> list[dict]:
             running.append(Side(*side))
         for what, rounds in [("train", args.rounds)] + [("infer", args.infer_rounds)] * (args.infer_rounds > 0):
             for index in range(rounds + 1):
-                for side in running:
-                    side.run(what, keep=index > 0)  # the first compiles, measures and fills caches
+                for side in list(running):
+                    try:
+                        side.run(what, keep=index > 0)  # the first compiles, measures and fills caches
+                    except (RuntimeError, OSError) as e:  # one that crashes does not end the others
+                        print(f"{name} {isa} {side.title}: left out, {e}", flush=True)
+                        running.remove(side)
     finally:
         for side in running:
             side.close()

@@ -18,6 +18,7 @@ import os
 import platform
 import random
 import sys
+import time
 import warnings
 from dataclasses import dataclass
 
@@ -50,6 +51,26 @@ def available_cores() -> int:
         cores = os.cpu_count() or 1
     quota = _cgroup_cores()
     return max(1, min(cores, quota) if quota else cores)
+
+
+def cores_busy_elsewhere(seconds: float = 0.2) -> float:
+    """How many of the cores that this process may use compute for others (0 where there is no ``/proc``)."""
+
+    def reading() -> tuple[float, float]:
+        own = os.times()
+        with open("/proc/stat", encoding="ascii") as f:
+            fields = [line.split() for line in f if line.startswith("cpu")]
+        mask = {f"cpu{index}" for index in os.sched_getaffinity(0)}
+        user, nice, system = (sum(int(line[i]) for line in fields if line[0] in mask) for i in (1, 2, 3))
+        return (user + nice + system) / os.sysconf("SC_CLK_TCK"), own.user + own.system
+
+    try:
+        (busy, own), started = reading(), time.perf_counter()
+        time.sleep(seconds)
+        (busy_then, own_then), passed = reading(), time.perf_counter() - started
+    except (OSError, AttributeError, ValueError, IndexError):
+        return 0.0
+    return max(0.0, (busy_then - busy) - (own_then - own)) / passed
 
 
 def free_bytes() -> int | None:
@@ -117,13 +138,14 @@ def setup(
 def set_threads(threads: int | None = None) -> int:
     """Set ``OMP_NUM_THREADS``: ``threads``, else what the user has set, else all cores; returns the number in force.
 
-    Threads that wait for each other also sleep from now on (``OMP_WAIT_POLICY``)
-    instead of spinning, which costs 0 to 10 % on an idle machine and saves a
-    factor of 3 to 15 on a busy one, where a spinning thread keeps the one it
-    waits for from running.
+    Threads that wait for each other also sleep from now on after a millisecond
+    (``KMP_BLOCKTIME``; 200 are usual). One that spins keeps the one it waits for
+    from running on a busy machine. One that sleeps at once must be woken a
+    thousand times a step, which on some virtual machines doubles the time of a
+    small network (docs/cpu.md).
     """
     if "paddle" not in sys.modules and not {"OMP_WAIT_POLICY", "KMP_BLOCKTIME"} & set(os.environ):
-        os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+        os.environ["KMP_BLOCKTIME"] = "1"
     if threads is None and "OMP_NUM_THREADS" in os.environ:
         return threads_in_force()
     if threads is not None and threads < 1:

@@ -1,8 +1,10 @@
 """Runtime: what setup changes, what importing does not, and what the user has set stays."""
 
+import io
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -56,11 +58,31 @@ def test_threads_asked_for_by_name_win_over_the_environment(root):
     assert run_python(code, root, OMP_NUM_THREADS="1") == "2 2"
 
 
-def test_waiting_threads_sleep(root):
-    code = "import paddleseg_lite, os; paddleseg_lite.setup('cpu'); print(os.environ.get('OMP_WAIT_POLICY'))"
-    assert run_python(code, root) == "PASSIVE"
-    assert run_python(code, root, OMP_WAIT_POLICY="ACTIVE") == "ACTIVE"
-    assert run_python(code, root, KMP_BLOCKTIME="200") == "None"
+def test_waiting_threads_soon_sleep(root):
+    code = "import paddleseg_lite, os; paddleseg_lite.setup('cpu'); print(os.environ.get('KMP_BLOCKTIME'))"
+    assert run_python(code, root) == "1"
+    assert run_python(code, root, KMP_BLOCKTIME="200") == "200"
+    assert run_python(code, root, OMP_WAIT_POLICY="ACTIVE") == "None"
+
+
+def test_work_of_others_is_seen_and_ones_own_is_not(monkeypatch, tmp_path):
+    """Two readings of /proc/stat, a second of work of two cores apart; half a second of it is this process's own."""
+    readings = iter(["cpu0 100 0 0 900 0", "cpu0 150 10 40 900 0"])
+    own = iter([5.0, 5.5])
+
+    def proc_stat(path, **kwargs):
+        assert path == "/proc/stat"
+        return io.StringIO(f"cpu 9999 9999 9999 0 0\n{next(readings)}\ncpu7 {next(jump)} 0 0 0\n")
+
+    jump = iter([0, 10**6])  # a core that this process may not use
+    monkeypatch.setattr("builtins.open", proc_stat)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0}, raising=False)
+    monkeypatch.setattr(os, "times", lambda: SimpleNamespace(user=next(own), system=0.0))
+    monkeypatch.setattr(os, "sysconf", lambda name: 100)
+    clock = iter([10.0, 11.0])
+    monkeypatch.setattr(runtime.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(runtime.time, "sleep", lambda seconds: None)
+    assert runtime.cores_busy_elsewhere() == pytest.approx(0.5)
 
 
 def test_cores_respect_the_affinity_mask():

@@ -6,10 +6,11 @@ import shutil
 
 from ..config import Config
 from ..data.workers import why_no_workers
-from ..runtime import available_cores, threads_in_force, threads_left_unused
+from ..runtime import available_cores, cores_busy_elsewhere, threads_in_force, threads_left_unused
 from .findings import Diagnosis
 
 PREFETCH = 2
+_BUSY = 0.6  # of a core: more than a moment's work of something small
 
 
 def examine_machine(diagnosis: Diagnosis, config: Config) -> None:
@@ -23,6 +24,15 @@ def examine_machine(diagnosis: Diagnosis, config: Config) -> None:
             f"OMP_NUM_THREADS={threads} uses {threads} of {cores} cores",
             f"unset it, or export OMP_NUM_THREADS={cores}",
         )
+    elif threads > 1:
+        busy = cores_busy_elsewhere()
+        if busy >= _BUSY and threads > cores - round(busy):
+            diagnosis.add(
+                "info",
+                "machine",
+                f"{busy:.1f} of {cores} cores are busy with other work: threads that wait for each other lose much",
+                f"stop that, or take --threads {max(1, cores - round(busy))}",
+            )
     _shared_memory(diagnosis, config)
     free = shutil.disk_usage(".").free
     diagnosis.facts["disk_free_mb"] = free >> 20

@@ -162,6 +162,18 @@ def test_a_full_disk_is_told(monkeypatch):
     assert found(diagnose(scenes(), dry_run=False), "warning", "only 5 MiB of disk are free", "free some space")
 
 
+@pytest.mark.parametrize(
+    "busy, threads, advice", [(1.1, 4, "--threads 3"), (2.9, 2, "--threads 1"), (1.1, 3, ""), (0.3, 4, "")]
+)
+def test_cores_that_others_use_are_told(monkeypatch, busy, threads, advice):
+    monkeypatch.setattr(machine, "cores_busy_elsewhere", lambda: busy)
+    monkeypatch.setattr(machine, "available_cores", lambda: 4)
+    monkeypatch.setattr(machine, "threads_in_force", lambda: threads)
+    monkeypatch.setattr(machine, "threads_left_unused", lambda: False)
+    hits = found(diagnose(scenes(), dry_run=False), "info", "of 4 cores are busy with other work", advice)
+    assert bool(hits) == bool(advice)
+
+
 def test_a_slow_loader_gets_advice(monkeypatch):
     from paddleseg_lite.data.datasets.base import SegDataset
 
