@@ -11,6 +11,8 @@ sys.path.insert(0, str(ROOT))
 
 from paddleseg_lite import runtime  # noqa: E402
 
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")  # of 1,024: most of a suite's shapes never come again
+
 # With ``pytest -n N`` the workers divide the cores instead of fighting for them.
 WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
 runtime.setup("cpu", threads=max(1, runtime.available_cores() // WORKERS) if WORKERS > 1 else None)
@@ -62,6 +64,22 @@ def has_gpu() -> bool:
     import paddle
 
     return paddle.device.is_compiled_with_cuda() and paddle.device.cuda.device_count() > 0
+
+
+@pytest.fixture(autouse=True, scope="module")
+def memory_given_back():
+    """After each file: compiled operations go, and what the allocator keeps (``setup`` tells it to) goes back to the system."""
+    import ctypes
+    import gc
+
+    from paddleseg_lite.accel import primitive
+
+    yield
+    primitive.clear()
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc
+    if trim is not None:
+        trim(0)
 
 
 @pytest.fixture(autouse=True)
