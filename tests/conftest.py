@@ -68,7 +68,7 @@ def has_gpu() -> bool:
 
 @pytest.fixture(autouse=True, scope="module")
 def memory_given_back():
-    """After each file: compiled operations go, and what the allocator keeps (``setup`` tells it to) goes back to the system."""
+    """After each file, compiled operations go, and free memory that the allocator keeps returns to the system."""
     import ctypes
     import gc
 
