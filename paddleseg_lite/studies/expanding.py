@@ -35,10 +35,23 @@ def expand(study: Study, seeds: Sequence[int], settings: Mapping[str, Mapping[st
         extra = (settings or {}).get(name_of(levels), {})
         built.append((levels, *build(study, levels, extra)))
     return [
-        Run(levels, seed, None if config is None else replace(config, seed=seed), error)
+        Run(levels, seed, None if config is None else _seeded(config, seed), error)
         for seed in seeds
         for levels, config, error in built
     ]
+
+
+def _seeded(config: Config, seed: int) -> Config:
+    """The recipe of one seed; ``{seed}`` in a text of its network (a path of weights) becomes its number."""
+
+    def filled(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: filled(inner) for key, inner in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [filled(inner) for inner in value]
+        return value.replace("{seed}", str(seed)) if isinstance(value, str) else value
+
+    return replace(config, seed=seed, model=filled(config.model))
 
 
 def name_of(levels: Mapping[str, str]) -> str:
