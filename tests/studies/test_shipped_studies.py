@@ -15,6 +15,7 @@ STUDIES = [
     "glore_nodes",
     "graph_modules",
     "position",
+    "relation",
     "two_hop",
 ]
 

@@ -43,6 +43,19 @@ def test_factors_may_set_several_paths_and_make_groups(write):
     assert run.config.val_dataset["size"] == [48, 48]
 
 
+def test_weights_may_be_those_of_the_seed(write):
+    values = {"none": {"model.pretrained": "runs/none-{seed}/best_model"}, "GloRe": {"model.context": "GloRe"}}
+    study = load_study(write({"factors": {"unit": {"values": values}}}))
+    starts = [(run.levels["unit"], run.config.model.get("pretrained")) for run in study.runs]
+    assert starts == [
+        ("none", "runs/none-0/best_model"),
+        ("GloRe", None),
+        ("none", "runs/none-1/best_model"),
+        ("GloRe", None),
+    ]
+    assert len({run.key for run in study.runs}) == 4
+
+
 def test_the_same_configuration_is_one_run(write):
     factors = {"unit": {"path": "model.context", "values": {"none": None, "also_none": None}}}
     study = load_study(write({"factors": factors}))
