@@ -29,6 +29,12 @@ def pytest_addoption(parser):
     )
 
 
+def pytest_xdist_auto_num_workers(config):
+    """Processes of ``-n auto``, the default: up to four for the whole suite, this one for what is chosen by name."""
+    chosen = config.option.keyword or config.option.markexpr or config.args != config.getini("testpaths")
+    return 0 if chosen else min(4, runtime.available_cores())
+
+
 def pytest_configure(config):
     """Register what the files of ``--with`` hold, as ``--import`` of the tools does."""
     if not config.option.own_files:
