@@ -244,12 +244,14 @@ def main() -> int:
 
 
 def processor() -> str:
-    """Model name of the processor."""
+    """Model name of the processor, with family and model where Linux gives them: makers use one name for many chips."""
+    facts: dict[str, str] = {}
     with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as f:
-        for line in f:
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
+        for key, _, value in (line.partition(":") for line in f):
+            facts.setdefault(key.strip(), value.strip())
+    name = facts.get("model name") or platform.processor() or platform.machine()
+    numbers = [f"{key.split()[-1]} {facts[key]}" for key in ("cpu family", "model") if key in facts]
+    return f"{name} ({', '.join(numbers)})" if numbers else name
 
 
 if __name__ == "__main__":
