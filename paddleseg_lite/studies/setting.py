@@ -39,7 +39,9 @@ def _data(study: Study) -> list[list[str]]:
     if config is None:
         return []
     length = f"{config.iters} iterations" if config.iters else f"{config.epochs} epochs"
-    rows = [["training", f"{length} of {config.batch_size} images, {config.precision}, validation {_interval(config)}"]]
+    kernels = "" if config.cpu_accel == "fp32" else f" (cpu_accel: {config.cpu_accel})"
+    how = f"{config.precision}{kernels}, validation {_interval(config)}"
+    rows = [["training", f"{length} of {config.batch_size} images, {how}"]]
     for name in ("train_dataset", "val_dataset"):
         spec = dict(getattr(config, name) or {})
         spec.pop("transforms", None)

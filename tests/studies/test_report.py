@@ -97,6 +97,12 @@ def test_how_it_was_run(finished):
     assert setting["runs"] == "4 done" and setting["seeds"] == "0, 1"
 
 
+def test_the_report_names_kernels_that_are_not_fp32(write, tmp_path):
+    study = load_study(write({"opts": ["cpu_accel=bf16"]}))
+    write_report(study, tmp_path / "out")
+    assert "of 2 images, fp32 (cpu_accel: bf16), validation" in (tmp_path / "out" / "report.md").read_text()
+
+
 def test_every_run_is_a_row_of_tidy_tables(finished):
     study, folder = finished({"none": [0.5, 0.6], "GloRe": [0.7]})
     write_report(study, folder)
