@@ -204,6 +204,7 @@ def main() -> int:
         "--isa", nargs="*", default=["all"], choices=list(ISA), help="levels to measure, one after the other"
     )
     p.add_argument("--compile", action="store_true", help="torch.compile as well (needs a C++ compiler)")
+    p.add_argument("--title", default="Training speed beside PaddleSeg and PyTorch", help="of the page")
     p.add_argument("--append", nargs="*", default=[], metavar="FILE", help="Markdown put at the end of the page")
     p.add_argument("--out", help="path without suffix: .json and .md are written; other networks in them are kept")
     args = p.parse_args()
@@ -223,14 +224,15 @@ def main() -> int:
                     f"inference {r['infer_wall_ms'] or 0:6.0f} ms",
                     flush=True,
                 )
-    base = "PaddleSeg" if args.peer_python else "ours off"
+    base = next(b for b in ("PaddleSeg", "ours off", "PyTorch fp32 NCHW") if any(r["side"] == b for r in results))
     counts = sorted({len(r["times"]["train"]) for r in results})
     steps = " to ".join(str(n) for n in dict.fromkeys((counts[0], counts[-1])))
+    held = "" if {r["isa"] for r in results} == {"all"} else ", every library held to the instruction set"
     text = "\n\n".join(
         [
-            "# Training speed beside PaddleSeg and PyTorch",
+            f"# {args.title}",
             f"## Training steps, {args.batch}x3x{args.size[0]}x{args.size[1]}, {args.threads} threads",
-            f"`python benchmarks/train_step.py`, medians of {steps} steps taken in turns; {processor()}.",
+            f"`python benchmarks/train_step.py`, medians of {steps} steps taken in turns; {processor()}{held}.",
             table(results, base, "wall"),
             "The same in processor time (all threads together):",
             table(results, base, "cpu"),

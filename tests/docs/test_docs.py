@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import importlib
 import re
 import runpy
@@ -240,6 +241,19 @@ def test_model_table_tells_what_summary_computes(name):
         places = len(millions.partition(".")[2])
         assert f"{result.eval_parameters / 1e6:.{places}f}" == millions, kind
         assert f"{result.gmacs:.1f}" == gmacs, kind
+
+
+@pytest.mark.parametrize("name", ["docs/networks.md", "docs/networks_zh.md"])
+def test_model_table_has_the_figures_of_the_camvid_table(name):
+    with open(ROOT / "docs" / "results" / "camvid.csv", encoding="utf-8") as file:
+        found = {(row["recipe"].split("/")[0], row["part"]): float(row["mIoU"]) for row in csv.DictReader(file)}
+    kinds = {"FCN8s": "fcn", "GCUNet": "gcunet", "DeepLabV3P": "deeplab_v3plus", "DeepLabV3": "deeplab_v3"}
+    rows = re.findall(r"^\| [^|]+ \| `(\w+)` \|.*\| ([\d.]+)(?: \(([\d.]+)\))? \|$", text_of(ROOT / name), re.M)
+    assert len(rows) == len({recipe for recipe, _ in found})
+    for kind, val, street in rows:
+        recipe = kinds.get(kind, kind.lower())
+        assert val == f"{100 * found[recipe, 'all']:.1f}", kind
+        assert street == (f"{100 * found[recipe, 'held_out']:.1f}" if (recipe, "held_out") in found else ""), kind
 
 
 def test_reference_is_up_to_date():
