@@ -29,6 +29,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.named_runs import finished, training  # noqa: E402
 from benchmarks.results_page import publish  # noqa: E402
 from benchmarks.train_step import processor  # noqa: E402
 from paddleseg_lite.reports import markdown_table  # noqa: E402
@@ -80,11 +81,6 @@ class Job:
     def name(self) -> str:
         return f"{self.recipe.rpartition('/')[2]}-{self.part}-{self.seed}"
 
-    def finished(self, runs: Path) -> bool:
-        """Whether its last line says so."""
-        log = runs / self.name / "train.log"
-        return log.is_file() and "done: best mIoU" in log.read_text(encoding="utf-8")
-
 
 def jobs(only: list[str]) -> list[Job]:
     """All trainings, the first seed of everything first for each recipe."""
@@ -96,12 +92,10 @@ def train(args) -> None:
     """Train what is not finished, one after another."""
     for job in jobs(args.only):
         folder = args.runs / job.name
-        if job.finished(args.runs):
+        if finished(folder):
             continue
-        command = [sys.executable, str(ROOT / "tools" / "train.py"), "--config", f"configs/{job.recipe}.yml"]
-        command += ["--dataset_root", str(args.camvid), "--cache", "memory", "--seed", str(job.seed)]
-        command += ["--threads", str(args.threads), "--save_dir", str(folder), "--lang", "en"]
-        command += ["--resume_model"] if list(folder.glob("iter_*")) else ["--overwrite"]
+        command = training(folder, f"configs/{job.recipe}.yml", seed=job.seed, threads=args.threads)
+        command += ["--dataset_root", str(args.camvid), "--cache", "memory"]
         command += ["--opts", *PARTS[job.part]] if PARTS[job.part] else []
         print(time.strftime("%H:%M:%S"), job.name, flush=True)
         status = subprocess.run(command, cwd=ROOT, check=False).returncode
@@ -114,7 +108,7 @@ def score(args) -> None:
     for job in jobs(args.only):
         folder = args.runs / job.name
         target = folder / "scores.json"
-        if not job.finished(args.runs) or (target.exists() and not args.again):
+        if not finished(folder) or (target.exists() and not args.again):
             continue
         target.write_text(json.dumps(scores_of(folder, args), indent=1) + "\n", encoding="utf-8")
         print(job.name, target.read_text(encoding="utf-8")[:120].replace("\n", " "), flush=True)

@@ -85,7 +85,8 @@ def main() -> int:
     if args.worker:
         worker(args.worker, args.steps, args.shapes)
         return 0
-    found = sorted(p.relative_to(ROOT / "configs").with_suffix("") for p in (ROOT / "configs").glob("*/*_scenes.yml"))
+    configs = ROOT / "configs"
+    found = sorted(file.relative_to(configs).with_suffix("") for file in configs.glob("*/*_scenes.yml"))
     recipes = [str(r) for r in found if not r.name.startswith("_") and (not args.only or str(r) in args.only)]
     rows, ratios = [], []
     for recipe in recipes:

@@ -9,6 +9,7 @@ that is there is not trained again; one that was begun goes on.
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -16,16 +17,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.named_runs import finished, training  # noqa: E402
 from paddleseg_lite.config.reading import read_tree  # noqa: E402
 
 STUDY = ROOT / "configs" / "ablation" / "relation.yml"
-
-
-def option(key: str, value: object) -> str:
-    """``KEY=VALUE`` as ``--opts`` takes it."""
-    import yaml
-
-    return f"{key}={yaml.safe_dump(value, default_flow_style=True, width=10**6).strip()}"
 
 
 def main() -> int:
@@ -38,19 +33,12 @@ def main() -> int:
     for seed in study["seeds"]:
         for unit, changes in study["factors"]["unit"]["values"].items():
             folder = args.out / f"{unit}-{seed}"
-            log = folder / "train.log"
-            if (args.only and unit not in args.only) or (log.is_file() and "done: best" in log.read_text("utf-8")):
+            if (args.only and unit not in args.only) or finished(folder):
                 continue
-            options = [option(key, value) for key, value in changes.items() if key != "model.pretrained"]
-            command = [
-                sys.executable,
-                str(ROOT / "tools" / "train.py"),
-                "--config",
-                str(STUDY.with_name(study["base"])),
-            ]
-            command += ["--seed", str(seed), "--threads", str(args.threads), "--save_dir", str(folder), "--lang", "en"]
-            command += ["--resume_model"] if list(folder.glob("iter_*")) else ["--overwrite", "--no_doctor"]
-            subprocess.run([*command, "--opts", *options], check=True, stdout=subprocess.DEVNULL)
+            command = training(folder, STUDY.with_name(study["base"]), seed=seed, threads=args.threads)
+            changed = [f"{key}={json.dumps(value)}" for key, value in changes.items() if key != "model.pretrained"]
+            subprocess.run([*command, "--no_doctor", "--opts", *changed], check=True, stdout=subprocess.DEVNULL)
+            log = folder / "train.log"
             print(f"{unit}, seed {seed}: {log.read_text('utf-8').rstrip().splitlines()[-2:][0][-60:]}", flush=True)
     return 0
 

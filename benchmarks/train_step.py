@@ -149,6 +149,7 @@ def compare(name: str, args, isa: str) -> list[dict]:
                     except (RuntimeError, OSError) as e:  # one that crashes does not end the others
                         print(f"{name} {isa} {side.title}: left out, {e}", flush=True)
                         running.remove(side)
+                        side.close()
     finally:
         for side in running:
             side.close()
@@ -224,7 +225,8 @@ def main() -> int:
                     f"inference {r['infer_wall_ms'] or 0:6.0f} ms",
                     flush=True,
                 )
-    base = next(b for b in ("PaddleSeg", "ours off", "PyTorch fp32 NCHW") if any(r["side"] == b for r in results))
+    found = {r["side"] for r in results}
+    base = next((b for b in ("PaddleSeg", "ours off", "PyTorch fp32 NCHW") if b in found), "ours off")
     counts = sorted({len(r["times"]["train"]) for r in results})
     steps = " to ".join(str(n) for n in dict.fromkeys((counts[0], counts[-1])))
     held = "" if {r["isa"] for r in results} == {"all"} else ", every library held to the instruction set"

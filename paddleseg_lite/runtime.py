@@ -201,6 +201,14 @@ def tune_allocator() -> bool:
     return all(mallopt(key, value) == 1 for key, value in settings)
 
 
+def give_back_memory() -> None:
+    """Return freed memory that the allocator keeps to the system (glibc only)."""
+    if platform.libc_ver()[0] == "glibc":
+        import ctypes
+
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def select_device(device: str = "auto") -> str:
     """Select the Paddle device; returns ``cpu`` or ``gpu:N``."""
     kind, _, index = device.partition(":")

@@ -75,7 +75,6 @@ def has_gpu() -> bool:
 @pytest.fixture(autouse=True, scope="module")
 def memory_given_back():
     """After each file, compiled operations go, and free memory that the allocator keeps returns to the system."""
-    import ctypes
     import gc
 
     from paddleseg_lite.accel import primitive
@@ -83,9 +82,7 @@ def memory_given_back():
     yield
     primitive.clear()
     gc.collect()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc
-    if trim is not None:
-        trim(0)
+    runtime.give_back_memory()
 
 
 @pytest.fixture(autouse=True)

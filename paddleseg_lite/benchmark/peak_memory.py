@@ -6,10 +6,8 @@ building of the network left behind is given back before the peak is taken.
 
 from __future__ import annotations
 
-import ctypes
 import json
 import logging
-import platform
 import subprocess
 import sys
 import tempfile
@@ -80,8 +78,7 @@ def main(recipe: str, width: str, height: str, batch: str, way: str, mode: str, 
 def reset_peak() -> int | None:
     """Resident bytes now, after the peak counter is set back to them; ``None`` where there is no such counter."""
     try:
-        if platform.libc_ver()[0] == "glibc":
-            ctypes.CDLL(None).malloc_trim(0)
+        runtime.give_back_memory()
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
         return _status("VmRSS")
     except OSError:

@@ -26,12 +26,13 @@ def examine_machine(diagnosis: Diagnosis, config: Config) -> None:
         )
     elif threads > 1:
         busy = cores_busy_elsewhere()
-        if busy >= _BUSY and threads > cores - round(busy):
+        left = max(1, cores - round(busy))
+        if busy >= _BUSY and threads > left:
             diagnosis.add(
                 "info",
                 "machine",
                 f"{busy:.1f} of {cores} cores are busy with other work: threads that wait for each other lose much",
-                f"stop that, or take --threads {max(1, cores - round(busy))}",
+                f"stop that, or take --threads {left}",
             )
     _shared_memory(diagnosis, config)
     free = shutil.disk_usage(".").free
