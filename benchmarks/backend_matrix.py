@@ -32,7 +32,7 @@ import paddle  # noqa: E402
 from paddleseg_lite.export import Normalisation, available, compare, load_backend, to_onnx  # noqa: E402
 from paddleseg_lite.export import agreement as verify  # noqa: E402
 from paddleseg_lite.export.backends import OnnxBackend, _onnxruntime, _openvino  # noqa: E402
-from paddleseg_lite.export.onnx.trace import eval_mode  # noqa: E402
+from paddleseg_lite.export.recording import eval_mode  # noqa: E402
 from paddleseg_lite.export.source import FileSource, ModelFile  # noqa: E402
 from paddleseg_lite.models import build_model  # noqa: E402
 from paddleseg_lite.registry import MODELS  # noqa: E402

@@ -2,11 +2,13 @@
 
 Replaces what stands between ``<!-- tables -->`` and ``<!-- end of tables -->`` in
 the page by the tables of the study's report, draws PAGE.png (every seed of every
-variant, a panel for each group) and copies the CSV and JSON beside it.
+variant, a panel for each group) and copies the CSV and JSON beside it. A page that
+shows PAGE_cost.png gets it: gain against multiply-adds and milliseconds, of the first group.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import sys
@@ -15,6 +17,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from paddleseg_lite.reports.plots import pyplot, to_png
+from paddleseg_lite.studies.plots import cost_plot
+from paddleseg_lite.studies.results import Row
+from paddleseg_lite.studies.statistics import Comparison
 
 BEGIN, END = "<!-- tables -->", "<!-- end of tables -->"
 
@@ -28,9 +33,19 @@ def main(study: Path, page: Path) -> None:
     page.write_text(f"{before}\n\n{tables}\n\n{after}", encoding="utf-8")
     content = json.loads((study / "report.json").read_text(encoding="utf-8"))
     page.with_suffix(".png").write_bytes(draw(content["groups"], content["metric"]))
+    costs = page.with_name(f"{page.stem}_cost.png")
+    if costs.name in page.read_text(encoding="utf-8"):
+        costs.write_bytes(cost_plot([row_of(v) for v in content["groups"][0]["variants"]]))
     for kind in ("csv", "json"):
         text = (study / f"report.{kind}").read_text(encoding="utf-8")
         page.with_suffix(f".{kind}").write_text(re.sub(r"(dataset_root=)[^;,\s\"]+", r"\1DIR", text), encoding="utf-8")
+
+
+def row_of(variant: dict) -> Row:
+    compared = variant["comparison"]
+    fields = {f.name for f in dataclasses.fields(Comparison)}
+    comparison = Comparison(**{k: v for k, v in compared.items() if k in fields}) if compared else None
+    return Row(variant["name"], variant["values"], costs=variant["costs"], comparison=comparison)
 
 
 def draw(groups, metric: str) -> bytes:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import paddle
 
-from .onnx.trace import eval_mode
+from .recording import eval_mode
 
 # Share of pixels with the same class that counts as agreement. Networks that pool with indices can
 # differ at single windows whose two largest values are equal to the last digits.

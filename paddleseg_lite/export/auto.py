@@ -24,8 +24,8 @@ from ..runtime import available_cores, threads_in_force
 from .agreement import compare
 from .backends import available
 from .cache import cache_folder
-from .onnx.trace import eval_mode
 from .opening import load_backend
+from .recording import eval_mode
 
 logger = logging.getLogger("paddleseg_lite")
 

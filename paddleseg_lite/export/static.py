@@ -22,7 +22,7 @@ from ..files import write_json
 from ..inference.backend import Backend, as_backend
 from .cache import cache_folder
 from .onnx.convert import Normalisation
-from .onnx.trace import eval_mode
+from .recording import recording
 
 
 class Deployed(nn.Layer):
@@ -74,7 +74,7 @@ def export_static(
         spec = paddle.static.InputSpec([n, c, height, width], "float32", "image")
     else:
         spec = paddle.static.InputSpec([n, height, width, c], normalise.dtype, "pixels")
-    with eval_mode(network):
+    with recording(network):
         deployed = Deployed(network, normalise, argmax)
         deployed.eval()
         paddle.jit.save(deployed, str(stem), input_spec=[spec])

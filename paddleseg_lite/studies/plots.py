@@ -49,6 +49,42 @@ def forest_plot(rows, margin: float | None = None, bounds: Mapping[str, float] |
     return to_png(figure)
 
 
+COSTS = {"gmacs": "GMACs", "latency_ms": "ms a picture"}
+
+
+def cost_plot(rows) -> bytes:
+    """Points above the first row against multiply-adds and milliseconds, a named dot for each row that has both."""
+    plt = pyplot()
+    figure, panels = plt.subplots(1, len(COSTS), figsize=(11.0, 5.0), sharey=True, layout="constrained")
+    for axes, (key, label) in zip(panels, COSTS.items()):
+        for row in _costed(rows):
+            gain = 100 * row.comparison.difference if row.comparison else 0.0
+            color = COLORS.get(row.verdict.partition(",")[0], PLAIN)
+            axes.plot(row.costs[key], gain, "o", color=color, ms=5)
+            axes.annotate(row.name, (row.costs[key], gain), (4, 3), textcoords="offset points", fontsize=7, color=color)
+        axes.axhline(0.0, color="#94a3b8", lw=1, zorder=1)
+        axes.set_xlabel(label)
+        axes.margins(x=0.12, y=0.08)
+        axes.grid(alpha=0.25)
+    panels[0].set_ylabel(f"points above {rows[0].name}")
+    return to_png(figure)
+
+
+def has_costs(rows) -> bool:
+    """Whether there is something to draw in :func:`cost_plot` beside the first row."""
+    return any(row is not rows[0] for row in _costed(rows))
+
+
+def _costed(rows) -> list:
+    """Rows with every cost and a difference to the first; and the first itself."""
+    return [
+        row
+        for row in rows
+        if all(np.isfinite(row.costs.get(key, np.nan)) for key in COSTS)
+        and (row is rows[0] or (row.comparison is not None and row.comparison.n))
+    ]
+
+
 def _bounds(axes, bounds: Mapping[str, float]) -> None:
     for name, value in bounds.items():
         if np.isfinite(value):

@@ -18,7 +18,7 @@ from ..reports.board import MARK, Board
 from .bounds import bounds_of
 from .freezing import kept
 from .latex import latex_tables
-from .plots import class_heatmap, forest_plot, seed_plot
+from .plots import class_heatmap, cost_plot, forest_plot, has_costs, seed_plot
 from .results import Record, Row, collect, planned, read_records
 from .search import Trial, read_trials
 from .setting import setting_table
@@ -177,6 +177,9 @@ def _plots(study: Study, group: dict[str, str], rows: list[Row]) -> list[str]:
         plot = forest_plot(shown, study.margin, {b: v - rows[0].mean for b, v in bounds.items()})
         caption += "; shaded: the margin" if study.margin else ""
         sections.append(reports.figure(plot, caption, wide=True))
+    if has_costs(shown):
+        caption = f"what each gains over {study.baseline}, and what it costs{cut}"
+        sections.append(reports.figure(cost_plot(shown), caption, wide=True))
     if rows[0].class_iou and any(row.class_iou for row in shown[1:]):
         caption = f"IoU of each class in points above {study.baseline} (blue) or below it (red){cut}"
         sections.append(reports.figure(class_heatmap(shown), caption, wide=True))

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -10,8 +11,10 @@ from paddleseg_lite.studies import freezing, load_study
 from paddleseg_lite.studies.bounds import bounds_of
 from paddleseg_lite.studies.latex import escape
 from paddleseg_lite.studies.layout import run_folder, write_result
+from paddleseg_lite.studies.plots import cost_plot, has_costs
 from paddleseg_lite.studies.report import write_report
-from paddleseg_lite.studies.results import collect
+from paddleseg_lite.studies.results import Row, collect
+from paddleseg_lite.studies.statistics import compare_paired
 
 FACTS = {
     "paddleseg_lite": "9.9",
@@ -203,3 +206,12 @@ def test_mistakes_in_the_new_keys(write, change, message):
     with pytest.raises(ConfigError) as error:
         load_study(write(change))
     assert message in str(error.value)
+
+
+def test_gain_against_cost_is_drawn_of_what_was_measured():
+    costly = {"gmacs": 0.5, "latency_ms": 9.0}
+    none, glore = Row("none", {0: 0.5, 1: 0.6}, costs=costly), Row("GloRe", {0: 0.6, 1: 0.7}, costs=costly)
+    assert not has_costs([none, glore])  # nothing compared yet
+    glore.comparison = compare_paired([0.6, 0.7], [0.5, 0.6])
+    assert has_costs([none, glore]) and not has_costs([none, replace(glore, costs={"gmacs": 0.5})])
+    assert cost_plot([none, glore, Row("no run")]).startswith(b"\x89PNG")

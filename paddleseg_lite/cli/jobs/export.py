@@ -18,7 +18,7 @@ from ...export.backends import available
 from ...export.deploy import Deployment, Description, describe_input
 from ...export.onnx.convert import Normalisation, OnnxModel, to_onnx
 from ...export.onnx.dynamic import SizeDependent
-from ...export.onnx.trace import eval_mode
+from ...export.recording import eval_mode
 from ...export.static import export_static
 from ...files import file_hash, make_folder
 from ...inference.class_ids import argmax_labels

@@ -8,16 +8,14 @@ code that looks at ``x.shape`` has seen real sizes, so no control flow is left.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import paddle
 
-from ... import accel
 from ...errors import EnvironmentProblem
+from ..recording import recording
 
 
 @dataclass(eq=False)
@@ -64,7 +62,7 @@ def trace(network: paddle.nn.Layer, shape: tuple[int, int, int, int]) -> Graph:
             f"tracing a network needs Paddle 3 with its PIR programs; this is {paddle.__version__} with PIR off. "
             "Install paddlepaddle>=3.0 (and do not set FLAGS_enable_pir_api=0), or use the dygraph or static backend."
         )
-    with eval_mode(network):
+    with recording(network):
         spec = paddle.static.InputSpec(list(shape), "float32", "image")
         # not_to_static: run the Python code as it is, on recording tensors. Translating its source instead is
         # for data-dependent control flow, which no network here has, and takes ten times as long.
@@ -73,20 +71,6 @@ def trace(network: paddle.nn.Layer, shape: tuple[int, int, int, int]) -> Graph:
         tensors, values = program.parameters
         constants = {v.id: t for t, v in zip(tensors, values)}
         return _Reader(constants).read(program)
-
-
-@contextlib.contextmanager
-def eval_mode(network: paddle.nn.Layer) -> Iterator[None]:
-    """Every layer in eval mode on Paddle's own kernels, and back in the mode it was in."""
-    layers = network.sublayers(include_self=True)
-    modes = [layer.training for layer in layers]
-    network.eval()
-    try:
-        with accel.disabled(network):
-            yield
-    finally:
-        for layer, mode in zip(layers, modes):
-            layer.training = mode
 
 
 class _Reader:
