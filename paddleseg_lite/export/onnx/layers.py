@@ -76,7 +76,8 @@ def layer_norm(w: OnnxWriter, n: Node) -> str:
 @handles("prelu")
 def prelu(w: OnnxWriter, n: Node) -> str:
     alpha, x = known(n, "alpha"), n.inputs["x"]
-    slope = alpha.reshape([-1] + [1] * (len(x.shape) - 2)) if n.attrs["mode"] == "channel" else alpha.reshape([1])
+    # of x's rank: OpenVINO turns a map to another layout and back around a slope of fewer axes
+    slope = alpha.reshape([1, -1] + [1] * (len(x.shape) - 2)) if n.attrs["mode"] == "channel" else alpha.reshape([1])
     return w.add("PRelu", w.name(x), w.constant(slope))
 
 
