@@ -64,7 +64,7 @@ def commands(page: Path) -> list[str]:
 # What happens to a command: the first pattern that is found in it counts.
 #   ("skip", why)      not run
 #   ("flags", why)     its flags are parsed by the tool itself; not run
-#   ("run", extra)     run, with these arguments in front of its own to make it short
+#   ("run", extra)     run, with these arguments behind its own to make it short
 #   ("train", extra)   the same, and on four pictures
 FOUR_PICTURES = ["train_dataset.num_samples=4", "val_dataset.num_samples=2", "lr_scheduler.warmup_iters=0"]
 SHORT = "--threads 1 --iters 2 --batch_size 2 --save_interval 2 --no_vdl --no_doctor"
@@ -109,8 +109,8 @@ def treatment(command: str) -> tuple[str, str] | None:
 
 
 def arguments(command: str, kind: str, extra: str) -> list[str]:
-    """What a script of a page is given: its own arguments, shortened."""
+    """What a script of a page is given: its own arguments, and those that shorten it behind them: the last count."""
     own = shlex.split(command)[2:]
-    if kind == "train":
-        own += FOUR_PICTURES if "--opts" in own else ["--opts", *FOUR_PICTURES]
-    return [*shlex.split(extra), *own]
+    at = own.index("--opts") if "--opts" in own else len(own)
+    opts = own[at:] or (["--opts"] if kind == "train" else [])
+    return [*own[:at], *shlex.split(extra), *opts, *(FOUR_PICTURES if kind == "train" else [])]
