@@ -1,7 +1,12 @@
 """A study of two variants that takes seconds."""
 
+import contextlib
+import os
+
 import pytest
 import yaml
+
+from paddleseg_lite.studies import pool, worker
 
 SCENES = {"type": "Scenes", "size": [32, 32], "num_classes": 6, "transforms": [{"type": "Normalize"}]}
 BASE = {
@@ -34,3 +39,34 @@ def write(tmp_path):
         return tmp_path / "study.yml"
 
     return _write
+
+
+class Over:
+    """A process that has done its work."""
+
+    pid = os.getpid()
+
+    def __init__(self, code):
+        self.returncode = code
+
+    def poll(self):
+        return self.returncode
+
+    def terminate(self):
+        pass
+
+    wait = poll
+
+
+@pytest.fixture
+def within(monkeypatch):
+    """Runs are trained in this process, for tests that are not about processes: seconds less for each."""
+
+    def spawn(target, log, settings):
+        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(log):
+            for name, value in settings.environment({}).items():
+                patch.setenv(name, value)
+            patch.setattr(worker, "end_with", lambda parent: None)
+            return Over(worker.main(target))
+
+    monkeypatch.setattr(pool, "spawn", spawn)

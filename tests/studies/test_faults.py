@@ -27,7 +27,7 @@ def unit(values):
     return {"factors": {"unit": {"values": {"none": {"model.context": None}, **values}}}, "seeds": [0]}
 
 
-def test_each_fault_is_a_hole_and_the_others_go_on(write, tmp_path, capsys):
+def test_each_fault_is_a_hole_and_the_others_go_on(within, write, tmp_path, capsys):
     """A path that does not exist, an argument that does not, a position that does not, a run that diverges."""
     path = write(
         unit(
@@ -57,7 +57,7 @@ def test_each_fault_is_a_hole_and_the_others_go_on(write, tmp_path, capsys):
     assert "Holes in this table" in (tmp_path / "o" / "report.html").read_text()
 
 
-def test_a_failed_run_is_left_alone_unless_asked(write, tmp_path):
+def test_a_failed_run_is_left_alone_unless_asked(within, write, tmp_path):
     study, said = load_study(write(unit({}))), []
     target = run_folder(tmp_path, study.runs[0])
     target.mkdir(parents=True)
@@ -114,7 +114,7 @@ def test_the_tool_hands_its_device_to_the_study(tool, write, monkeypatch):
     assert given["device"] == "gpu:0"
 
 
-def test_the_doctor_looks_once_before_the_first_run(write, tmp_path, monkeypatch, caplog):
+def test_the_doctor_looks_once_before_the_first_run(within, write, tmp_path, monkeypatch, caplog):
     from paddleseg_lite.cli.jobs import ablate
 
     caplog.set_level("INFO", logger="paddleseg_lite")
@@ -191,7 +191,7 @@ def on_path():
     return {**os.environ, "PYTHONPATH": root}
 
 
-def test_scores_whose_line_was_lost_are_taken_again(write, tmp_path):
+def test_scores_whose_line_was_lost_are_taken_again(within, write, tmp_path):
     """The disk was full when the last validation was to be written, and the checkpoint fitted."""
     study = load_study(write(unit({})))
     folder = run_folder(tmp_path, study.runs[0])
