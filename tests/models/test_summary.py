@@ -20,7 +20,7 @@ from tests.models.checks import lazy_model
 TINY = {"type": "DeepLabV3P", "backbone": {"type": "ResNet18", "width": 0.125}, "aspp_channels": 8}
 
 
-def fields(spec, size=512):
+def fields(spec, size=192):
     summary = summarize(lazy_model(spec, num_classes=21), (1, 3, size, size))
     return {row.name: (row.receptive_field, row.jump) for row in summary.rows}, summary
 
