@@ -31,8 +31,8 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.named_runs import finished, training  # noqa: E402
 from benchmarks.results_page import publish  # noqa: E402
-from benchmarks.train_step import processor  # noqa: E402
 from paddleseg_lite.reports import markdown_table  # noqa: E402
+from paddleseg_lite.runtime import processor  # noqa: E402
 
 RECIPES = {  # in the order of training: seeds
     "enet/enet_camvid": (1, 2),

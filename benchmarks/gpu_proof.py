@@ -36,12 +36,12 @@ import paddle  # noqa: E402
 
 import paddleseg_lite  # noqa: E402
 from benchmarks.results_page import publish  # noqa: E402
-from benchmarks.train_step import processor  # noqa: E402
 from paddleseg_lite.accel import accelerate  # noqa: E402
 from paddleseg_lite.config import load_config  # noqa: E402
 from paddleseg_lite.models import build_model  # noqa: E402
 from paddleseg_lite.reports import markdown_table  # noqa: E402
 from paddleseg_lite.reports.run import read_records  # noqa: E402
+from paddleseg_lite.runtime import processor  # noqa: E402
 
 CLASSES = 8
 FORWARD = 1e-3  # of the largest logit

@@ -23,8 +23,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.results_page import publish  # noqa: E402
-from benchmarks.train_step import processor  # noqa: E402
 from paddleseg_lite.reports import markdown_table  # noqa: E402
+from paddleseg_lite.runtime import processor  # noqa: E402
 
 SCALES = {
     "predict": [128, 256, 512, 1024, 2048],

@@ -27,8 +27,8 @@ sys.path.insert(0, str(ROOT))
 import numpy as np  # noqa: E402
 
 from benchmarks.results_page import publish  # noqa: E402
-from benchmarks.train_step import processor  # noqa: E402
 from paddleseg_lite.reports import markdown_table  # noqa: E402
+from paddleseg_lite.runtime import processor  # noqa: E402
 
 SIZE, CLASSES = (360, 480), 11
 RESNET = {"type": "ResNet50_vd", "output_stride": 8}

@@ -23,8 +23,9 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.results_page import publish  # noqa: E402
-from benchmarks.train_step import ISA, processor  # noqa: E402
+from benchmarks.train_step import ISA  # noqa: E402
 from paddleseg_lite.reports import markdown_table  # noqa: E402
+from paddleseg_lite.runtime import processor  # noqa: E402
 
 
 def noise(shape: str, classes: int) -> dict:

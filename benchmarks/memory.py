@@ -19,8 +19,9 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.results_page import publish  # noqa: E402
-from benchmarks.train_step import NETWORKS, Side, processor, sides  # noqa: E402
+from benchmarks.train_step import NETWORKS, Side, sides  # noqa: E402
 from paddleseg_lite.reports import markdown_table  # noqa: E402
+from paddleseg_lite.runtime import processor  # noqa: E402
 
 IMPORTS = {"ours": "import paddleseg_lite; paddleseg_lite.setup('cpu'); import paddle", "PyTorch": "import torch"}
 IMPORTS["PaddleSeg"] = "import paddleseg.models"

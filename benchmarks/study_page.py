@@ -3,23 +3,32 @@
 Replaces what stands between ``<!-- tables -->`` and ``<!-- end of tables -->`` in
 the page by the tables of the study's report, draws PAGE.png (every seed of every
 variant, a panel for each group) and copies the CSV and JSON beside it. A page that
-shows PAGE_cost.png gets it: gain against multiply-adds and milliseconds, of the first group.
+shows PAGE_cost.png gets it: gain against multiply-adds and milliseconds, of the first group;
+the milliseconds are taken anew for it, all variants in turns, and stand below the tables.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import re
+import statistics
 import sys
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from paddleseg_lite import runtime
+from paddleseg_lite.config import load_config
+from paddleseg_lite.data.building import build_datasets
+from paddleseg_lite.inference.reduced import as_batch
 from paddleseg_lite.reports.plots import pyplot, to_png
 from paddleseg_lite.studies.plots import cost_plot
 from paddleseg_lite.studies.results import Row
 from paddleseg_lite.studies.statistics import Comparison
+from paddleseg_lite.training.building import build_network
 
 BEGIN, END = "<!-- tables -->", "<!-- end of tables -->"
 
@@ -29,13 +38,21 @@ def main(study: Path, page: Path) -> None:
     tables = report[report.index("\n## ") : report.index("\n## How it was run")].strip()
     tables = re.sub(r"^## ", "### ", tables, flags=re.M)
     text = page.read_text(encoding="utf-8")
+    content = json.loads((study / "report.json").read_text(encoding="utf-8"))
+    costs = page.with_name(f"{page.stem}_cost.png")
+    if costs.name in text:
+        rows = [row_of(v) for v in content["groups"][0]["variants"]]
+        times = in_turns(study, [row.name for row in rows])
+        for row in rows:
+            row.costs["latency_ms"] = times.get(row.name, math.nan)
+        costs.write_bytes(cost_plot(rows))
+        tables += (
+            f"\n\nMilliseconds a picture in turns, {runtime.threads_in_force()} thread(s), {runtime.processor()}: "
+        )
+        tables += ", ".join(f"{name} {ms:.1f}" for name, ms in times.items()) + "."
     before, after = text[: text.index(BEGIN) + len(BEGIN)], text[text.index(END) :]
     page.write_text(f"{before}\n\n{tables}\n\n{after}", encoding="utf-8")
-    content = json.loads((study / "report.json").read_text(encoding="utf-8"))
     page.with_suffix(".png").write_bytes(draw(content["groups"], content["metric"]))
-    costs = page.with_name(f"{page.stem}_cost.png")
-    if costs.name in page.read_text(encoding="utf-8"):
-        costs.write_bytes(cost_plot([row_of(v) for v in content["groups"][0]["variants"]]))
     for kind in ("csv", "json"):
         text = (study / f"report.{kind}").read_text(encoding="utf-8")
         page.with_suffix(f".{kind}").write_text(re.sub(r"(dataset_root=)[^;,\s\"]+", r"\1DIR", text), encoding="utf-8")
@@ -46,6 +63,29 @@ def row_of(variant: dict) -> Row:
     fields = {f.name for f in dataclasses.fields(Comparison)}
     comparison = Comparison(**{k: v for k, v in compared.items() if k in fields}) if compared else None
     return Row(variant["name"], variant["values"], costs=variant["costs"], comparison=comparison)
+
+
+def in_turns(study: Path, names: list[str], turns: int = 30) -> dict[str, float]:
+    """Median milliseconds of one validation picture by each variant's network, random weights, variant after variant."""
+    import paddle
+
+    taken: dict[str, list[float]] = {}
+    networks = {}
+    for run in json.loads((study / "results.json").read_text(encoding="utf-8")):
+        name = next((n for n in names if n in run.values()), None)
+        if name is None or name in networks:
+            continue
+        config = load_config(study / "runs" / run["key"] / "config.yml")
+        data = build_datasets(config)[1]
+        networks[name] = build_network(config, data.num_classes).eval()
+        image = as_batch(data.get(0, None))
+    for _ in range(turns):
+        for name, network in networks.items():
+            started = time.perf_counter()
+            with paddle.no_grad():
+                network(image)["out"].numpy()
+            taken.setdefault(name, []).append(1e3 * (time.perf_counter() - started))
+    return {name: statistics.median(values) for name, values in taken.items()}
 
 
 def draw(groups, metric: str) -> bytes:
@@ -74,4 +114,5 @@ def draw(groups, metric: str) -> bytes:
 if __name__ == "__main__":
     if len(sys.argv) != 3:
         sys.exit(__doc__)
+    runtime.setup("cpu", threads=1)
     main(Path(sys.argv[1]), Path(sys.argv[2]))

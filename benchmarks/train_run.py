@@ -166,9 +166,10 @@ def main() -> int:
         print(f"images_per_s {rate}", flush=True)
         return 0
     from train_step import NETWORKS as DESCRIPTIONS
-    from train_step import NUM_CLASSES, processor
+    from train_step import NUM_CLASSES
 
     from paddleseg_lite.reports import markdown_table
+    from paddleseg_lite.runtime import processor
 
     earlier = Path(f"{args.out}.json")
     results = json.loads(earlier.read_text(encoding="utf-8")) if args.out and earlier.exists() else {}

@@ -21,7 +21,6 @@ import argparse
 import contextlib
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -32,6 +31,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from paddleseg_lite.reports import markdown_table  # noqa: E402
+from paddleseg_lite.runtime import processor  # noqa: E402
 
 NUM_CLASSES = 11
 
@@ -245,17 +245,6 @@ def main() -> int:
         earlier.with_suffix(".md").write_text(text + "\n", encoding="utf-8")
     print(text)
     return 0
-
-
-def processor() -> str:
-    """Model name of the processor, with family and model where Linux gives them: makers use one name for many chips."""
-    facts: dict[str, str] = {}
-    with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as f:
-        for key, _, value in (line.partition(":") for line in f):
-            facts.setdefault(key.strip(), value.strip())
-    name = facts.get("model name") or platform.processor() or platform.machine()
-    numbers = [f"{key.split()[-1]} {facts[key]}" for key in ("cpu family", "model") if key in facts]
-    return f"{name} ({', '.join(numbers)})" if numbers else name
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ them makes UNet inference about twice as fast (docs/cpu.md has the measurements)
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import logging
 import os
@@ -51,6 +52,18 @@ def available_cores() -> int:
         cores = os.cpu_count() or 1
     quota = _cgroup_cores()
     return max(1, min(cores, quota) if quota else cores)
+
+
+@functools.lru_cache(maxsize=1)
+def processor() -> str:
+    """Name of the processor, with family and model where Linux tells them: makers use one name for many chips."""
+    facts: dict[str, str] = {}
+    with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="utf-8", errors="replace") as f:
+        for key, _, value in (line.partition(":") for line in f):
+            facts.setdefault(key.strip(), value.strip())
+    name = facts.get("model name") or platform.processor() or platform.machine()
+    numbers = [f"{key.split()[-1]} {facts[key]}" for key in ("cpu family", "model") if key in facts]
+    return f"{name} ({', '.join(numbers)})" if numbers else name
 
 
 def cores_busy_elsewhere(seconds: float = 0.2) -> float:

@@ -2,6 +2,7 @@
 
 import io
 import os
+import platform
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -124,3 +125,11 @@ def test_threads_in_force(text, threads, monkeypatch):
     monkeypatch.setattr(runtime, "available_cores", lambda: 8)
     monkeypatch.setenv("OMP_NUM_THREADS", text) if text else monkeypatch.delenv("OMP_NUM_THREADS")
     assert runtime.threads_in_force() == threads
+
+
+def test_a_processor_is_told_from_others_of_its_name(monkeypatch):
+    facts = "processor\t: 0\nmodel\t\t: 17\ncpu family\t: 25\nmodel name\t: AN EPYC\n\nprocessor\t: 1\nmodel\t\t: 99\n"
+    monkeypatch.setattr(runtime, "open", lambda *_, **__: io.StringIO(facts), raising=False)
+    assert runtime.processor.__wrapped__() == "AN EPYC (family 25, model 17)"
+    monkeypatch.setattr(runtime, "open", lambda *_, **__: io.StringIO("Hardware\t: a board\n"), raising=False)
+    assert runtime.processor.__wrapped__() == (platform.processor() or platform.machine())

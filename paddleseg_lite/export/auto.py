@@ -8,7 +8,6 @@ process starts with the winner.
 from __future__ import annotations
 
 import logging
-import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ import paddle
 from ..errors import EnvironmentProblem, UserError, instead
 from ..files import read_json, write_json
 from ..inference.backend import Backend, PaddleBackend
-from ..runtime import available_cores, threads_in_force
+from ..runtime import available_cores, processor, threads_in_force
 from .agreement import compare
 from .backends import available
 from .cache import cache_folder
@@ -115,7 +114,7 @@ def choose_backend(
     folder = Path(folder) if folder else cache_folder(network)
     record = folder / f"choice_{precision}_{'x'.join(str(s) for s in probe.shape)}.json"
     threads = threads or threads_in_force()
-    machine = [platform.processor() or platform.machine(), available_cores(), threads, _versions()]
+    machine = [processor(), available_cores(), threads, _versions()]
     kept = read_json(record)
     if kept.get("machine") != machine or "backend" not in kept:
         seconds, _ = _timed(plain, probe, runs=1)

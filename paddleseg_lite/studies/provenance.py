@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from ..runtime import processor
 from ..version import __version__
 
 
@@ -27,7 +28,7 @@ def provenance(device: str, threads: int) -> dict[str, Any]:
         "opencv": cv2.__version__,
         "platform": platform.platform(),
         "host": platform.node(),
-        "cpu": cpu_name(),
+        "cpu": processor(),
         "cores": os.cpu_count(),
         "device": device,
         "threads": threads,
@@ -57,15 +58,3 @@ def commit() -> str | None:
 def _git(root: Path, *arguments: str) -> str:
     done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=10, check=True)
     return done.stdout
-
-
-@functools.lru_cache(maxsize=1)
-def cpu_name() -> str:
-    """The processor as its system names it."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()

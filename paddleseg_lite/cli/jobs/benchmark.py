@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import platform
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from ...benchmark.ways import arithmetic, check_ways, default_backends, open_bac
 from ...config import Config
 from ...errors import ConfigError, UserError
 from ...files import make_folder, write_bytes, write_json
+from ...runtime import processor
 
 logger = logging.getLogger("paddleseg_lite")
 
@@ -202,12 +202,3 @@ def parse_size(text: str) -> tuple[int, int]:
     if not (width.isdigit() and height.isdigit()):
         raise ConfigError(f"--sizes takes WIDTHxHEIGHT, such as 480x360, got '{text}'.")
     return int(width), int(height)
-
-
-def processor() -> str:
-    """The processor's name, as far as the system tells."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as f:
-            return next(line.split(":", 1)[1].strip() for line in f if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
