@@ -12,6 +12,7 @@ STUDIES = [
     "context_zoo",
     "fine_tuning",
     "gcu_nodes",
+    "gcu_search",
     "glore_nodes",
     "graph_modules",
     "position",
