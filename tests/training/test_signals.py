@@ -33,6 +33,7 @@ def command(root, folder, iters, *more):
         "--batch_size",
         "2",
         "--no_vdl",
+        "--no_doctor",
         "--save_interval",
         "5",
         "--log_iters",
