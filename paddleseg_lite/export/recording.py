@@ -29,8 +29,8 @@ def eval_mode(network: paddle.nn.Layer) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def recording(network: paddle.nn.Layer) -> Iterator[None]:
-    """:func:`eval_mode`, and what Paddle records does not note which Python lines made it.
+def no_call_stacks() -> Iterator[None]:
+    """What Paddle records does not note which Python lines made it.
 
     Paddle 3.3.1 asks :mod:`traceback` for the stack at each operation and never
     gives it back: 11 MB and 70 % of the time of a trace of ENet. An error is
@@ -38,7 +38,13 @@ def recording(network: paddle.nn.Layer) -> Iterator[None]:
     """
     traceback.extract_stack = lambda *_, **__: _NO_STACK
     try:
-        with eval_mode(network):
-            yield
+        yield
     finally:
         traceback.extract_stack = _extract_stack
+
+
+@contextlib.contextmanager
+def recording(network: paddle.nn.Layer) -> Iterator[None]:
+    """:func:`eval_mode` without call stacks."""
+    with eval_mode(network), no_call_stacks():
+        yield
