@@ -29,7 +29,7 @@ from .recording import eval_mode
 logger = logging.getLogger("paddleseg_lite")
 
 _TIMED_RUNS = 3
-EXPORT_SECONDS = 6.0  # what making the exports of a middling network takes
+EXPORT_SECONDS = 3.0  # what making and compiling the exports of a middling network takes
 RACE_RUNS = 10  # runs of the network's own length that a race takes beside that
 USUAL_SAVING = 0.2  # of a run, by the fastest export: 5 to 43 % (docs/results/inference_speed.md)
 

@@ -78,9 +78,9 @@ def test_few_images_are_not_worth_an_export(tmp_path):
     assert not list(tmp_path.glob("*.onnx"))
 
 
-@pytest.mark.parametrize("images, pays", [(60, False), (105, False), (115, True), (None, True)])
+@pytest.mark.parametrize("images, pays", [(60, False), (75, False), (85, True), (None, True)])
 def test_an_export_is_made_where_it_earns_its_time(monkeypatch, tmp_path, images, pays):
-    """Half a second an image: an export saves about a tenth of one, and costs as much as 22 images take."""
+    """Half a second an image: an export saves about a tenth of one, and costs as much as 16 images take."""
     network = small()
     monkeypatch.setattr(auto, "_timed", lambda *args, **kwargs: (0.5, None))
     races = []
