@@ -11,6 +11,7 @@ STUDIES = [
     "camvid_graph",
     "context_zoo",
     "fine_tuning",
+    "gcu_messages",
     "gcu_nodes",
     "gcu_search",
     "glore_nodes",
