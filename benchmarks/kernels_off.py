@@ -1,7 +1,7 @@
 """Is any small recipe slower with our kernels than with Paddle's own?
 
     python benchmarks/kernels_off.py [--levels avx2 avx512] [--only enet/enet_scenes] [--out docs/results/kernels_off.md]
-    python benchmarks/kernels_off.py --shapes 1x64 8x64 1x256 8x256 --levels avx2    # pictures in a batch x their side
+    python benchmarks/kernels_off.py --shapes 2x64 8x64 2x256 --levels avx2    # pictures in a batch x their side
 
 For each small recipe and each instruction set that oneDNN is held to, one process trains two networks of the same weights in
 turns, one with ``cpu_accel: fp32`` and one with ``off``, on a batch of the recipe (or of noise). Processor time of forward, loss and
