@@ -56,18 +56,45 @@ def cost_plot(rows) -> bytes:
     """Points above the first row against multiply-adds and milliseconds, a named dot for each row that has both."""
     plt = pyplot()
     figure, panels = plt.subplots(1, len(COSTS), figsize=(11.0, 5.0), sharey=True, layout="constrained")
+    drawn = []
     for axes, (key, label) in zip(panels, COSTS.items()):
+        points = {}
         for row in _costed(rows):
-            gain = 100 * row.comparison.difference if row.comparison else 0.0
             color = COLORS.get(row.verdict.partition(",")[0], PLAIN)
-            axes.plot(row.costs[key], gain, "o", color=color, ms=5)
-            axes.annotate(row.name, (row.costs[key], gain), (4, 3), textcoords="offset points", fontsize=7, color=color)
+            points[row.name] = (row.costs[key], 100 * row.comparison.difference if row.comparison else 0.0, color)
+            axes.plot(*points[row.name][:2], "o", color=color, ms=5)
         axes.axhline(0.0, color="#94a3b8", lw=1, zorder=1)
         axes.set_xlabel(label)
         axes.margins(x=0.12, y=0.08)
         axes.grid(alpha=0.25)
+        drawn.append((axes, points))
     panels[0].set_ylabel(f"points above {rows[0].name}")
+    for axes, points in drawn:
+        _names_beside(axes, points)
     return to_png(figure)
+
+
+def _names_beside(axes, points: Mapping[str, tuple[float, float, str]]) -> None:
+    """A name beside each point, where none stands yet: right or left of it, else further up or down."""
+    from matplotlib.transforms import Bbox
+
+    axes.figure.canvas.draw()  # the layout is settled here
+    renderer = axes.figure.canvas.get_renderer()
+    dots = axes.transData.transform([(x, y) for x, y, _ in points.values()])
+    taken = [Bbox([dot - 5, dot + 5]) for dot in dots]
+    for name, (x, y, color) in sorted(points.items(), key=lambda item: -item[1][1]):
+        text = axes.annotate(name, (x, y), (5, 3), textcoords="offset points", fontsize=7, color=color)
+        for step in range(12):
+            for side in ("left", "right"):
+                text.set_ha(side)
+                text.set_position((5 if side == "left" else -5, (3, -9)[step % 2] + (9, -9)[step % 2] * (step // 2)))
+                box = text.get_window_extent(renderer)
+                if not any(box.overlaps(other) for other in taken):
+                    break
+            else:
+                continue
+            break
+        taken.append(box)
 
 
 def has_costs(rows) -> bool:
