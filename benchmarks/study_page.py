@@ -9,20 +9,22 @@ the milliseconds are taken anew for it, all variants in turns, and stand below t
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 import re
 import statistics
 import sys
-import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from paddleseg_lite import runtime
+from paddleseg_lite.benchmark import alternate
 from paddleseg_lite.config import load_config
 from paddleseg_lite.data.building import build_datasets
+from paddleseg_lite.inference.backend import PaddleBackend
 from paddleseg_lite.inference.reduced import as_batch
 from paddleseg_lite.reports.plots import pyplot, to_png
 from paddleseg_lite.studies.plots import cost_plot
@@ -46,9 +48,7 @@ def main(study: Path, page: Path) -> None:
         for row in rows:
             row.costs["latency_ms"] = times.get(row.name, math.nan)
         costs.write_bytes(cost_plot(rows))
-        tables += (
-            f"\n\nMilliseconds a picture in turns, {runtime.threads_in_force()} thread(s), {runtime.processor()}: "
-        )
+        tables += f"\n\nMilliseconds a picture in turns, 1 thread(s), {runtime.processor()}: "
         tables += ", ".join(f"{name} {ms:.1f}" for name, ms in times.items()) + "."
     before, after = text[: text.index(BEGIN) + len(BEGIN)], text[text.index(END) :]
     page.write_text(f"{before}\n\n{tables}\n\n{after}", encoding="utf-8")
@@ -59,33 +59,21 @@ def main(study: Path, page: Path) -> None:
 
 
 def row_of(variant: dict) -> Row:
-    compared = variant["comparison"]
-    fields = {f.name for f in dataclasses.fields(Comparison)}
-    comparison = Comparison(**{k: v for k, v in compared.items() if k in fields}) if compared else None
+    comparison = Comparison(**variant["comparison"]) if variant["comparison"] else None
     return Row(variant["name"], variant["values"], costs=variant["costs"], comparison=comparison)
 
 
-def in_turns(study: Path, names: list[str], turns: int = 30) -> dict[str, float]:
+def in_turns(study: Path, names: list[str]) -> dict[str, float]:
     """Median milliseconds of one validation picture by each variant's network, random weights, variant after variant."""
-    import paddle
-
-    taken: dict[str, list[float]] = {}
-    networks = {}
+    predictions: dict[str, Callable[[], object]] = {}
     for run in json.loads((study / "results.json").read_text(encoding="utf-8")):
         name = next((n for n in names if n in run.values()), None)
-        if name is None or name in networks:
-            continue
-        config = load_config(study / "runs" / run["key"] / "config.yml")
-        data = build_datasets(config)[1]
-        networks[name] = build_network(config, data.num_classes).eval()
-        image = as_batch(data.get(0, None))
-    for _ in range(turns):
-        for name, network in networks.items():
-            started = time.perf_counter()
-            with paddle.no_grad():
-                network(image)["out"].numpy()
-            taken.setdefault(name, []).append(1e3 * (time.perf_counter() - started))
-    return {name: statistics.median(values) for name, values in taken.items()}
+        if name is not None and name not in predictions:
+            config = load_config(study / "runs" / run["key"] / "config.yml")
+            data = build_datasets(config)[1]
+            network = PaddleBackend(build_network(config, data.num_classes).eval())
+            predictions[name] = partial(network, as_batch(data.get(0, None)))
+    return {name: 1e3 * statistics.median(seconds) for name, seconds in alternate(predictions, repeats=30).items()}
 
 
 def draw(groups, metric: str) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import product
 
 import numpy as np
 
@@ -12,13 +13,17 @@ COLORS = {"better": "#15803d", "worse": "#b91c1c", "equivalent": "#1d4ed8"}
 PLAIN = "#475569"
 
 
+def _color(row) -> str:
+    return COLORS.get(row.verdict.partition(",")[0], PLAIN)
+
+
 def seed_plot(rows, metric: str, bounds: Mapping[str, float] | None = None) -> bytes:
     """A dot per seed, a bar for the mean, a line at the baseline's mean, dotted lines at the bounds."""
     plt = pyplot()
     figure, axes = plt.subplots(figsize=(7.5, 0.8 + 0.38 * len(rows)))
     for y, row in enumerate(rows):
         values = list(row.values.values())
-        color = COLORS.get(row.verdict.partition(",")[0], PLAIN)
+        color = _color(row)
         axes.scatter(values, np.full(len(values), y), s=22, color=color, alpha=0.6, zorder=3)
         if values:
             axes.plot([row.mean, row.mean], [y - 0.3, y + 0.3], color=color, lw=2.5, zorder=4)
@@ -40,7 +45,7 @@ def forest_plot(rows, margin: float | None = None, bounds: Mapping[str, float] |
         c = row.comparison
         if c is None or not c.n:
             continue
-        color = COLORS.get(row.verdict.partition(",")[0], PLAIN)
+        color = _color(row)
         if c.n > 1:
             axes.plot([100 * c.low, 100 * c.high], [y, y], color=color, lw=1.6, zorder=2)
         axes.plot(100 * c.difference, y, "s", color=color, ms=5, zorder=3)
@@ -49,6 +54,7 @@ def forest_plot(rows, margin: float | None = None, bounds: Mapping[str, float] |
     return to_png(figure)
 
 
+_HEIGHTS = [height for up in range(0, 54, 9) for height in (3 + up, -9 - up)]  # of a name beside its point
 COSTS = {"gmacs": "GMACs", "latency_ms": "ms a picture"}
 
 
@@ -60,7 +66,7 @@ def cost_plot(rows) -> bytes:
     for axes, (key, label) in zip(panels, COSTS.items()):
         points = {}
         for row in _costed(rows):
-            color = COLORS.get(row.verdict.partition(",")[0], PLAIN)
+            color = _color(row)
             points[row.name] = (row.costs[key], 100 * row.comparison.difference if row.comparison else 0.0, color)
             axes.plot(*points[row.name][:2], "o", color=color, ms=5)
         axes.axhline(0.0, color="#94a3b8", lw=1, zorder=1)
@@ -83,17 +89,12 @@ def _names_beside(axes, points: Mapping[str, tuple[float, float, str]]) -> None:
     dots = axes.transData.transform([(x, y) for x, y, _ in points.values()])
     taken = [Bbox([dot - 5, dot + 5]) for dot in dots]
     for name, (x, y, color) in sorted(points.items(), key=lambda item: -item[1][1]):
-        text = axes.annotate(name, (x, y), (5, 3), textcoords="offset points", fontsize=7, color=color)
-        for step in range(12):
-            for side in ("left", "right"):
-                text.set_ha(side)
-                text.set_position((5 if side == "left" else -5, (3, -9)[step % 2] + (9, -9)[step % 2] * (step // 2)))
-                box = text.get_window_extent(renderer)
-                if not any(box.overlaps(other) for other in taken):
-                    break
-            else:
-                continue
-            break
+        text = axes.annotate(name, (x, y), textcoords="offset points", xytext=(0, 0), fontsize=7, color=color)
+        for height, side in product(_HEIGHTS, ("left", "right")):
+            text.set(ha=side, position=(5 if side == "left" else -5, height))
+            box = text.get_window_extent(renderer)
+            if not any(box.overlaps(other) for other in taken):
+                break
         taken.append(box)
 
 

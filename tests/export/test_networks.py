@@ -30,7 +30,7 @@ LONG = {
 }  # half a minute each where they are written for all sizes
 
 
-def check(network, shapes, folder, *, all_sizes=True, tolerance=5e-5):
+def check(network, shapes, folder, *, all_sizes=True, tolerance=2e-5):
     """Compare on noise; without ``all_sizes`` each shape gets a model of its own at once, which is quicker."""
     if not all_sizes:
         (folder / "all_sizes.json").write_text(json.dumps({"impossible": "not asked for"}))
@@ -90,7 +90,8 @@ def test_every_unit_in_every_network(name, unit, tmp_path):
 @pytest.mark.parametrize("unit", [u for u in names(CONTEXTS) if u not in UNITS])
 def test_other_units(unit, tmp_path):
     network = small("FCN", context=CONTEXTS.small(unit))
-    check(network, [(1, 3, 41, 59)], tmp_path, all_sizes=False)
+    tolerance = 5e-5 if unit == "Stack" else 2e-5  # two units in a row: 2.05e-5 was measured with two threads
+    check(network, [(1, 3, 41, 59)], tmp_path, all_sizes=False, tolerance=tolerance)
 
 
 @needs_runtime
