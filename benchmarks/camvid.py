@@ -8,7 +8,7 @@
 Every recipe ``configs/*/*_camvid.yml`` of :data:`RECIPES` is trained twice for each seed: without the drive 0006R0,
 scored on that street (``held_out``), and on all 367 pictures, scored on val (``all``). ``train`` passes over what is
 finished and goes on with what was begun; a single row is ``--only RECIPE``. ``score`` scores best checkpoints, plain
-and at several scales with flips; ``time`` takes the time of a prediction of all of them in one go; ``page`` writes page,
+and at several scales with flips; ``time`` takes the time of a prediction of all of them in one go, on a quiet machine; ``page`` writes page,
 tables and pictures, and copies each run's ``config.yml`` and ``metrics.jsonl`` beside the page (no weights and no
 pictures: CamVid is for research use).
 """
@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import math
 import statistics
 import subprocess
 import sys
@@ -147,7 +148,6 @@ def scores_of(folder: Path, args) -> dict:
         "best_iter": best["iter"],
         "parameters": int(cost.parameters),
         "GMACs": cost.gmacs,
-        "ms": milliseconds(loaded, picture, args.turns),
         "minutes": minutes(records),
     }
 
@@ -201,7 +201,10 @@ def minutes(records: list[dict]) -> float:
 
 
 def read_scores(args) -> dict[str, dict[str, list[dict]]]:
-    """``{recipe: {part: [scores of each seed]}}`` of what is scored, here or (weights gone) in the records beside the page."""
+    """``{recipe: {part: [scores of each seed]}}`` of what is scored, here or (weights gone) in the records beside the page.
+
+    The networks of a recipe are alike: those that were scored after ``time`` take the others' ``ms``.
+    """
     found: dict[str, dict[str, list[dict]]] = {}
     for job in jobs([]):
         places = [folder / job.name / "scores.json" for folder in (args.runs, RECORDS)]
@@ -209,6 +212,11 @@ def read_scores(args) -> dict[str, dict[str, list[dict]]]:
         if path:
             own = found.setdefault(job.recipe, {part: [] for part in PARTS})
             own[job.part].append({**json.loads(path.read_text(encoding="utf-8")), "run": job.name, "seed": job.seed})
+    for parts in found.values():
+        rows = [row for part in parts.values() for row in part]
+        taken = next((row["ms"] for row in rows if "ms" in row), math.nan)
+        for row in rows:
+            row.setdefault("ms", taken)
     return found
 
 
@@ -285,17 +293,16 @@ def page(args) -> None:
 def records(found: dict, runs: Path, camvid: Path) -> None:
     """The CSV, and the records of each run."""
     with open(PAGE.with_suffix(".csv"), "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        first = True
+        writer = None
         for recipe, parts in found.items():
             for part, scored in parts.items():
                 for row in scored:
                     flat = {k: v for k, v in row.items() if k not in ("IoU", "run")}
                     flat.update({f"IoU {name}": value for name, value in row["IoU"].items()})
-                    if first:
-                        writer.writerow(["recipe", "part", *flat])
-                        first = False
-                    writer.writerow([recipe, part, *flat.values()])
+                    if writer is None:
+                        writer = csv.DictWriter(file, ["recipe", "part", *flat])
+                        writer.writeheader()
+                    writer.writerow({"recipe": recipe, "part": part, **flat})
                     target = RECORDS / row["run"]
                     if not (runs / row["run"] / "scores.json").is_file():
                         continue
