@@ -14,7 +14,7 @@ from paddle.autograd import PyLayer
 from . import blocked, dnnl, phases, taps
 from .dnnl import Dims
 from .geometry import Geometry, convolution, transposed_convolution
-from .layout import bytes_buffer, empty, empty_last, last_view, reorder, to_last
+from .layout import empty, empty_last, last_view, reorder, to_last, working_buffer
 from .loading import load
 from .pointwise import mark
 from .primitive import Attributes, Primitive, cached, channels_last, desc, plain, vector
@@ -49,6 +49,7 @@ class Plan:
         self._algorithm = dnnl.DECONV_DIRECT if g.transposed else dnnl.CONV_DIRECT
         self._attributes = Attributes(library)
         self._forward = self._create_forward(affine, relu)
+        self._forward_bytes = self._forward.bytes(dnnl.QUERY_WEIGHTS)
         self._pack_forward = reorder(library, self._plain, self._forward.queried(dnnl.QUERY_WEIGHTS))
         self._data = self._weights = None
         self._taps = taps.TapGradient(g, kind) if taps.suits(g, math) else None
@@ -78,7 +79,7 @@ class Plan:
         )
         return Primitive(self.library, self._creator("forward"), arguments, slots)
 
-    def _backward_data(self) -> tuple[Primitive, Primitive]:
+    def _backward_data(self) -> tuple[Primitive, Primitive, int]:
         if self._data is None:
             arguments = (
                 self.library.engine,
@@ -96,7 +97,8 @@ class Plan:
                 (dnnl.DIFF_SRC, self._src32),
             ]
             passed = Primitive(self.library, self._creator("backward_data"), arguments, slots)
-            self._data = passed, reorder(self.library, self._plain, passed.queried(dnnl.QUERY_WEIGHTS))
+            pack = reorder(self.library, self._plain, passed.queried(dnnl.QUERY_WEIGHTS))
+            self._data = passed, pack, passed.bytes(dnnl.QUERY_WEIGHTS)
         return self._data
 
     def _backward_weights(self) -> tuple[Primitive, Primitive, blocked.Sorted, blocked.Sorted]:
@@ -122,6 +124,8 @@ class Plan:
                 *bias,
             ]
             passed = Primitive(self.library, self._creator("backward_weights"), arguments, slots)
+            if "gemm" in passed.implementation and taps.possible(self.geometry):  # im2col: nine copies of the input
+                self._taps = taps.TapGradient(self.geometry, self._kind)
             unpack = reorder(self.library, passed.queried(dnnl.QUERY_DIFF_WEIGHTS), self._plain)
             self._weights = (
                 passed,
@@ -151,38 +155,42 @@ class Plan:
     def forward(self, x, weight, bias=None, affine=()):
         """``x``: channels last, in the plan's type. Returns f32, channels last."""
         y = _blank(self.out_shape, self.geometry.transposed and self.geometry.gaps)
-        packed = bytes_buffer(self._forward.bytes(dnnl.QUERY_WEIGHTS))
-        self._pack_forward(weight.data_ptr(), packed.data_ptr())
+        packed, keep = working_buffer(self._forward_bytes)
+        self._pack_forward(weight.data_ptr(), packed)
         tail = (bias.data_ptr(),) if self.bias else ()
         fused = [v.data_ptr() for v in affine]
-        self._forward(x.data_ptr(), packed.data_ptr(), *tail, y.data_ptr(), *fused)
+        self._forward(x.data_ptr(), packed, *tail, y.data_ptr(), *fused)
+        del keep
         return y
 
     def backward_data(self, dy, weight):
         """Gradient of the input (f32) from ``dy`` in the plan's type."""
-        passed, pack = self._backward_data()
+        passed, pack, size = self._backward_data()
         g = self.geometry
         dx = _blank((g.batch, g.channels, *g.size), g.gaps and not g.transposed)
-        packed = bytes_buffer(passed.bytes(dnnl.QUERY_WEIGHTS))
-        pack(weight.data_ptr(), packed.data_ptr())
-        passed(dy.data_ptr(), packed.data_ptr(), dx.data_ptr())
+        packed, keep = working_buffer(size)
+        pack(weight.data_ptr(), packed)
+        passed(dy.data_ptr(), packed, dx.data_ptr())
+        del keep
         return dx
 
     def backward_weights(self, x, dy, weight):
         """Gradients of weight and bias (``None`` without bias), both f32."""
         dw = empty(weight.shape)
         db = empty([self.geometry.out_channels]) if self.bias else None
+        compiled = None if self._taps is not None else self._backward_weights()
         if self._taps is not None:
             self._taps(x, dy, dw)
             if self.bias:
                 self._taps.bias(dy, db)
             return dw, db
-        passed, unpack, sort_x, sort_dy = self._backward_weights()
-        packed = bytes_buffer(passed.bytes(dnnl.QUERY_DIFF_WEIGHTS))
+        passed, unpack, sort_x, sort_dy = compiled
+        packed, keep = working_buffer(passed.bytes(dnnl.QUERY_DIFF_WEIGHTS))
         (x_at, keep_x), (dy_at, keep_dy) = sort_x(x.data_ptr()), sort_dy(dy.data_ptr())
-        passed(x_at, dy_at, packed.data_ptr(), *((db.data_ptr(),) if self.bias else ()))
+        passed(x_at, dy_at, packed, *((db.data_ptr(),) if self.bias else ()))
         del keep_x, keep_dy
-        unpack(packed.data_ptr(), dw.data_ptr())
+        unpack(packed, dw.data_ptr())
+        del keep
         return dw, db
 
 
@@ -227,14 +235,16 @@ class _Convolve(PyLayer):
     def backward(ctx, dy):
         *kept, weight = ctx.saved_tensor()
         x = kept[0] if kept else ctx.converted
-        p = plan(ctx.geometry, ctx.math, bias=ctx.has_bias)
-        dyl = to_last(dy, p.dtype)
-        dx = p.backward_data(dyl, weight) if ctx.needs[0] else None
-        dw = db = None
-        if any(ctx.needs[1:]):
-            dw, db = p.backward_weights(x, dyl, weight)
-        grads = (dx, dw, db) if ctx.has_bias else (dx, dw)
+        grads = gradients(plan(ctx.geometry, ctx.math, bias=ctx.has_bias), x, dy, weight, ctx.needs)
         return tuple(g if needed else None for g, needed in zip(grads, ctx.needs))
+
+
+def gradients(p, x, dy, weight, needs) -> list:
+    """Of input, weight and bias (if there is one), those of ``needs``; ``x`` as the plan takes it."""
+    dyl = to_last(dy, p.dtype)
+    dx = p.backward_data(dyl, weight) if needs[0] else None
+    dw, db = p.backward_weights(x, dyl, weight) if any(needs[1:]) else (None, None)
+    return [dx, dw, db] if p.bias else [dx, dw]
 
 
 def convolve(x, weight, bias, geometry: Geometry, math: str = "fp32"):
