@@ -42,12 +42,12 @@ def _chain(members, x):
 def _unit(conv, norm, rest, x):
     """The result of a convolution, a normalisation and what can be fused behind them, and of how many layers it is."""
     act = rest[0] if rest and _ours(rest[0], nn.ReLU, nn.PReLU) else None
+    count = 2 + (act is not None)
     if not paddle.is_grad_enabled():
-        relu = isinstance(act, nn.ReLU)
-        return layers.conv_norm(conv, norm, x, relu), 2 + relu
-    behind = rest[act is not None :]
+        return layers.conv_norm(conv, norm, act, x), count
+    behind = rest[count - 2 :]
     drop = behind[0] if behind and _ours(behind[0], nn.Dropout2D) and 0 < behind[0].p < 1 else None
-    return layers.unit(conv, norm, act, drop, x), 2 + (act is not None) + (drop is not None)
+    return layers.unit(conv, norm, act, drop, x), count + (drop is not None)
 
 
 def conv_bn_act(self, x):

@@ -17,6 +17,7 @@ from .geometry import Geometry, convolution, transposed_convolution
 from .layout import empty, empty_last, last_view, reorder, to_last, working_buffer
 from .loading import load
 from .pointwise import mark
+from .prelu import per_channel
 from .primitive import Attributes, Primitive, cached, channels_last, desc, plain, vector
 
 __all__ = ["Geometry", "Plan", "convolution", "convolve", "convolve_affine", "plan", "transposed_convolution"]
@@ -29,10 +30,11 @@ class Plan:
 
     Args:
         math: ``"fp32"`` or ``"bf16"``.
-        affine, relu: fuse ``* scale[O] + shift[O]`` and ReLU behind the forward pass (inference).
+        affine: fuse ``* scale[O] + shift[O]`` behind the forward pass (inference).
+        act: fuse ``"relu"`` or ``"prelu"`` (with slopes ``[O]``) behind that.
     """
 
-    def __init__(self, geometry: Geometry, math: str, *, bias: bool, affine: bool = False, relu: bool = False):
+    def __init__(self, geometry: Geometry, math: str, *, bias: bool, affine: bool = False, act: str | None = None):
         self.library, self.geometry, self.math, self.bias = load(), geometry, math, bias
         self.dtype, kind = _TYPES[math]
         self._kind = kind
@@ -48,7 +50,7 @@ class Plan:
         self._window = (Dims(*g.stride), Dims(d[0] - 1, d[1] - 1), Dims(*g.pads[::2]), Dims(*g.pads_after))
         self._algorithm = dnnl.DECONV_DIRECT if g.transposed else dnnl.CONV_DIRECT
         self._attributes = Attributes(library)
-        self._forward = self._create_forward(affine, relu)
+        self._forward = self._create_forward(affine, act)
         self._forward_bytes = self._forward.bytes(dnnl.QUERY_WEIGHTS)
         self._pack_forward = reorder(library, self._plain, self._forward.queried(dnnl.QUERY_WEIGHTS))
         self._data = self._weights = None
@@ -58,14 +60,16 @@ class Plan:
         prefix = "deconvolution" if self.geometry.transposed else "convolution"
         return getattr(self.library, f"{prefix}_{name}_primitive_desc_create")
 
-    def _create_forward(self, affine: bool, relu: bool) -> Primitive:
+    def _create_forward(self, affine: bool, act: str | None) -> Primitive:
         channel = plain(self.library, (1, self.geometry.out_channels, 1, 1))
-        then = [("mul", channel), ("add", channel)] if affine else []
-        attributes = Attributes(self.library, then=then + ([("relu", None)] if relu else []))
+        then: list[tuple] = [("mul", channel), ("add", channel)] if affine else []
+        attributes = Attributes(self.library, then=then + ([(act, None)] if act else []))
         bias = [(dnnl.BIAS, self._vector)] if self.bias else []
         slots = [(dnnl.SRC, self._src), (dnnl.WEIGHTS, ("query", dnnl.QUERY_WEIGHTS)), *bias, (dnnl.DST, self._dst32)]
         if affine:
             slots += [(dnnl.POST_OP_BASE * (i + 1) | dnnl.SRC_1, channel) for i in range(2)]
+        if act == "prelu":
+            slots.append((dnnl.POST_OP_BASE * (len(then) + 1) | dnnl.WEIGHTS, self._vector))
         arguments = (
             self.library.engine,
             dnnl.FORWARD_TRAINING,
@@ -203,17 +207,17 @@ def _blank(shape, zeros: bool):
 
 
 def plan(
-    geometry: Geometry, math: str, *, bias: bool, affine: bool = False, relu: bool = False
+    geometry: Geometry, math: str, *, bias: bool, affine: bool = False, act: str | None = None
 ) -> Plan | phases.PhasedPlan:
     """This thread's plan for the geometry."""
 
     def build():
         if not phases.suits(geometry):
-            return Plan(geometry, math, bias=bias, affine=affine, relu=relu)
-        inner = Plan(phases.inner(geometry), math, bias=bias, affine=affine, relu=relu)
+            return Plan(geometry, math, bias=bias, affine=affine, act=act)
+        inner = Plan(phases.inner(geometry), math, bias=bias, affine=affine, act=act)
         return phases.PhasedPlan(geometry, inner, _TYPES[math][1])
 
-    return cached(("conv", geometry, math, bias, affine, relu), build)
+    return cached(("conv", geometry, math, bias, affine, act), build)
 
 
 class _Convolve(PyLayer):
@@ -258,7 +262,8 @@ def convolve(x, weight, bias, geometry: Geometry, math: str = "fp32"):
 
 
 @paddle.no_grad()
-def convolve_affine(x, weight, bias, geometry: Geometry, math: str, scale, shift, *, relu: bool):
-    """``convolve(...) * scale[O] + shift[O]``, then ReLU if asked, in one pass; for inference."""
-    p = plan(geometry, math, bias=bias is not None, affine=True, relu=relu)
-    return p.forward(to_last(x, p.dtype), weight, bias, (scale, shift))
+def convolve_affine(x, weight, bias, geometry: Geometry, math: str, scale, shift, act: str | None, slopes=None):
+    """``convolve(...) * scale[O] + shift[O]``, then ``act`` (``"relu"``, ``"prelu"``), in one pass; for inference."""
+    p = plan(geometry, math, bias=bias is not None, affine=True, act=act)
+    fused = (scale, shift) if slopes is None else (scale, shift, per_channel(slopes, geometry.out_channels))
+    return p.forward(to_last(x, p.dtype), weight, bias, fused)

@@ -104,8 +104,12 @@ def conv2d(self, x, output_size=None):
     return original(self, x) if output_size is None else original(self, x, output_size)
 
 
-def conv_norm(self, norm_layer, x, relu: bool):
-    """Convolution, normalisation with fixed statistics and ReLU in one pass, without gradients; else ``None``."""
+def conv_norm(self, norm_layer, act, x):
+    """Convolution, normalisation with fixed statistics and activation in one pass, without gradients; else ``None``.
+
+    Args:
+        act: the ``nn.ReLU`` or ``nn.PReLU`` that follows, or ``None``.
+    """
     policy: Policy = self._accel
     fixed = not norm_layer.training if norm_layer._use_global_stats is None else norm_layer._use_global_stats
     if paddle.is_grad_enabled() or not fixed or policy.of(self) == "off" or norm_layer._data_format != "NCHW":
@@ -113,16 +117,23 @@ def conv_norm(self, norm_layer, x, relu: bool):
     g = _geometry(self, x)
     if g is None or min(g.out) < 1 or not qualifies(norm_layer._mean, norm_layer._variance):
         return None
-    math = _math(self, policy, g, x)
-    if math is None:
+    math, (kind, slopes) = _math(self, policy, g, x), _activation(act)
+    if math is None or (slopes is not None and not _bends(act, g.out_channels)):
         return None
     scale, shift = norm.as_affine(
         norm_layer.weight, norm_layer.bias, norm_layer._mean, norm_layer._variance, norm_layer._epsilon
     )
     try:
-        return conv.convolve_affine(x, self.weight, self.bias, g, math, scale, shift, relu=relu)
+        return conv.convolve_affine(x, self.weight, self.bias, g, math, scale, shift, kind, slopes)
     except DnnlError:
         return None
+
+
+def _activation(layer):
+    """``("relu" | "prelu" | None, slopes)`` of an activation layer or of ``None``."""
+    if isinstance(layer, nn.PReLU):
+        return "prelu", layer._weight
+    return (None if layer is None else "relu"), None
 
 
 def unit(self, norm_layer, act, drop, x):
@@ -138,7 +149,7 @@ def unit(self, norm_layer, act, drop, x):
     g = _geometry(self, x)
     if g is None or min(g.out) < 1 or not _normalises(norm_layer, (g.batch, g.out_channels, *g.out)):
         return None
-    slopes = act._weight if isinstance(act, nn.PReLU) else None
+    kind, slopes = _activation(act)
     if slopes is not None and not _bends(act, g.out_channels):
         return None
     math = _math(self, policy, g, x)
@@ -146,7 +157,6 @@ def unit(self, norm_layer, act, drop, x):
         return None
     scale, shift = norm_layer.weight, norm_layer.bias
     fixed = not norm_layer.training if norm_layer._use_global_stats is None else norm_layer._use_global_stats
-    kind = None if act is None else "relu" if slopes is None else "prelu"
     whole = fused.Unit(g, math, self.bias is not None, scale is not None, norm_layer._epsilon, fixed, kind)
     running = norm.Running(norm_layer._mean, norm_layer._variance, norm_layer._momentum)
     rate = drop.p if drop is not None and drop.training else 0.0

@@ -44,20 +44,21 @@ def plan(shape) -> Plan:
     return cached(("prelu", tuple(shape)), lambda: Plan(tuple(shape)))
 
 
-def _slopes(x, weight):
-    return weight if weight.shape == [x.shape[1]] else paddle.expand(weight, [x.shape[1]]).contiguous()
+def per_channel(weight, channels: int):
+    """One slope for each channel."""
+    return weight if weight.shape == [channels] else paddle.expand(weight, [channels]).contiguous()
 
 
 def forward(x, weight):
     """``x`` in its right layout, and the result."""
-    xl, y, slopes = to_last(x), empty_last(x.shape), _slopes(x, weight)
+    xl, y, slopes = to_last(x), empty_last(x.shape), per_channel(weight, x.shape[1])
     plan(x.shape).forward(xl.data_ptr(), slopes.data_ptr(), y.data_ptr())
     return xl, y
 
 
 def gradients(x, weight, dy):
     """Of ``x`` (channels last) and ``weight``."""
-    dyl, dx, slopes = to_last(dy), empty_last(x.shape), _slopes(x, weight)
+    dyl, dx, slopes = to_last(dy), empty_last(x.shape), per_channel(weight, x.shape[1])
     dw = empty(slopes.shape)
     plan(x.shape).backward(*(t.data_ptr() for t in (x, slopes, dyl, dx, dw)))
     return dx, dw if weight.shape == slopes.shape else dw.sum(keepdim=True)

@@ -83,6 +83,8 @@ class Attributes:
             for kind, argument in then:
                 if kind == "relu":
                     library.post_ops_append_eltwise(ops, dnnl.RELU, 0.0, 0.0)
+                elif kind == "prelu":  # a slope for each index of the second axis
+                    library.post_ops_append_prelu(ops, 1 << 1)
                 else:  # ("add" | "mul", descriptor of the second operand)
                     algorithm = {"add": dnnl.BINARY_ADD, "mul": dnnl.BINARY_MUL}[kind]
                     library.post_ops_append_binary(ops, algorithm, argument)
