@@ -46,7 +46,7 @@ class Ours:
         """Data, loss and optimizer of Paddle."""
         import paddle
 
-        self.paddle = paddle
+        self.paddle, self.done, self.predicted = paddle, 0, 0
         paddle.seed(1)
         self.x = paddle.randn(job["shape"])
         self.y = paddle.randint(0, job["num_classes"], [job["shape"][0], *job["shape"][2:]])
@@ -64,13 +64,30 @@ class Ours:
             loss = loss + (0.4 if index else 1.0) * self.paddle.nn.functional.cross_entropy(logits, self.y, axis=1)
         loss.backward()
         self.optimizer.step()
-        self.optimizer.clear_grad()
+        self.between_steps()
         return float(loss)
+
+    def between_steps(self) -> None:
+        """What the trainer does."""
+        from paddleseg_lite.runtime import tidy_memory
+
+        self.optimizer.clear_grad(set_to_zero=False)
+        self.done += 1
+        tidy_memory(self.done)
 
     def infer(self) -> float:
         self.model.eval()
         with self.paddle.no_grad():
-            return float(self.maps()[0].mean())
+            value = float(self.maps()[0].mean())
+        self.after_prediction()
+        return value
+
+    def after_prediction(self) -> None:
+        """What a backend does."""
+        from paddleseg_lite.runtime import tidy_memory
+
+        self.predicted += 1
+        tidy_memory(self.predicted)
 
     def parameters(self) -> int:
         return sum(int(p.size) for p in self.model.parameters() if not p.stop_gradient)
@@ -103,12 +120,19 @@ class PaddleSeg(Ours):
     def maps(self):
         return self.model(self.x)
 
+    def between_steps(self) -> None:
+        self.optimizer.clear_grad()
+
+    def after_prediction(self) -> None:
+        pass
+
 
 class Torch:
     """PyTorch, on channels-last data unless told otherwise, with autocast for bf16."""
 
     def __init__(self, job):
-        keep_pages()
+        if job.get("keep_pages", True):
+            keep_pages()
         import torch
 
         self.torch, self.bf16 = torch, job["mode"] == "bf16"

@@ -222,6 +222,16 @@ def give_back_memory() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
+def tidy_memory(done: int) -> None:
+    """Give free memory back when some work has been ``done`` once, twice, 4, 8, 16, ... times.
+
+    The first repetitions leave holes that later ones do not fit into, since glibc (before 2.38) cannot put an aligned
+    block where one of its size lay. They are no longer part of the process then; later ones leave few.
+    """
+    if done & (done - 1) == 0:
+        give_back_memory()
+
+
 def select_device(device: str = "auto") -> str:
     """Select the Paddle device; returns ``cpu`` or ``gpu:N``."""
     kind, _, index = device.partition(":")

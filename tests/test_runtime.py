@@ -133,3 +133,11 @@ def test_a_processor_is_told_from_others_of_its_name(monkeypatch):
     assert runtime.processor.__wrapped__() == "AN EPYC (family 25, model 17)"
     monkeypatch.setattr(runtime, "open", lambda *_, **__: io.StringIO("Hardware\t: a board\n"), raising=False)
     assert runtime.processor.__wrapped__() == (platform.processor() or platform.machine())
+
+
+def test_memory_is_given_back_ever_more_rarely(monkeypatch):
+    given = []
+    monkeypatch.setattr(runtime, "give_back_memory", lambda: given.append(done))
+    for done in range(1, 70):
+        runtime.tidy_memory(done)
+    assert given == [1, 2, 4, 8, 16, 32, 64]

@@ -94,7 +94,7 @@ class Stepper:
         total.backward()
         self._mark(marks)
         self.optimizer.step()
-        self.optimizer.clear_grad()
+        self.optimizer.clear_grad(set_to_zero=False)
         self._mark(marks)
         return np.diff(marks).tolist()
 

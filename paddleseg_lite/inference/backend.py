@@ -16,6 +16,7 @@ from paddle import Tensor, nn
 from .. import accel
 from ..errors import EnvironmentProblem, instead
 from ..models import Segmentor
+from ..runtime import tidy_memory
 
 Array = Union[np.ndarray, Tensor]
 _HALF = {"fp16": "float16", "bf16": "bfloat16"}
@@ -63,16 +64,22 @@ class PaddleBackend(Backend):
                 raise EnvironmentProblem(f"dygraph does not compute in {precision} here: {why}.")
         self.network, self.precision, self.amp_level = network, precision, amp_level
         self.name = f"dygraph {precision}"
+        self._calls, self._training = 0, False
         self.num_classes = network.num_classes if isinstance(network, Segmentor) else None
 
     @classmethod
     def as_trained(cls, network: nn.Layer, precision: str, amp_level: str) -> PaddleBackend:
         """In the precision of a recipe on a GPU; on a CPU in fp32, as validation during training."""
-        return cls(network, precision if on_gpu() else "fp32", amp_level=amp_level)
+        backend = cls(network, precision if on_gpu() else "fp32", amp_level=amp_level)
+        backend._training = True  # whose next step wants the memory back
+        return backend
 
     def __call__(self, image: Array) -> Array:
         with paddle.no_grad(), self._arithmetic():
             logits = logits_of(self.network, _tensor(image))
+        self._calls += 1
+        if not self._training:
+            tidy_memory(self._calls)
         return logits if isinstance(image, Tensor) else logits.numpy()
 
     def _arithmetic(self) -> Any:

@@ -17,6 +17,7 @@ from ..inference.backend import PaddleBackend
 from ..inference.evaluation import Evaluation, evaluate
 from ..layers import keep_statistics, running_statistics
 from ..optim.ema import EMA
+from ..runtime import tidy_memory
 from . import parallel
 from .callbacks import Callback
 from .log_window import LogWindow
@@ -102,9 +103,11 @@ class Trainer:
         try:
             with stop_signals(self.request_stop):
                 self.network.train()
+                first = state.iteration
                 while state.iteration < self.total_iters and self._stop_reason is None:
                     self._step(batches, window)
                     self._after_step(window)
+                    tidy_memory(state.iteration - first)
                 if self._stop_reason is not None and state.iteration % self.save_interval:
                     self.saver.checkpoint(window.state())
         except Exception as e:
@@ -160,7 +163,7 @@ class Trainer:
             self.precision.step(self.optimizer)
         else:
             self.state.skipped_steps += 1
-        self.optimizer.clear_grad()
+        self.optimizer.clear_grad(set_to_zero=False)  # else they stay where the next step needs room for its maps
         self.lr.step()
         self.state.iteration += 1
         if self.ema is not None and good:
