@@ -14,9 +14,10 @@ from paddle.autograd import PyLayer
 from . import blocked, dnnl, phases, taps
 from .dnnl import Dims
 from .geometry import Geometry, convolution, transposed_convolution
-from .layout import bytes_buffer, empty, empty_last, last_view, reorder, to_last
+from .layout import empty, empty_last, last_view, reorder, to_last, working_buffer
 from .loading import load
 from .pointwise import mark
+from .prelu import per_channel
 from .primitive import Attributes, Primitive, cached, channels_last, desc, plain, vector
 
 __all__ = ["Geometry", "Plan", "convolution", "convolve", "convolve_affine", "plan", "transposed_convolution"]
@@ -29,10 +30,11 @@ class Plan:
 
     Args:
         math: ``"fp32"`` or ``"bf16"``.
-        affine, relu: fuse ``* scale[O] + shift[O]`` and ReLU behind the forward pass (inference).
+        affine: fuse ``* scale[O] + shift[O]`` behind the forward pass (inference).
+        act: fuse ``"relu"`` or ``"prelu"`` (with slopes ``[O]``) behind that.
     """
 
-    def __init__(self, geometry: Geometry, math: str, *, bias: bool, affine: bool = False, relu: bool = False):
+    def __init__(self, geometry: Geometry, math: str, *, bias: bool, affine: bool = False, act: str | None = None):
         self.library, self.geometry, self.math, self.bias = load(), geometry, math, bias
         self.dtype, kind = _TYPES[math]
         self._kind = kind
@@ -48,7 +50,8 @@ class Plan:
         self._window = (Dims(*g.stride), Dims(d[0] - 1, d[1] - 1), Dims(*g.pads[::2]), Dims(*g.pads_after))
         self._algorithm = dnnl.DECONV_DIRECT if g.transposed else dnnl.CONV_DIRECT
         self._attributes = Attributes(library)
-        self._forward = self._create_forward(affine, relu)
+        self._forward = self._create_forward(affine, act)
+        self._forward_bytes = self._forward.bytes(dnnl.QUERY_WEIGHTS)
         self._pack_forward = reorder(library, self._plain, self._forward.queried(dnnl.QUERY_WEIGHTS))
         self._data = self._weights = None
         self._taps = taps.TapGradient(g, kind) if taps.suits(g, math) else None
@@ -57,14 +60,16 @@ class Plan:
         prefix = "deconvolution" if self.geometry.transposed else "convolution"
         return getattr(self.library, f"{prefix}_{name}_primitive_desc_create")
 
-    def _create_forward(self, affine: bool, relu: bool) -> Primitive:
+    def _create_forward(self, affine: bool, act: str | None) -> Primitive:
         channel = plain(self.library, (1, self.geometry.out_channels, 1, 1))
-        then = [("mul", channel), ("add", channel)] if affine else []
-        attributes = Attributes(self.library, then=then + ([("relu", None)] if relu else []))
+        then: list[tuple] = [("mul", channel), ("add", channel)] if affine else []
+        attributes = Attributes(self.library, then=then + ([(act, None)] if act else []))
         bias = [(dnnl.BIAS, self._vector)] if self.bias else []
         slots = [(dnnl.SRC, self._src), (dnnl.WEIGHTS, ("query", dnnl.QUERY_WEIGHTS)), *bias, (dnnl.DST, self._dst32)]
         if affine:
             slots += [(dnnl.POST_OP_BASE * (i + 1) | dnnl.SRC_1, channel) for i in range(2)]
+        if act == "prelu":
+            slots.append((dnnl.POST_OP_BASE * (len(then) + 1) | dnnl.WEIGHTS, self._vector))
         arguments = (
             self.library.engine,
             dnnl.FORWARD_TRAINING,
@@ -78,7 +83,7 @@ class Plan:
         )
         return Primitive(self.library, self._creator("forward"), arguments, slots)
 
-    def _backward_data(self) -> tuple[Primitive, Primitive]:
+    def _backward_data(self) -> tuple[Primitive, Primitive, int]:
         if self._data is None:
             arguments = (
                 self.library.engine,
@@ -96,7 +101,8 @@ class Plan:
                 (dnnl.DIFF_SRC, self._src32),
             ]
             passed = Primitive(self.library, self._creator("backward_data"), arguments, slots)
-            self._data = passed, reorder(self.library, self._plain, passed.queried(dnnl.QUERY_WEIGHTS))
+            pack = reorder(self.library, self._plain, passed.queried(dnnl.QUERY_WEIGHTS))
+            self._data = passed, pack, passed.bytes(dnnl.QUERY_WEIGHTS)
         return self._data
 
     def _backward_weights(self) -> tuple[Primitive, Primitive, blocked.Sorted, blocked.Sorted]:
@@ -122,6 +128,8 @@ class Plan:
                 *bias,
             ]
             passed = Primitive(self.library, self._creator("backward_weights"), arguments, slots)
+            if "gemm" in passed.implementation and taps.possible(self.geometry):  # im2col: nine copies of the input
+                self._taps = taps.TapGradient(self.geometry, self._kind)
             unpack = reorder(self.library, passed.queried(dnnl.QUERY_DIFF_WEIGHTS), self._plain)
             self._weights = (
                 passed,
@@ -151,38 +159,42 @@ class Plan:
     def forward(self, x, weight, bias=None, affine=()):
         """``x``: channels last, in the plan's type. Returns f32, channels last."""
         y = _blank(self.out_shape, self.geometry.transposed and self.geometry.gaps)
-        packed = bytes_buffer(self._forward.bytes(dnnl.QUERY_WEIGHTS))
-        self._pack_forward(weight.data_ptr(), packed.data_ptr())
+        packed, keep = working_buffer(self._forward_bytes)
+        self._pack_forward(weight.data_ptr(), packed)
         tail = (bias.data_ptr(),) if self.bias else ()
         fused = [v.data_ptr() for v in affine]
-        self._forward(x.data_ptr(), packed.data_ptr(), *tail, y.data_ptr(), *fused)
+        self._forward(x.data_ptr(), packed, *tail, y.data_ptr(), *fused)
+        del keep
         return y
 
     def backward_data(self, dy, weight):
         """Gradient of the input (f32) from ``dy`` in the plan's type."""
-        passed, pack = self._backward_data()
+        passed, pack, size = self._backward_data()
         g = self.geometry
         dx = _blank((g.batch, g.channels, *g.size), g.gaps and not g.transposed)
-        packed = bytes_buffer(passed.bytes(dnnl.QUERY_WEIGHTS))
-        pack(weight.data_ptr(), packed.data_ptr())
-        passed(dy.data_ptr(), packed.data_ptr(), dx.data_ptr())
+        packed, keep = working_buffer(size)
+        pack(weight.data_ptr(), packed)
+        passed(dy.data_ptr(), packed, dx.data_ptr())
+        del keep
         return dx
 
     def backward_weights(self, x, dy, weight):
         """Gradients of weight and bias (``None`` without bias), both f32."""
         dw = empty(weight.shape)
         db = empty([self.geometry.out_channels]) if self.bias else None
+        compiled = None if self._taps is not None else self._backward_weights()
         if self._taps is not None:
             self._taps(x, dy, dw)
             if self.bias:
                 self._taps.bias(dy, db)
             return dw, db
-        passed, unpack, sort_x, sort_dy = self._backward_weights()
-        packed = bytes_buffer(passed.bytes(dnnl.QUERY_DIFF_WEIGHTS))
+        passed, unpack, sort_x, sort_dy = compiled
+        packed, keep = working_buffer(passed.bytes(dnnl.QUERY_DIFF_WEIGHTS))
         (x_at, keep_x), (dy_at, keep_dy) = sort_x(x.data_ptr()), sort_dy(dy.data_ptr())
-        passed(x_at, dy_at, packed.data_ptr(), *((db.data_ptr(),) if self.bias else ()))
+        passed(x_at, dy_at, packed, *((db.data_ptr(),) if self.bias else ()))
         del keep_x, keep_dy
-        unpack(packed.data_ptr(), dw.data_ptr())
+        unpack(packed, dw.data_ptr())
+        del keep
         return dw, db
 
 
@@ -195,17 +207,17 @@ def _blank(shape, zeros: bool):
 
 
 def plan(
-    geometry: Geometry, math: str, *, bias: bool, affine: bool = False, relu: bool = False
+    geometry: Geometry, math: str, *, bias: bool, affine: bool = False, act: str | None = None
 ) -> Plan | phases.PhasedPlan:
     """This thread's plan for the geometry."""
 
     def build():
         if not phases.suits(geometry):
-            return Plan(geometry, math, bias=bias, affine=affine, relu=relu)
-        inner = Plan(phases.inner(geometry), math, bias=bias, affine=affine, relu=relu)
+            return Plan(geometry, math, bias=bias, affine=affine, act=act)
+        inner = Plan(phases.inner(geometry), math, bias=bias, affine=affine, act=act)
         return phases.PhasedPlan(geometry, inner, _TYPES[math][1])
 
-    return cached(("conv", geometry, math, bias, affine, relu), build)
+    return cached(("conv", geometry, math, bias, affine, act), build)
 
 
 class _Convolve(PyLayer):
@@ -227,14 +239,16 @@ class _Convolve(PyLayer):
     def backward(ctx, dy):
         *kept, weight = ctx.saved_tensor()
         x = kept[0] if kept else ctx.converted
-        p = plan(ctx.geometry, ctx.math, bias=ctx.has_bias)
-        dyl = to_last(dy, p.dtype)
-        dx = p.backward_data(dyl, weight) if ctx.needs[0] else None
-        dw = db = None
-        if any(ctx.needs[1:]):
-            dw, db = p.backward_weights(x, dyl, weight)
-        grads = (dx, dw, db) if ctx.has_bias else (dx, dw)
+        grads = gradients(plan(ctx.geometry, ctx.math, bias=ctx.has_bias), x, dy, weight, ctx.needs)
         return tuple(g if needed else None for g, needed in zip(grads, ctx.needs))
+
+
+def gradients(p, x, dy, weight, needs) -> list:
+    """Of input, weight and bias (if there is one), those of ``needs``; ``x`` as the plan takes it."""
+    dyl = to_last(dy, p.dtype)
+    dx = p.backward_data(dyl, weight) if needs[0] else None
+    dw, db = p.backward_weights(x, dyl, weight) if any(needs[1:]) else (None, None)
+    return [dx, dw, db] if p.bias else [dx, dw]
 
 
 def convolve(x, weight, bias, geometry: Geometry, math: str = "fp32"):
@@ -248,7 +262,8 @@ def convolve(x, weight, bias, geometry: Geometry, math: str = "fp32"):
 
 
 @paddle.no_grad()
-def convolve_affine(x, weight, bias, geometry: Geometry, math: str, scale, shift, *, relu: bool):
-    """``convolve(...) * scale[O] + shift[O]``, then ReLU if asked, in one pass; for inference."""
-    p = plan(geometry, math, bias=bias is not None, affine=True, relu=relu)
-    return p.forward(to_last(x, p.dtype), weight, bias, (scale, shift))
+def convolve_affine(x, weight, bias, geometry: Geometry, math: str, scale, shift, act: str | None, slopes=None):
+    """``convolve(...) * scale[O] + shift[O]``, then ``act`` (``"relu"``, ``"prelu"``), in one pass; for inference."""
+    p = plan(geometry, math, bias=bias is not None, affine=True, act=act)
+    fused = (scale, shift) if slopes is None else (scale, shift, per_channel(slopes, geometry.out_channels))
+    return p.forward(to_last(x, p.dtype), weight, bias, fused)

@@ -96,6 +96,7 @@ _PROTOTYPES = {
     "post_ops_destroy": (_H,),
     "post_ops_append_eltwise": (_H, _int, _float, _float),
     "post_ops_append_binary": (_H, _int, _H),
+    "post_ops_append_prelu": (_H, _int),
     "primitive_desc_query": (_H, _int, _int, _H),
     "primitive_desc_destroy": (_H,),
     "primitive_create": (_out, _H),

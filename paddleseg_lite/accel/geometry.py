@@ -25,6 +25,14 @@ class Geometry:
     out: tuple[int, int]
     transposed: bool = False
 
+    def __post_init__(self):
+        fields = (self.batch, self.channels, self.size, self.out_channels, self.kernel, self.stride, self.pads)
+        fields += (self.dilation, self.groups, self.out, self.transposed)
+        object.__setattr__(self, "_hash", hash(fields))  # asked for several times a step
+
+    def __hash__(self) -> int:
+        return self._hash
+
     @property
     def weight_shape(self) -> tuple[int, ...]:
         """Shape as oneDNN names it: ``[G,] O/G, I/G, kh, kw``."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import paddle
 from paddle import nn
 
-from . import conv, norm, pointwise, pool
+from . import conv, fused, norm, pointwise, pool
 from . import prelu as prelu_op
 from .branch import take
 from .choose import prefers_onednn
@@ -53,15 +53,25 @@ def has_hooks(layer) -> bool:
 
 def _geometry(layer, x, output_size=None):
     """Geometry of a convolution layer on ``x``, or ``None`` where it is out of our range."""
-    if x.ndim != 4 or layer._data_format != "NCHW" or not qualifies(x, layer.weight):
+    if x.ndim != 4 or not qualifies(x, layer.weight) or (layer.bias is not None and not qualifies(layer.bias)):
         return None
-    if 0 in x.shape or (layer.bias is not None and not qualifies(layer.bias)):
-        return None
-    if layer._padding_mode != "zeros" or layer._padding_algorithm == "SAME" or output_size is not None:
+    if output_size is not None or layer._padding_mode != "zeros" or layer._padding_algorithm == "SAME":
         return None
     transposed = isinstance(layer, nn.Conv2DTranspose)
-    pads = four_pads(layer._padding if transposed else layer._updated_padding)
-    if pads is None or x.shape[1] != layer._in_channels:
+    padding = layer._padding if transposed else layer._updated_padding
+    asked = (x.shape, layer.weight.shape, padding, layer._stride, layer._dilation, layer._groups, layer._data_format)
+    if transposed:
+        asked += (layer.output_padding,)
+    known = layer.__dict__.get("_accel_geometry")
+    if known is None or known[0] != asked:
+        known = layer.__dict__["_accel_geometry"] = (asked, _new_geometry(layer, x, padding, transposed))
+    return known[1]
+
+
+def _new_geometry(layer, x, padding, transposed: bool):
+    """:func:`_geometry` of a shape that the layer did not have in front of it the last time."""
+    pads = four_pads(padding)
+    if pads is None or layer._data_format != "NCHW" or 0 in x.shape or x.shape[1] != layer._in_channels:
         return None  # the layer's own forward has the error message
     options = {"stride": pair(layer._stride), "pads": pads, "dilation": pair(layer._dilation), "groups": layer._groups}
     if transposed:
@@ -94,8 +104,12 @@ def conv2d(self, x, output_size=None):
     return original(self, x) if output_size is None else original(self, x, output_size)
 
 
-def conv_norm(self, norm_layer, x, relu: bool):
-    """Convolution, normalisation with fixed statistics and ReLU in one pass, without gradients; else ``None``."""
+def conv_norm(self, norm_layer, act, x):
+    """Convolution, normalisation with fixed statistics and activation in one pass, without gradients; else ``None``.
+
+    Args:
+        act: the ``nn.ReLU`` or ``nn.PReLU`` that follows, or ``None``.
+    """
     policy: Policy = self._accel
     fixed = not norm_layer.training if norm_layer._use_global_stats is None else norm_layer._use_global_stats
     if paddle.is_grad_enabled() or not fixed or policy.of(self) == "off" or norm_layer._data_format != "NCHW":
@@ -103,16 +117,70 @@ def conv_norm(self, norm_layer, x, relu: bool):
     g = _geometry(self, x)
     if g is None or min(g.out) < 1 or not qualifies(norm_layer._mean, norm_layer._variance):
         return None
-    math = _math(self, policy, g, x)
-    if math is None:
+    math, (kind, slopes) = _math(self, policy, g, x), _activation(act)
+    if math is None or (slopes is not None and not _bends(act, g.out_channels)):
         return None
     scale, shift = norm.as_affine(
         norm_layer.weight, norm_layer.bias, norm_layer._mean, norm_layer._variance, norm_layer._epsilon
     )
     try:
-        return conv.convolve_affine(x, self.weight, self.bias, g, math, scale, shift, relu=relu)
+        return conv.convolve_affine(x, self.weight, self.bias, g, math, scale, shift, kind, slopes)
     except DnnlError:
         return None
+
+
+def _activation(layer):
+    """``("relu" | "prelu" | None, slopes)`` of an activation layer or of ``None``."""
+    if isinstance(layer, nn.PReLU):
+        return "prelu", layer._weight
+    return (None if layer is None else "relu"), None
+
+
+def unit(self, norm_layer, act, drop, x):
+    """Convolution, normalisation, activation and dropout of channels as one node, in training; else ``None``.
+
+    Args:
+        act: the ``nn.ReLU`` or ``nn.PReLU`` that follows, or ``None``.
+        drop: the ``nn.Dropout2D`` behind it, or ``None``.
+    """
+    policy: Policy = self._accel
+    if not paddle.is_grad_enabled() or "off" in (policy.of(self), policy.of(norm_layer)):
+        return None
+    g = _geometry(self, x)
+    if g is None or min(g.out) < 1 or not _normalises(norm_layer, (g.batch, g.out_channels, *g.out)):
+        return None
+    kind, slopes = _activation(act)
+    if slopes is not None and not _bends(act, g.out_channels):
+        return None
+    math = _math(self, policy, g, x)
+    if math is None:
+        return None
+    scale, shift = norm_layer.weight, norm_layer.bias
+    fixed = not norm_layer.training if norm_layer._use_global_stats is None else norm_layer._use_global_stats
+    whole = fused.Unit(g, math, self.bias is not None, scale is not None, norm_layer._epsilon, fixed, kind)
+    running = norm.Running(norm_layer._mean, norm_layer._variance, norm_layer._momentum)
+    rate = drop.p if drop is not None and drop.training else 0.0
+    try:
+        return fused.run(whole, running, rate, take(x), self.weight, self.bias, scale, shift, slopes)
+    except DnnlError:
+        return None  # the parts say what is left to Paddle
+
+
+def _normalises(layer, shape) -> bool:
+    """Whether our normalisation does what the layer does to a map of that shape."""
+    n, c, h, w = shape
+    return (
+        layer._data_format == "NCHW"
+        and (layer.weight is None) == (layer.bias is None)
+        and (layer.weight is None or qualifies(layer.weight, layer.bias))
+        and n * h * w > 1
+        and c == layer._num_features
+    )
+
+
+def _bends(layer, channels: int) -> bool:
+    """Whether our PReLU does what the layer does to that many channels."""
+    return layer._data_format == "NCHW" and qualifies(layer._weight) and layer._weight.shape[0] in (1, channels)
 
 
 def batch_norm(self, x, relu: bool = False):
@@ -121,13 +189,9 @@ def batch_norm(self, x, relu: bool = False):
     usable = (
         policy.of(self) != "off"
         and x.ndim == 4
-        and self._data_format == "NCHW"
         and qualifies(x)
-        and (self.weight is None) == (self.bias is None)
-        and (self.weight is None or qualifies(self.weight, self.bias))
         and pointwise.worth_it(x)
-        and x.shape[0] * x.shape[2] * x.shape[3] > 1
-        and x.shape[1] == self._num_features
+        and _normalises(self, x.shape)
     )
     if usable:
         try:
@@ -158,16 +222,8 @@ def relu(self, x):
 
 def prelu(self, x):
     """``nn.PReLU.forward``, one slope or one a channel."""
-    policy, slopes = self._accel, self._weight.shape[0]
-    usable = (
-        policy.of(self) != "off"
-        and x.ndim == 4
-        and 0 not in x.shape
-        and qualifies(x, self._weight)
-        and slopes in (1, x.shape[1])
-        and self._data_format == "NCHW"
-    )
-    if usable:
+    policy: Policy = self._accel
+    if policy.of(self) != "off" and x.ndim == 4 and 0 not in x.shape and qualifies(x) and _bends(self, x.shape[1]):
         try:
             return prelu_op.prelu(x, self._weight)
         except DnnlError as e:

@@ -14,9 +14,11 @@ from paddle.autograd import PyLayer
 from . import dnnl
 from .dnnl import Library
 from .loading import load
-from .primitive import Attributes, Primitive, cached, desc, row_major
+from .primitive import Attributes, Primitive, cached, desc, packed_pointer, row_major
 
 _TO_LAST, _TO_FIRST = [0, 2, 3, 1], [0, 3, 1, 2]
+_F32 = paddle.float32
+_KEPT_BYTES = 1 << 20
 _TYPES = {paddle.float32: dnnl.F32, paddle.bfloat16: dnnl.BF16}
 
 
@@ -24,7 +26,11 @@ def qualifies(*tensors) -> bool:
     """Whether all are dense float32 tensors on the CPU, in eager mode."""
     if not paddle.in_dynamic_mode():
         return False
-    return all(t.dtype == paddle.float32 and t.place.is_cpu_place() and t.is_dense() for t in tensors)
+    for t in tensors:
+        kind = t.dtype
+        if not ((kind is _F32 or kind == _F32) and t.place.is_cpu_place() and t.is_dense()):
+            return False
+    return True
 
 
 def is_channels_last(x) -> bool:
@@ -62,8 +68,10 @@ def empty_last(shape, dtype=paddle.float32):
 
 def to_last(x, dtype=paddle.float32):
     """``x`` with adjacent channels and the given type; ``x`` itself where it is so already. Not differentiable."""
-    source, target = _TYPES[x.dtype], _TYPES[dtype]
     last = is_channels_last(x)
+    if last and x.dtype is dtype:
+        return x
+    source, target = _TYPES[x.dtype], _TYPES[dtype]
     if last and source == target:
         return x
     shape = tuple(x.shape)
@@ -155,6 +163,17 @@ def last_view(x):
 def first_view(x):
     """The inverse of :func:`last_view`."""
     return _transpose(x, _TO_FIRST)
+
+
+def working_buffer(size: int):
+    """Address of that many bytes for weights on their way into an operation, and what must live until it is done.
+
+    Small ones are the thread's own and cost nothing to come by; large ones are not kept.
+    """
+    if size <= _KEPT_BYTES:
+        return packed_pointer(size), None
+    buffer = bytes_buffer(size)
+    return buffer.data_ptr(), buffer
 
 
 def bytes_buffer(size: int):

@@ -88,25 +88,31 @@ def add(x, y):
         return total(to_last(x), to_last(y))
 
 
-def _rectified(x):
-    xl, y = to_last(x), empty_last(x.shape)
+def rectified(x, into=None):
+    """ReLU of ``x`` without a gradient; ``into`` may be ``x`` itself, in channels-last order."""
+    xl, y = to_last(x), empty_last(x.shape) if into is None else into
     _flat("relu", prod(x.shape))(xl.data_ptr(), y.data_ptr())
     return y
+
+
+def rectified_gradient(y, dy):
+    """Gradient of ReLU's input from its result ``y`` (channels last)."""
+    dyl, dx = to_last(dy), empty_last(y.shape)
+    _flat("relu_backward", prod(y.shape))(y.data_ptr(), dyl.data_ptr(), dx.data_ptr())
+    return dx
 
 
 class _ReLU(PyLayer):
     @staticmethod
     def forward(ctx, x):
-        y = _rectified(x)
+        y = rectified(x)
         ctx.save_for_backward(y)
         return y
 
     @staticmethod
     def backward(ctx, dy):
         (y,) = ctx.saved_tensor()
-        dyl, dx = to_last(dy), empty_last(y.shape)
-        _flat("relu_backward", prod(y.shape))(y.data_ptr(), dyl.data_ptr(), dx.data_ptr())
-        return dx
+        return rectified_gradient(y, dy)
 
 
 def relu(x):
@@ -114,7 +120,7 @@ def relu(x):
     if paddle.is_grad_enabled() and not x.stop_gradient:
         return mark(_ReLU.apply(x))
     with paddle.no_grad():
-        return _rectified(x)
+        return rectified(x)
 
 
 def dropout(x, rate: float):
@@ -124,13 +130,21 @@ def dropout(x, rate: float):
 
 def dropout2d(x, rate: float):
     """Whole channels dropped with probability ``rate``, the rest scaled up (train mode)."""
-    return scale_channels(x, F.dropout(paddle.ones(x.shape[:2]), p=rate, training=True))
+    return scale_channels(x, channel_factors(x.shape[:2], rate))
 
 
-def _scaled(x, factors):
-    """``x [N, C, H, W] * factors [N, C]``, an image at a time: oneDNN broadcasts over places, not over images."""
+def channel_factors(shape, rate: float):
+    """What dropout of whole channels multiplies maps by: ``[N, C]`` of 0 and ``1 / (1 - rate)``."""
+    return F.dropout(paddle.ones(shape), p=rate, training=True)
+
+
+def scaled(x, factors, into=None):
+    """``x [N, C, H, W] * factors [N, C]``, an image at a time: oneDNN broadcasts over places, not over images.
+
+    ``into`` may be ``x`` itself, in channels-last order.
+    """
     n, c, h, w = x.shape
-    xl, y = to_last(x), empty_last(x.shape)
+    xl, y = to_last(x), empty_last(x.shape) if into is None else into
 
     def build():
         library = load()
@@ -155,11 +169,11 @@ class _ScaleChannels(PyLayer):
     @staticmethod
     def forward(ctx, x, factors):
         ctx.factors = factors
-        return _scaled(x, factors)
+        return scaled(x, factors)
 
     @staticmethod
     def backward(ctx, dy):
-        return _scaled(dy, ctx.factors)
+        return scaled(dy, ctx.factors)
 
 
 def scale_channels(x, factors):
@@ -167,4 +181,4 @@ def scale_channels(x, factors):
     if paddle.is_grad_enabled() and not x.stop_gradient:
         return mark(_ScaleChannels.apply(x, factors))
     with paddle.no_grad():
-        return _scaled(x, factors)
+        return scaled(x, factors)

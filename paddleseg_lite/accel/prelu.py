@@ -44,20 +44,30 @@ def plan(shape) -> Plan:
     return cached(("prelu", tuple(shape)), lambda: Plan(tuple(shape)))
 
 
-def _slopes(x, weight):
-    return weight if weight.shape == [x.shape[1]] else paddle.expand(weight, [x.shape[1]]).contiguous()
+def per_channel(weight, channels: int):
+    """One slope for each channel."""
+    return weight if weight.shape == [channels] else paddle.expand(weight, [channels]).contiguous()
 
 
-def _forward(x, weight):
-    xl, y, slopes = to_last(x), empty_last(x.shape), _slopes(x, weight)
+def forward(x, weight):
+    """``x`` in its right layout, and the result."""
+    xl, y, slopes = to_last(x), empty_last(x.shape), per_channel(weight, x.shape[1])
     plan(x.shape).forward(xl.data_ptr(), slopes.data_ptr(), y.data_ptr())
     return xl, y
+
+
+def gradients(x, weight, dy):
+    """Of ``x`` (channels last) and ``weight``."""
+    dyl, dx, slopes = to_last(dy), empty_last(x.shape), per_channel(weight, x.shape[1])
+    dw = empty(slopes.shape)
+    plan(x.shape).backward(*(t.data_ptr() for t in (x, slopes, dyl, dx, dw)))
+    return dx, dw if weight.shape == slopes.shape else dw.sum(keepdim=True)
 
 
 class _PReLU(PyLayer):
     @staticmethod
     def forward(ctx, x, weight):
-        xl, y = _forward(x, weight)
+        xl, y = forward(x, weight)
         ctx.needs = [not t.stop_gradient for t in (x, weight)]
         ctx.converted = None if xl is x else xl
         ctx.save_for_backward(*([x] if xl is x else []), weight)
@@ -67,12 +77,7 @@ class _PReLU(PyLayer):
     def backward(ctx, dy):
         *kept, weight = ctx.saved_tensor()
         x = kept[0] if kept else ctx.converted
-        dyl, dx, slopes = to_last(dy), empty_last(x.shape), _slopes(x, weight)
-        dw = empty(slopes.shape)
-        plan(x.shape).backward(*(t.data_ptr() for t in (x, slopes, dyl, dx, dw)))
-        if weight.shape != slopes.shape:
-            dw = dw.sum(keepdim=True)
-        return tuple(g if needed else None for g, needed in zip((dx, dw), ctx.needs))
+        return tuple(g if needed else None for g, needed in zip(gradients(x, weight, dy), ctx.needs))
 
 
 def prelu(x, weight):
@@ -80,4 +85,4 @@ def prelu(x, weight):
     if paddle.is_grad_enabled() and not (x.stop_gradient and weight.stop_gradient):
         return mark(_PReLU.apply(x, weight))
     with paddle.no_grad():
-        return _forward(x, weight)[1]
+        return forward(x, weight)[1]

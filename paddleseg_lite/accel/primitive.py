@@ -83,6 +83,8 @@ class Attributes:
             for kind, argument in then:
                 if kind == "relu":
                     library.post_ops_append_eltwise(ops, dnnl.RELU, 0.0, 0.0)
+                elif kind == "prelu":  # a slope for each index of the second axis
+                    library.post_ops_append_prelu(ops, 1 << 1)
                 else:  # ("add" | "mul", descriptor of the second operand)
                     algorithm = {"add": dnnl.BINARY_ADD, "mul": dnnl.BINARY_MUL}[kind]
                     library.post_ops_append_binary(ops, algorithm, argument)
@@ -177,6 +179,7 @@ class _Store(threading.local):
     def __init__(self):
         self.operations: OrderedDict[Hashable, Any] = OrderedDict()
         self.scratch: ctypes.Array | None = None
+        self.packed: ctypes.Array | None = None
 
 
 _store = _Store()
@@ -196,17 +199,28 @@ def cached(key: Hashable, build: Callable[[], Any]) -> Any:
 
 
 def scratch_pointer(size: int) -> int:
-    """Address of at least ``size`` bytes that this thread may overwrite during one call."""
+    """Address of at least ``size`` bytes that this thread may overwrite during one call of a primitive."""
     if _store.scratch is None or len(_store.scratch) < size + 64:
         _store.scratch = (ctypes.c_char * (size + 64))()
-    address = ctypes.addressof(_store.scratch)
+    return _aligned(_store.scratch)
+
+
+def packed_pointer(size: int) -> int:
+    """The same for what one primitive hands to the next, as weights in the order that it asks for."""
+    if _store.packed is None or len(_store.packed) < size + 64:
+        _store.packed = (ctypes.c_char * (size + 64))()
+    return _aligned(_store.packed)
+
+
+def _aligned(buffer: ctypes.Array) -> int:
+    address = ctypes.addressof(buffer)
     return address + -address % 64
 
 
 def clear() -> None:
     """Drop this thread's operations and scratch memory."""
     _store.operations.clear()
-    _store.scratch = None
+    _store.scratch = _store.packed = None
 
 
 def size() -> int:

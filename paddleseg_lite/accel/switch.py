@@ -113,7 +113,7 @@ def enable(model: nn.Layer, mode: str = "auto", *, eval_mode: str | None = None)
 def disable(model: nn.Layer) -> None:
     """Give every layer its own ``forward`` back."""
     for layer in model.sublayers(include_self=True):
-        for name in ("_accel", "_accel_root", "_accel_inner"):
+        for name in ("_accel", "_accel_root", "_accel_inner", "_accel_geometry"):
             layer.__dict__.pop(name, None)
         own = layer.__dict__.get("forward")
         if isinstance(own, types.MethodType) and own.__func__.__module__.startswith(__package__ + "."):

@@ -26,9 +26,14 @@ WIDE = 256 * 256  # input times output channels from which cutting rectangles pa
 HUGE = 2048 * 1024  # the same for a 3x3 without dilation, in fp32: its gradient no longer fits any cache
 
 
+def possible(g) -> bool:
+    """Whether the weight gradient is a sum of products at all."""
+    return g.groups == 1 and not g.transposed and g.stride == (1, 1)
+
+
 def suits(g, math: str = "fp32") -> bool:
     """Whether products are the better way for the geometry."""
-    if g.groups > 1 or g.transposed or g.stride != (1, 1):
+    if not possible(g):
         return False
     if g.kernel == (1, 1):
         return not any(g.pads) and not blocked.suits(g, math)
