@@ -237,6 +237,7 @@ def render_config() -> str:
             if isinstance(node, ast.AnnAssign):
                 comment = lines[node.end_lineno - 1].partition("  # ")[2]
                 default = "(required)" if node.value is None else ast.unparse(node.value)
+                default = default.replace("lambda :", "lambda:")  # Python 3.9 writes it so
                 default = default.replace("field(default_factory=lambda: ", "").replace("field(default_factory=", "")
                 default = default[:-1] if default.endswith(")") and "(" not in default else default
                 cells = [f"`{node.target.id}`", f"`{ast.unparse(node.annotation)}`", f"`{default}`", comment]

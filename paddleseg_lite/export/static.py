@@ -18,6 +18,7 @@ import numpy as np
 import paddle
 from paddle import nn
 
+from ..errors import EnvironmentProblem
 from ..files import write_json
 from ..inference.backend import Backend, as_backend
 from .cache import cache_folder
@@ -115,7 +116,19 @@ class StaticBackend(Backend):
         if shape not in self._graphs:
             if len(self._graphs) >= 4:
                 self._graphs.pop(next(iter(self._graphs)))
-            self._graphs[shape] = paddle.jit.load(str(self._stem_for(shape)))
-            self._graphs[shape].eval()
+            self._graphs[shape] = _load(self._stem_for(shape))
         with paddle.no_grad():
             return self._graphs[shape](x).numpy()
+
+
+def _load(stem: Path) -> nn.Layer:
+    """A saved graph, to run."""
+    try:
+        graph = paddle.jit.load(str(stem))
+    except RuntimeError as e:  # Paddle 3 says nothing where a disk takes a part of a file
+        raise EnvironmentProblem(
+            f"cannot read the graph {stem}: it was not written whole, or is damaged. Free some space, or choose "
+            "another folder, and export it again."
+        ) from e
+    graph.eval()
+    return graph

@@ -31,6 +31,7 @@ def main(folder: Path) -> int:
     """Run to the end; 0 when ``result.json`` says done, else one of the exit codes above."""
     end_with(os.getppid())  # an orphan would write beside its successor
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
+    logging.getLogger("paddleseg_lite").setLevel(logging.INFO)  # Paddle 2.6, once imported, raises the level of all
     try:
         with RunLock(folder) as lock:
             if result_in(folder) is not None:  # another process was quicker

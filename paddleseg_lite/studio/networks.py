@@ -20,6 +20,7 @@ import numpy as np
 from ..errors import ConfigError
 from ..export import available, choose_backend
 from ..export.deploy import FILE, Deployment
+from ..export.onnx.trace import can_trace
 from ..inference.predictor import Loaded, load
 from .library import NETWORK, Library
 
@@ -76,7 +77,8 @@ class Network:
             return [kind for kind in fits if not missing[kind]]
         if not self.loaded.model.same_size:
             return ["dygraph"]  # cuts its output, which no export does
-        return [kind for kind in BACKENDS if not missing[kind]]
+        made = BACKENDS if can_trace() else ("dygraph", "static")
+        return [kind for kind in made if not missing[kind]]
 
     def labels(self, image: np.ndarray, backend: str, precision: str) -> tuple[np.ndarray, float, str]:
         """Class ids ``[H, W]``, the milliseconds they took, and what computed them.

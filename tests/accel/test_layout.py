@@ -1,5 +1,6 @@
 """Orders of memory: recognised, converted, and understood by Paddle."""
 
+import numpy as np
 import paddle
 import pytest
 
@@ -27,7 +28,9 @@ def test_bf16_rounds_to_nearest():
     x = paddle.randn([1, 4, 5, 6])
     y = layout.to_last(x, paddle.bfloat16)
     assert y.dtype == paddle.bfloat16
-    assert (layout.to_last(y).numpy() == x.astype("bfloat16").astype("float32").numpy()).all()
+    bits = x.numpy().view(np.uint32)  # not Paddle's own: 2.6 cuts
+    nearest = (bits + 0x7FFF + (bits >> 16 & 1)) & 0xFFFF0000  # a tie goes to the even one
+    assert np.array_equal(layout.to_last(y).numpy(), nearest.astype(np.uint32).view(np.float32))
 
 
 def test_what_qualifies():

@@ -3,6 +3,7 @@
 import random
 from functools import partial
 
+import numpy as np
 import paddle
 import paddle.nn.functional as F
 import pytest
@@ -93,7 +94,10 @@ def test_max_pool_and_its_mask():
             continue
         if mask:
             (_, found), (_, expected) = ours(x, return_mask=True), theirs(x, return_mask=True)
-            assert (found.numpy() == expected.numpy()).all() and found.dtype == expected.dtype
+            assert found.shape == theirs(x).shape and found.dtype == expected.dtype
+            rows, columns = expected.shape[2:]  # Paddle 2.6 forgets ceil_mode where it returns indices
+            assert ceil or expected.shape == found.shape
+            assert np.array_equal(found.numpy()[:, :, :rows, :columns], expected.numpy())
         same(ours, theirs, [x])
         compared += 1
     assert compared > 30

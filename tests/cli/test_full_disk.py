@@ -6,10 +6,12 @@ import pytest
 
 from paddleseg_lite.weights import write_pdparams
 from tests.cli.file_run import make_run, scene, write
+from tests.export.conftest import needs_onnx
 from tests.interop.goldens import Golden
 
 resource = pytest.importorskip("resource")  # POSIX
 LIMITS = (0, 700)  # bytes that a file may have
+CALLS = ["infer", "video", "report", pytest.param("onnx", marks=needs_onnx), "static", "convert"]
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +36,8 @@ def calls(source, out):
         "infer": ("infer", *run, "--image_path", source / "pictures", "--save_dir", out, "--backend", "dygraph"),
         "video": ("infer", *run, "--image_path", source / "film.mp4", "--save_dir", out, "--backend", "dygraph"),
         "report": ("val", *run, "--report", out, "--json", out / "scores.json"),
-        "export": ("export", "--model_path", source / "run", "--save_dir", out),
+        "onnx": ("export", "--model_path", source / "run", "--save_dir", out, "--format", "onnx"),
+        "static": ("export", "--model_path", source / "run", "--save_dir", out, "--format", "static"),
         "convert": ("convert", "--config", source / "enet.yml", "--input", source / "enet.pdparams", "--output",
                     out / "a.pdparams"),
     }  # fmt: skip
@@ -44,7 +47,7 @@ def content(folder):
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
-@pytest.mark.parametrize("name", ["infer", "video", "report", "export", "convert"])
+@pytest.mark.parametrize("name", CALLS)
 def test_nothing_half_written_and_nothing_lost(name, source, tmp_path, tool):
     older, fresh = tmp_path / "older", tmp_path / "fresh"
     older.mkdir()

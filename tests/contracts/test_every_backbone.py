@@ -41,7 +41,7 @@ def test_later_stages_see_what_the_hook_returns(spec):
         plain, changed = backbone(x), backbone(x, hook)
     assert seen == list(range(len(backbone.stages)))
     assert bool((plain[0] == changed[0]).all()) and not bool(changed[1].any())
-    assert bool((plain[-1] != changed[-1]).any())
+    assert float((plain[-1] - changed[-1]).abs().max()) > 0  # to Paddle 2.6 values 1e-8 apart are equal
 
 
 @every(BACKBONES)

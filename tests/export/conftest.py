@@ -13,6 +13,7 @@ from tests.contracts.found import specs
 from tests.models.checks import awake
 
 PADDLE_3 = int(paddle.__version__.partition(".")[0]) >= 3  # what is traced is its intermediate representation
+needs_paddle_3 = pytest.mark.skipif(not PADDLE_3, reason="tracing a network needs Paddle 3")
 ONNX = importlib.util.find_spec("onnx") is not None and PADDLE_3
 needs_onnx = pytest.mark.skipif(not ONNX, reason="onnx is not installed, or Paddle is older than 3")
 RUNTIMES = [kind for kind in ("openvino", "onnxruntime") if ONNX and not available()[kind]]

@@ -9,7 +9,7 @@ from paddle import nn
 from paddleseg_lite.export.onnx.trace import trace
 from paddleseg_lite.export.recording import recording
 from paddleseg_lite.export.static import export_static
-from tests.export.conftest import small
+from tests.export.conftest import needs_paddle_3, small
 
 
 def kept_stacks() -> int:
@@ -17,14 +17,19 @@ def kept_stacks() -> int:
     return sum(isinstance(thing, traceback.StackSummary) for thing in gc.get_objects())
 
 
-def test_no_call_stacks_are_kept(tmp_path):
+@pytest.fixture(params=[pytest.param("trace", marks=needs_paddle_3), "static"])
+def record(request, tmp_path):
+    """``record(network, shape)``, each way."""
+    return trace if request.param == "trace" else lambda net, shape: export_static(net, tmp_path / "graph", shape)
+
+
+def test_no_call_stacks_are_kept(record):
     network, before = small("FCN"), kept_stacks()
-    trace(network, (1, 3, 33, 47))
-    export_static(network, tmp_path / "graph", (1, 3, 33, 47))
+    record(network, (1, 3, 33, 47))
     assert kept_stacks() == before
 
 
-def test_an_error_leaves_the_network_and_the_process_as_they_were():
+def test_an_error_leaves_the_network_and_the_process_as_they_were(record):
     class Broken(nn.Layer):
         def forward(self, image):
             raise RuntimeError("no such luck")
@@ -32,7 +37,7 @@ def test_an_error_leaves_the_network_and_the_process_as_they_were():
     network, real = nn.Sequential(nn.Dropout(), Broken()), traceback.extract_stack
     network[0].eval()
     with pytest.raises(RuntimeError, match="no such luck"):
-        trace(network, (1, 3, 8, 8))
+        record(network, (1, 3, 8, 8))
     assert traceback.extract_stack is real
     assert [layer.training for layer in network.sublayers(include_self=True)] == [True, False, True]
 

@@ -73,7 +73,7 @@ def check_gradients(spec, *, size=(64, 64), lr=0.1, num_classes=3):
     for _ in range(3):
         total_loss(model(x), label).backward()
         for name, p in model.named_parameters():
-            if p.grad is not None and bool((p.grad != 0).any()):
+            if p.grad is not None and float(p.grad.abs().max()) > 0:  # Paddle 2.6 calls 1e-8 equal to 0
                 assert bool(paddle.isfinite(p.grad).all()), name
                 missing.discard(name)
         optimizer.step()

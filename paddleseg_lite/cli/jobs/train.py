@@ -98,11 +98,14 @@ def logged(path: Path, *, anew: bool) -> Iterator[None]:
     """Everything that is said also goes to a file."""
     if anew:
         write_text(path, "")
-    handler = LogFile(path)
+    handler, level = LogFile(path), logger.level
     logger.addHandler(handler)
+    if level == logging.NOTSET:  # called from Python: what is above us is as Paddle left it, 2.6 at warnings
+        logger.setLevel(logging.INFO)
     try:
         yield
     finally:
+        logger.setLevel(level)
         logger.removeHandler(handler)
 
 

@@ -51,13 +51,18 @@ class Graph:
     nodes: list[Node]
 
 
+def can_trace() -> bool:
+    """Whether this Paddle has PIR, its intermediate representation since 3.0."""
+    return hasattr(paddle.framework, "use_pir_api") and bool(paddle.framework.use_pir_api())
+
+
 def trace(network: paddle.nn.Layer, shape: tuple[int, int, int, int]) -> Graph:
     """Record what ``network`` computes in eval mode for float32 images of ``shape``; it is left as it was found.
 
     Raises:
-        EnvironmentProblem: this Paddle has no PIR, its intermediate representation since 3.0.
+        EnvironmentProblem: this Paddle has no PIR.
     """
-    if not (hasattr(paddle.framework, "use_pir_api") and paddle.framework.use_pir_api()):
+    if not can_trace():
         raise EnvironmentProblem(
             f"tracing a network needs Paddle 3 with its PIR programs; this is {paddle.__version__} with PIR off. "
             "Install paddlepaddle>=3.0 (and do not set FLAGS_enable_pir_api=0), or use the dygraph or static backend."

@@ -16,6 +16,8 @@ times D^-1/2; 1x1 ConvBNReLU behind.
 
 from __future__ import annotations
 
+from typing import Any
+
 import paddle
 import paddle.nn.functional as F
 from paddle import Tensor, nn
@@ -65,7 +67,7 @@ class ISANet(ContextUnit):
         rows, columns = (height + p - 1) // p, (width + r - 1) // r  # Q_h, Q_w
         top, left = (rows * p - height) // 2, (columns * r - width) // 2
         bottom, right = rows * p - height - top, columns * r - width - left
-        y = F.pad(x, [left, right, top, bottom])
+        y = F.pad(x, _pad_sides([left, right, top, bottom]))
         y = y.reshape([-1, c, rows, p, columns, r]).transpose([0, 3, 5, 1, 2, 4])  # [N, P_h, P_w, C, Q_h, Q_w]
         y = self.long_range(y.reshape([-1, c, rows, columns]))
         y = y.reshape([-1, p, r, c, rows, columns]).transpose([0, 4, 5, 3, 1, 2])  # [N, Q_h, Q_w, C, P_h, P_w]
@@ -78,3 +80,10 @@ class ISANet(ContextUnit):
         p, r = self.block
         blocks = -(-height // p) * -(-width // r)
         return (self.key_channels + self.in_channels) * blocks * p * r * (blocks + p * r)
+
+
+def _pad_sides(sides: list[Any]) -> Any:
+    """What ``F.pad`` takes: Paddle 2.6 wants sides that a static graph knows only when it runs as one tensor."""
+    if not any(isinstance(side, paddle.static.Variable) for side in sides):
+        return sides
+    return paddle.stack([paddle.full([], s, "int32") if isinstance(s, int) else s.astype("int32") for s in sides])
