@@ -47,14 +47,13 @@ class Plan:
         g = unit.geometry
         shape = (g.batch, g.out_channels, *g.out)
         self.convolution = conv.plan(g, unit.math, bias=unit.bias)
-        self.options = {"fixed": unit.fixed, "affine": unit.affine, "relu": unit.act == "relu", "train": True}
-        if self.options["relu"] and not norm.plan(shape, unit.epsilon, **self.options).fast:
-            self.options["relu"] = False  # a pass of its own is the faster way
-        self.again = {**self.options, "fixed": True, "train": False}
-        self.rectifies = unit.act == "relu" and not self.options["relu"]
-        norm.plan(shape, unit.epsilon, **self.options)
+        options = {"fixed": unit.fixed, "affine": unit.affine, "relu": unit.act == "relu", "train": True}
+        self.norm = norm.plan(shape, unit.epsilon, **options)
+        self.rectifies = unit.act == "relu" and not self.norm.fast  # in a pass of its own, which is the faster way
+        if self.rectifies:
+            self.norm = norm.plan(shape, unit.epsilon, **{**options, "relu": False})
         if unit.act == "prelu":
-            norm.plan(shape, unit.epsilon, **self.again)
+            self.again = norm.plan(shape, unit.epsilon, **{**options, "fixed": True, "train": False})
             prelu.plan(shape)
 
 
@@ -69,7 +68,7 @@ class _Unit(PyLayer):
         p = plan(unit)
         xl = to_last(x, p.convolution.dtype)
         ctx.raw, y, ctx.statistics, ctx.workspace = norm.forward(
-            p.convolution.forward(xl, weight, bias), scale, shift, running, unit.epsilon, p.options
+            p.norm, p.convolution.forward(xl, weight, bias), scale, shift, running
         )
         if slopes is not None:
             _, y = prelu.forward(y, slopes)
@@ -97,9 +96,9 @@ class _Unit(PyLayer):
             dy = pointwise.rectified_gradient(y, dy)
         elif slopes is not None:
             used = norm.Running(*ctx.statistics, 1.0)
-            _, normal, _, _ = norm.forward(ctx.raw, scale, shift, used, unit.epsilon, p.again)
+            _, normal, _, _ = norm.forward(p.again, ctx.raw, scale, shift, used)
             dy, dslopes = prelu.gradients(normal, slopes, dy)
-        draw, *rest = norm.gradients(ctx.raw, dy, ctx.statistics, scale, ctx.workspace, unit.epsilon, p.options)
+        draw, *rest = norm.gradients(p.norm, ctx.raw, dy, ctx.statistics, scale, ctx.workspace)
         count = 2 + unit.bias
         grads: list = [None] * count
         if any(ctx.needs[:count]):

@@ -28,7 +28,7 @@ class Plan:
     """
 
     def __init__(self, shape, epsilon: float, *, fixed: bool, affine: bool, relu: bool, train: bool):
-        self.library, self.epsilon, self.affine = load(), epsilon, affine
+        self.library, self.epsilon, self.affine, self.fixed = load(), epsilon, affine, fixed
         self.flags = (dnnl.GLOBAL_STATS * fixed) | ((dnnl.USE_SCALE | dnnl.USE_SHIFT) * affine) | dnnl.FUSE_RELU * relu
         self._data, self._vector = channels_last(self.library, shape), vector(self.library, shape[1])
         self._attributes = Attributes(self.library)
@@ -119,29 +119,26 @@ class Running:
     def __init__(self, mean, variance, momentum: float):
         self.mean, self.variance, self.momentum = mean, variance, momentum
 
-    @paddle.no_grad()
     def move(self, mean, variance) -> None:
         for running, new in ((self.mean, mean), (self.variance, variance)):
             _lerp(running, new, _constant(1.0 - self.momentum))
 
 
-def forward(x, weight, bias, running: Running, epsilon: float, options: dict):
+def forward(p: Plan, x, weight, bias, running: Running):
     """Run the forward pass; returns x in its right layout, y, the statistics used and the workspace."""
-    p = plan(x.shape, epsilon, **options)
     xl, y = to_last(x), empty_last(x.shape)
     mean, variance = running.mean, running.variance
-    if not options["fixed"]:
+    if not p.fixed:
         mean, variance = empty([x.shape[1]]), empty([x.shape[1]])
     workspace = bytes_buffer(p.workspace_bytes) if p.workspace_bytes else None
     p.forward(*_pointers(xl, y, mean, variance, weight, bias, workspace))
-    if not options["fixed"]:
+    if not p.fixed:
         running.move(mean, variance)
     return xl, y, (mean, variance), workspace
 
 
-def gradients(x, dy, statistics, weight, workspace, epsilon: float, options: dict):
+def gradients(p: Plan, x, dy, statistics, weight, workspace):
     """Of ``x`` (channels last), scale and shift (``None`` without them), from what :func:`forward` returned."""
-    p = plan(x.shape, epsilon, **options)
     dyl, dx = to_last(dy), empty_last(x.shape)
     dscale, dshift = (None, None) if weight is None else (empty(weight.shape), empty(weight.shape))
     p.backward(*_pointers(x, dyl, dx, *statistics, weight, dscale, dshift, workspace))
@@ -151,7 +148,8 @@ def gradients(x, dy, statistics, weight, workspace, epsilon: float, options: dic
 class _Normalise(PyLayer):
     @staticmethod
     def forward(ctx, x, weight, bias, running, epsilon, options):
-        xl, y, ctx.statistics, ctx.workspace = forward(x, weight, bias, running, epsilon, options)
+        p = plan(x.shape, epsilon, **options)
+        xl, y, ctx.statistics, ctx.workspace = forward(p, x, weight, bias, running)
         ctx.epsilon, ctx.options, ctx.affine = epsilon, options, weight is not None
         ctx.needs = [not t.stop_gradient for t in (x, weight, bias) if t is not None]
         ctx.converted = None if xl is x else xl
@@ -163,7 +161,8 @@ class _Normalise(PyLayer):
         saved = list(ctx.saved_tensor())
         x = saved.pop(0) if ctx.converted is None else ctx.converted
         weight = saved[0] if ctx.affine else None
-        grads = gradients(x, dy, ctx.statistics, weight, ctx.workspace, ctx.epsilon, ctx.options)
+        p = plan(x.shape, ctx.epsilon, **ctx.options)
+        grads = gradients(p, x, dy, ctx.statistics, weight, ctx.workspace)
         grads = grads if ctx.affine else grads[:1]
         return tuple(g if needed else None for g, needed in zip(grads, ctx.needs))
 
@@ -193,7 +192,7 @@ def batch_norm(
     if grad:
         return mark(_Normalise.apply(x, weight, bias, running, epsilon, options))
     with paddle.no_grad():
-        return forward(x, weight, bias, running, epsilon, options)[1]
+        return forward(plan(x.shape, epsilon, **options), x, weight, bias, running)[1]
 
 
 @paddle.no_grad()
