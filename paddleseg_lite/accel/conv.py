@@ -16,8 +16,7 @@ from .dnnl import Dims
 from .geometry import Geometry, convolution, transposed_convolution
 from .layout import empty, empty_last, last_view, reorder, to_last, working_buffer
 from .loading import load
-from .pointwise import mark
-from .prelu import per_channel
+from .pointwise import mark, per_channel
 from .primitive import Attributes, Primitive, cached, channels_last, desc, plain, vector
 
 __all__ = ["Geometry", "Plan", "convolution", "convolve", "convolve_affine", "plan", "transposed_convolution"]

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 
 import paddle
 
-from ..layers.functional import use_kernels
-from . import concat, pointwise, pool, resize, unpool
+from ..layers.functional import relu, use_kernels
+from . import concat, layers, pointwise, pool, resize, unpool
 from .branch import take
 from .dnnl import DnnlError
 from .layout import qualifies
@@ -38,12 +38,14 @@ class Functions:
     def __init__(self, policy: Policy):
         self.policy = policy
 
-    def add(self, x, y):
+    def add(self, x, y, act=None):
         if not (_is_map(x) and _is_map(y)) or x.shape != y.shape:
             return None
         if not (pointwise.worth_it(x) or pointwise.worth_it(y)):
             return None
-        return self._unless_refused("sum", lambda: pointwise.add(take(x), take(y)))
+        rectifies = act is relu or layers.is_plain_relu(act)
+        z = self._unless_refused("sum", lambda: pointwise.add(take(x), take(y), relu=rectifies))
+        return z if z is None or act is None or rectifies else act(z)
 
     def relu(self, x):
         return self._unless_refused("relu", lambda: pointwise.relu(x)) if _in_our_order(x) else None

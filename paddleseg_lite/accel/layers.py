@@ -136,6 +136,12 @@ def _activation(layer):
     return (None if layer is None else "relu"), None
 
 
+def is_plain_relu(layer) -> bool:
+    """Whether it is an accelerated ReLU that may be computed with what is in front of it."""
+    ours = isinstance(layer, nn.ReLU) and "_accel" in layer.__dict__
+    return ours and not has_hooks(layer) and layer._accel.of(layer) != "off"
+
+
 def unit(self, norm_layer, act, drop, x):
     """Convolution, normalisation, activation and dropout of channels as one node, in training; else ``None``.
 

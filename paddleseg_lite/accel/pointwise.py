@@ -38,8 +38,8 @@ def _flat(kind: str, count: int):
 
     def build():
         library = load()
-        data, attributes = vector(library, count), Attributes(library)
-        if kind == "add":
+        data, attributes = vector(library, count), Attributes(library, then=[("relu", None)] * (kind == "add_relu"))
+        if kind.startswith("add"):
             arguments = (library.engine, dnnl.BINARY_ADD, data, data, data, attributes)
             slots = [(dnnl.SRC, data), (dnnl.SRC_1, data), (dnnl.DST, data)]
             return Primitive(library, library.binary_primitive_desc_create, arguments, slots)
@@ -61,32 +61,41 @@ def _flat(kind: str, count: int):
     return cached((kind, count), build)
 
 
-def total(x, y):
-    """``x + y`` of channels-last maps, without a gradient."""
+def total(x, y, *, relu: bool = False):
+    """``x + y`` of channels-last maps, then ReLU if asked, without a gradient."""
     z = empty_last(x.shape)
-    _flat("add", prod(x.shape))(x.data_ptr(), y.data_ptr(), z.data_ptr())
+    _flat("add_relu" if relu else "add", prod(x.shape))(x.data_ptr(), y.data_ptr(), z.data_ptr())
     return z
+
+
+def per_channel(weight, channels: int):
+    """One slope of a PReLU for each channel."""
+    return weight if weight.shape == [channels] else paddle.expand(weight, [channels]).contiguous()
 
 
 class _Add(PyLayer):
     @staticmethod
-    def forward(ctx, x, y, share):
+    def forward(ctx, x, y, share, relu):
         ctx.share, ctx.needs = share, [not t.stop_gradient for t in (x, y)]
-        return total(to_last(x), to_last(y))
+        z = total(to_last(x), to_last(y), relu=relu)
+        ctx.save_for_backward(*([z] if relu else []))
+        return z
 
     @staticmethod
     def backward(ctx, dz):
+        for z in ctx.saved_tensor():
+            dz = rectified_gradient(z, dz)
         # The two gradients may be one tensor only where nobody adds to one of them in place.
         other = dz if ctx.share or not all(ctx.needs) else dz.clone()
         return tuple(g if needed else None for g, needed in zip((dz, other), ctx.needs))
 
 
-def add(x, y):
-    """``x + y`` of equal shapes, of which one at least has adjacent channels."""
+def add(x, y, *, relu: bool = False):
+    """``x + y`` of equal shapes, of which one at least has adjacent channels, then ReLU if asked."""
     if paddle.is_grad_enabled() and not (x.stop_gradient and y.stop_gradient):
-        return mark(_Add.apply(x, y, marked(x) and marked(y)))
+        return mark(_Add.apply(x, y, marked(x) and marked(y), relu))
     with paddle.no_grad():
-        return total(to_last(x), to_last(y))
+        return total(to_last(x), to_last(y), relu=relu)
 
 
 def rectified(x, into=None):

@@ -8,7 +8,7 @@ from paddle.autograd import PyLayer
 from . import dnnl
 from .layout import empty, empty_last, to_last
 from .loading import load
-from .pointwise import mark
+from .pointwise import mark, per_channel
 from .primitive import Attributes, Primitive, cached, channels_last
 
 
@@ -42,11 +42,6 @@ class Plan:
 def plan(shape) -> Plan:
     """This thread's plan."""
     return cached(("prelu", tuple(shape)), lambda: Plan(tuple(shape)))
-
-
-def per_channel(weight, channels: int):
-    """One slope for each channel."""
-    return weight if weight.shape == [channels] else paddle.expand(weight, [channels]).contiguous()
 
 
 def forward(x, weight):

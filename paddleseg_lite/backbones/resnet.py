@@ -155,7 +155,7 @@ class Bottleneck(nn.Layer):
         self.pool, self.shortcut = make_shortcut(in_channels, self.out_channels, stride, conv, avg_down, projection)
 
     def forward(self, x: Tensor) -> Tensor:
-        return relu(add(self.conv3(self.conv2(self.conv1(x))), self.shortcut(self.pool(x))))
+        return add(self.conv3(self.conv2(self.conv1(x))), self.shortcut(self.pool(x)), relu)
 
 
 class BasicBlock(nn.Layer):
@@ -181,7 +181,7 @@ class BasicBlock(nn.Layer):
         self.pool, self.shortcut = make_shortcut(in_channels, planes, stride, conv, avg_down, projection)
 
     def forward(self, x: Tensor) -> Tensor:
-        return relu(add(self.conv2(self.conv1(x)), self.shortcut(self.pool(x))))
+        return add(self.conv2(self.conv1(x)), self.shortcut(self.pool(x)), relu)
 
 
 def make_stem(in_channels: int, widths: Sequence[int], ceil_mode: bool, conv: Conv) -> tuple[nn.Sequential, int]:

@@ -22,7 +22,7 @@ from paddle import Tensor
 class Kernels(Protocol):
     """A method for each function of this module: the result, or ``None`` where Paddle shall compute it."""
 
-    def add(self, x: Tensor, y: Tensor) -> Tensor | None: ...
+    def add(self, x: Tensor, y: Tensor, act: Callable[[Tensor], Tensor] | None = None) -> Tensor | None: ...
 
     def relu(self, x: Tensor) -> Tensor | None: ...
 
@@ -85,9 +85,10 @@ def _by_kernels(own: _Function) -> _Function:
 
 
 @_by_kernels
-def add(x: Tensor, y: Tensor) -> Tensor:
-    """``x + y``."""
-    return x + y
+def add(x: Tensor, y: Tensor, act: Callable[[Tensor], Tensor] | None = None) -> Tensor:
+    """``act(x + y)``; ``act`` is an activation layer, :func:`relu`, or nothing."""
+    z = x + y
+    return z if act is None else act(z)
 
 
 @_by_kernels

@@ -159,7 +159,7 @@ class Bottleneck(nn.Layer):
         main, place = (x, None) if self.pool is None else self.pool(x)
         if self.extra_channels:
             main = pad_channels(main, self.extra_channels)
-        y = self.act(add(main, self.ext(x)))
+        y = add(main, self.ext(x), self.act)
         return y if place is None else (y, place)
 
 
@@ -193,7 +193,7 @@ class UpBottleneck(nn.Layer):
         if self.same_padding:  # the last row and column go
             ext = ext[:, :, : main.shape[2], : main.shape[3]]
         ext = fit_to(ext, main)  # an odd size lacks a row of zeros
-        return relu(add(main, self.expand(self.act(self.bn(ext)))))
+        return add(main, self.expand(self.act(self.bn(ext))), relu)
 
 
 def norm(channels: int, style: Style) -> BatchNorm:

@@ -152,6 +152,7 @@ def test_concat_of_any_layout():
 def test_sums_relu_and_means():
     x, y = last((2, 12, 7, 6)), last((2, 12, 7, 6))
     same(pointwise.add, lambda a, b: a + b, [x, y], bound=0.0)
+    same(partial(pointwise.add, relu=True), lambda a, b: F.relu(a + b), [x, y], bound=0.0)
     same(pointwise.relu, F.relu, [x], bound=0.0)
     same(pool.mean, lambda a: a.mean([2, 3], keepdim=True), [x])
 

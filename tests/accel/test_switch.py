@@ -295,3 +295,31 @@ def test_enabling_twice_is_enabling_once():
     accel.enable(net, "auto")
     assert net._accel_root.mode == "auto"
     accel.disable(net)
+
+
+@pytest.mark.parametrize("act", [relu, nn.ReLU(), nn.PReLU(6), None], ids=["function", "ReLU", "PReLU", "none"])
+@pytest.mark.parametrize("listens", [False, True])
+def test_a_sum_and_its_activation(act, listens):
+    class Residual(nn.Layer):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.act = nn.Conv2D(6, 6, 3, padding=1), act
+
+        def forward(self, x):
+            return add(x, self.conv(x), self.act)
+
+    heard, results = [], {}
+    net, x = Residual(), paddle.randn([2, 6, 9, 8])
+    hook = listens and isinstance(act, nn.Layer) and act.register_forward_post_hook(lambda *_: heard.append(1))
+    for mode in ("off", "fp32"):
+        accel.enable(net, mode)
+        x = x.detach()
+        x.stop_gradient = False
+        y = net(x)
+        y.backward(paddle.ones(y.shape))
+        results[mode] = y, x.grad
+        accel.disable(net)
+    assert max(relative(a, b) for a, b in zip(*results.values())) < 1e-5
+    if hook:
+        hook.remove()
+        assert len(heard) == 2
