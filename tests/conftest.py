@@ -1,5 +1,6 @@
 """Shared fixtures. The process is set up before Paddle is imported, as the tools do it."""
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ sys.path.insert(0, str(ROOT))
 from paddleseg_lite import runtime  # noqa: E402
 
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")  # of 1,024: most of a suite's shapes never come again
+os.environ.setdefault("MALLOC_ARENA_TEST", "8")  # glibc's own; a tuned malloc would keep each test's largest network
 
 # With ``pytest -n N`` the workers divide the cores instead of fighting for them.
 WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
@@ -50,6 +52,13 @@ def pytest_configure(config):
             raise pytest.UsageError(str(e).replace("--import", "--with")) from e
 
 
+def pytest_collection_finish():
+    """Paddle, the modules and the tests live as long as the process: the garbage collector need not visit them."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(5000, 10, 10)
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The checkout."""
@@ -75,8 +84,6 @@ def has_gpu() -> bool:
 @pytest.fixture(autouse=True, scope="module")
 def memory_given_back():
     """After each file, compiled operations go, and free memory that the allocator keeps returns to the system."""
-    import gc
-
     from paddleseg_lite.accel import primitive
 
     yield
