@@ -12,7 +12,6 @@ import pytest
 from paddleseg_lite import runtime
 from paddleseg_lite.errors import EnvironmentProblem, UserError
 
-
 SET_BY_THE_TESTS = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "KMP_BLOCKTIME", "MALLOC_ARENA_TEST")
 STAND_IN = """
 import os
