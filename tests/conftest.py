@@ -13,7 +13,9 @@ sys.path.insert(0, str(ROOT))
 from paddleseg_lite import runtime  # noqa: E402
 
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")  # of 1,024: most of a suite's shapes never come again
-os.environ.setdefault("MALLOC_ARENA_TEST", "8")  # glibc's own; a tuned malloc would keep each test's largest network
+# For the workers of xdist and programs under test: glibc keeps some freed memory, where runtime's tuning keeps all.
+os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(256 << 20))
+os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(512 << 20))
 
 # With ``pytest -n N`` the workers divide the cores instead of fighting for them.
 WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))

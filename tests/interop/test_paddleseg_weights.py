@@ -12,6 +12,7 @@ from paddleseg_lite.interop.paddleseg_models import translate_model
 from paddleseg_lite.interop.paddleseg_weights import from_paddleseg
 from paddleseg_lite.weights import compare, detect_origin, in_names_of, load_strict, read_weights, write_pdparams
 from tests.interop.goldens import Golden
+from tests.models.checks import undrawn_model
 
 GOLDEN = Golden("paddleseg")
 LEFT_OUT = {"unet": 2, "unet_deconv": 2}  # the classifier under its second name
@@ -22,11 +23,7 @@ def build(network, **more):
     found = Findings("case", {})
     spec, _ = translate_model({**network, "num_classes": GOLDEN.classes, **more}, {}, found)
     found.finish()
-    with paddle.LazyGuard():
-        model = build_model(spec)
-    for parameter in model.parameters():
-        parameter.initialize()
-    return model
+    return undrawn_model(spec)
 
 
 @pytest.mark.parametrize("case", list(GOLDEN.cases))

@@ -19,6 +19,15 @@ def lazy_model(spec, **offered):
         return build_model(spec, **offered)
 
 
+def undrawn_model(spec, **offered):
+    """A network whose numbers are all still to come: zeros, where drawing 60 million weights takes a second."""
+    model = lazy_model(spec, **offered)
+    for parameter in model.parameters():
+        parameter.set_init_func(nn.initializer.Constant(0.0).forward)
+        parameter.initialize()
+    return model
+
+
 def count(layer) -> int:
     """Trainable parameters."""
     return sum(int(np.prod(p.shape)) for p in layer.parameters() if not p.stop_gradient)
