@@ -94,6 +94,16 @@ def memory_given_back():
     runtime.give_back_memory()
 
 
+@pytest.fixture(autouse=True, scope="session")
+def curves_left_out():
+    """Trainings in this process draw no curves, which takes longer than their steps; those of the tools' tests do."""
+    from paddleseg_lite.training import run_record
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run_record, "results_picture", lambda *_, **__: b"curves")
+        yield
+
+
 @pytest.fixture(autouse=True)
 def seeded():
     """Every test starts from the same random state."""
