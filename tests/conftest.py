@@ -22,6 +22,11 @@ WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
 runtime.setup("cpu", threads=max(1, runtime.available_cores() // WORKERS) if WORKERS > 1 else None)
 
 
+# Files that take longest, most by starting processes: they come first, or one worker would end long after the others.
+LONG = ("test_docs", "test_every_model", "test_every_unit", "test_networks", "test_distributed", "test_extending_page")
+LONG += ("test_faults", "test_study", "test_nodes", "test_signals", "test_counts", "test_packaging", "test_trainer")
+
+
 def pytest_addoption(parser):
     parser.addoption(
         "--with",
@@ -41,6 +46,7 @@ def pytest_xdist_auto_num_workers(config):
 
 def pytest_configure(config):
     """Register what the files of ``--with`` hold, as ``--import`` of the tools does."""
+    config.option.loadscopereorder = False  # of xdist: else files with few tests come last, and LONG ones have few
     if not config.option.own_files:
         return
     from paddleseg_lite.errors import UserError
@@ -111,7 +117,8 @@ def seeded():
 
 
 def pytest_collection_modifyitems(config, items):
-    """Tests of GPUs need one; slow tests run only when asked for by ``-m``."""
+    """Long files first; tests of GPUs need one; slow tests run only when asked for by ``-m``."""
+    items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
     for item in items:
         if "gpu" in item.keywords and not has_gpu():
             item.add_marker(pytest.mark.skip(reason="no GPU on this machine"))
