@@ -103,6 +103,15 @@ def test_a_worker_takes_the_device_of_the_study(tmp_path, monkeypatch):
     assert asked == ["cpu", "gpu:1"]
 
 
+def test_a_worker_ends_with_its_study(tmp_path, monkeypatch):
+    watched = []
+    monkeypatch.setattr(worker, "end_with", watched.append)
+    monkeypatch.setattr(worker.runtime, "setup", lambda *_: None)
+    monkeypatch.setattr(worker, "_train", lambda *_: None)
+    worker.main(tmp_path)
+    assert watched == [os.getppid()]
+
+
 def test_the_tool_hands_its_device_to_the_study(tool, write, monkeypatch):
     from paddleseg_lite.cli import common as cli
     from paddleseg_lite.cli.jobs import ablate
