@@ -1,5 +1,6 @@
 """Shared fixtures. The process is set up before Paddle is imported, as the tools do it."""
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -12,10 +13,18 @@ sys.path.insert(0, str(ROOT))
 from paddleseg_lite import runtime  # noqa: E402
 
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")  # of 1,024: most of a suite's shapes never come again
+# For the workers of xdist and programs under test: glibc keeps some freed memory, where runtime's tuning keeps all.
+os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(256 << 20))
+os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(512 << 20))
 
 # With ``pytest -n N`` the workers divide the cores instead of fighting for them.
 WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
 runtime.setup("cpu", threads=max(1, runtime.available_cores() // WORKERS) if WORKERS > 1 else None)
+
+
+# Files that take longest, most by starting processes: they come first, or one worker would end long after the others.
+LONG = ("test_docs", "test_every_model", "test_every_unit", "test_networks", "test_distributed", "test_extending_page")
+LONG += ("test_faults", "test_study", "test_nodes", "test_signals", "test_counts", "test_packaging", "test_trainer")
 
 
 def pytest_addoption(parser):
@@ -37,6 +46,7 @@ def pytest_xdist_auto_num_workers(config):
 
 def pytest_configure(config):
     """Register what the files of ``--with`` hold, as ``--import`` of the tools does."""
+    config.option.loadscopereorder = False  # of xdist: else files with few tests come last, and LONG ones have few
     if not config.option.own_files:
         return
     from paddleseg_lite.errors import UserError
@@ -48,6 +58,13 @@ def pytest_configure(config):
             OWN_MODULES.add(import_file(Path(file).resolve()))
         except UserError as e:
             raise pytest.UsageError(str(e).replace("--import", "--with")) from e
+
+
+def pytest_collection_finish():
+    """Paddle, the modules and the tests live as long as the process: the garbage collector need not visit them."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(5000, 10, 10)
 
 
 @pytest.fixture(scope="session")
@@ -75,14 +92,22 @@ def has_gpu() -> bool:
 @pytest.fixture(autouse=True, scope="module")
 def memory_given_back():
     """After each file, compiled operations go, and free memory that the allocator keeps returns to the system."""
-    import gc
-
     from paddleseg_lite.accel import primitive
 
     yield
     primitive.clear()
     gc.collect()
     runtime.give_back_memory()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def curves_left_out():
+    """Trainings in this process draw no curves, which takes longer than their steps; those of the tools' tests do."""
+    from paddleseg_lite.training import run_record
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run_record, "results_picture", lambda *_, **__: b"curves")
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -92,7 +117,8 @@ def seeded():
 
 
 def pytest_collection_modifyitems(config, items):
-    """Tests of GPUs need one; slow tests run only when asked for by ``-m``."""
+    """Long files first; tests of GPUs need one; slow tests run only when asked for by ``-m``."""
+    items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
     for item in items:
         if "gpu" in item.keywords and not has_gpu():
             item.add_marker(pytest.mark.skip(reason="no GPU on this machine"))

@@ -61,10 +61,15 @@ def test_the_finders_find():
     assert list(posix_imports(bad)) == ["1: fcntl"] and list(posix_calls(bad)) == ["5: os.fork"]
 
 
+@pytest.fixture(scope="module")
+def trees():
+    """The parsed sources by their paths."""
+    return {p: ast.parse(p.read_text(encoding="utf-8")) for p in SOURCES}
+
+
 @pytest.mark.parametrize("finder", [encoding_free, posix_imports, posix_calls])
-def test_sources(finder):
-    assert len(SOURCES) > 100
-    trees = {p: ast.parse(p.read_text(encoding="utf-8")) for p in SOURCES}
+def test_sources(finder, trees):
+    assert len(trees) > 100
     assert not [f"{p.relative_to(ROOT)}:{line}" for p, tree in trees.items() for line in finder(tree)]
 
 

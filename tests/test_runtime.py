@@ -12,10 +12,28 @@ import pytest
 from paddleseg_lite import runtime
 from paddleseg_lite.errors import EnvironmentProblem, UserError
 
+SET_BY_THE_TESTS = ("OMP_", "KMP_BLOCKTIME", "MALLOC_")
+STAND_IN = """
+import os
+class device:
+    cuda = None
+    set_device = print
+    threads = os.environ.get("OMP_NUM_THREADS")  # when Paddle is imported it reads them, and never again
+def is_compiled_with_cuda():
+    return False
+"""
 
-def run_python(code, root, **env):
-    merged = {k: v for k, v in os.environ.items() if k not in ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "KMP_BLOCKTIME")}
-    merged.update(env, PYTHONPATH=str(root))
+
+@pytest.fixture
+def stand_in(tmp_path):
+    """A folder with a Paddle that is imported at once, for tests of what happens before it and around it."""
+    (tmp_path / "paddle.py").write_text(STAND_IN)
+    return tmp_path
+
+
+def run_python(code, *folders, **env):
+    merged = {k: v for k, v in os.environ.items() if not k.startswith(SET_BY_THE_TESTS)}
+    merged.update(env, PYTHONPATH=os.pathsep.join(map(str, folders)))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=merged, timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip().splitlines()[-1]
@@ -29,12 +47,12 @@ def test_importing_the_package_changes_nothing(root):
     assert run_python(code, root) == "True"
 
 
-def test_setup_sets_threads_before_paddle_is_imported(root):
+def test_setup_sets_threads_before_paddle_is_imported(stand_in, root):
     code = (
-        "import paddleseg_lite, os; s = paddleseg_lite.setup('cpu', threads=2); "
-        "print(s.threads, os.environ['OMP_NUM_THREADS'], s.device)"
+        "import paddleseg_lite; s = paddleseg_lite.setup('cpu', threads=2); "
+        "import paddle; print(s.threads, paddle.device.threads, s.device)"
     )
-    assert run_python(code, root) == "2 2 cpu"
+    assert run_python(code, stand_in, root) == "2 2 cpu"
 
 
 def test_warnings_of_the_library_are_seen_after_setup(root):
@@ -46,24 +64,26 @@ def test_warnings_of_the_library_are_seen_after_setup(root):
     assert run_python(code, root) == "seen"
 
 
-def test_setup_keeps_what_the_user_set(root):
+def test_setup_keeps_what_the_user_set(stand_in, root):
     code = "import paddleseg_lite; s = paddleseg_lite.setup('cpu'); print(s.threads, s.allocator_tuned)"
-    assert run_python(code, root, OMP_NUM_THREADS="1", MALLOC_ARENA_MAX="2") == "1 False"
+    assert run_python(code, stand_in, root, OMP_NUM_THREADS="1", MALLOC_ARENA_MAX="2") == "1 False"
+    glibc = sys.platform == "linux" and platform.libc_ver()[0] == "glibc"
+    assert run_python(code, stand_in, root, OMP_NUM_THREADS="1") == f"1 {glibc}"
 
 
-def test_threads_asked_for_by_name_win_over_the_environment(root):
+def test_threads_asked_for_by_name_win_over_the_environment(stand_in, root):
     code = (
         "import os, paddleseg_lite; s = paddleseg_lite.setup('cpu', threads=2); "
         "print(s.threads, os.getenv('OMP_NUM_THREADS'))"
     )
-    assert run_python(code, root, OMP_NUM_THREADS="1") == "2 2"
+    assert run_python(code, stand_in, root, OMP_NUM_THREADS="1") == "2 2"
 
 
-def test_waiting_threads_soon_sleep(root):
+def test_waiting_threads_soon_sleep(stand_in, root):
     code = "import paddleseg_lite, os; paddleseg_lite.setup('cpu'); print(os.environ.get('KMP_BLOCKTIME'))"
-    assert run_python(code, root) == "1"
-    assert run_python(code, root, KMP_BLOCKTIME="200") == "200"
-    assert run_python(code, root, OMP_WAIT_POLICY="ACTIVE") == "None"
+    assert run_python(code, stand_in, root) == "1"
+    assert run_python(code, stand_in, root, KMP_BLOCKTIME="200") == "200"
+    assert run_python(code, stand_in, root, OMP_WAIT_POLICY="ACTIVE") == "None"
 
 
 def test_work_of_others_is_seen_and_ones_own_is_not(monkeypatch, tmp_path):

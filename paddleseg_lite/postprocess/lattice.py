@@ -21,9 +21,12 @@ which makes M about twice as large and the error a third.
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 
 class PermutohedralLattice:
@@ -53,7 +56,7 @@ class PermutohedralLattice:
             vertices = filled
         n, self.num_vertices = len(features), len(vertices)
         columns, starts = corner.T.astype(np.int32).ravel(), np.arange(0, n * (d + 1) + 1, d + 1, dtype=np.int32)
-        self._slice = sparse.csr_matrix((weights.T.ravel(), columns, starts), shape=(n, self.num_vertices))
+        self._slice = _sparse_rows(weights.T.ravel(), columns, starts, shape=(n, self.num_vertices))
         self._splat = self._slice.T.tocsr()
         self._blurs = [_blur_matrix(vertices, step) for step in steps]
         # one point spreads as much in total as the Gaussian: (2 pi)^(d/2) against 2^(d+1) per cell
@@ -172,4 +175,10 @@ def _blur_matrix(vertices: np.ndarray, step: int) -> sparse.csr_matrix:
     columns[starts[:-1]], values[starts[:-1]] = np.arange(m), 1.0
     columns[starts[here] + 1] = ahead
     columns[starts[ahead + 1] - 1] = here
-    return sparse.csr_matrix((values, columns, starts), shape=(m, m))
+    return _sparse_rows(values, columns, starts, shape=(m, m))
+
+
+def _sparse_rows(values: np.ndarray, columns: np.ndarray, starts: np.ndarray, shape: tuple) -> sparse.csr_matrix:
+    from scipy import sparse  # a quarter of a second that programs without a lattice do not wait
+
+    return sparse.csr_matrix((values, columns, starts), shape=shape)

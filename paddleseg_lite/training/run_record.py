@@ -42,7 +42,7 @@ class Results(Callback):
     record = "results.csv and results.png"
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.drawn = folder, -SLOWEST
+        self.folder, self.drawn, self.shown = folder, -SLOWEST, -1
 
     def on_eval(self, trainer, evaluation, is_best):
         if time.monotonic() - self.drawn >= SLOWEST:
@@ -53,11 +53,13 @@ class Results(Callback):
 
     def _write(self, trainer) -> None:
         records = read_records(self.folder / "metrics.jsonl")
+        if len(records) == self.shown:  # the last validation has shown them all
+            return
         names = trainer.train_dataset.class_names
         write_csv(self.folder / "results.csv", *results_rows(records, names))
         picture = results_picture(records, names, trainer.train_dataset.palette, title=self.folder.name)
         write_bytes(self.folder / "results.png", picture)
-        self.drawn = time.monotonic()
+        self.drawn, self.shown = time.monotonic(), len(records)
 
 
 class Pictures(Callback):

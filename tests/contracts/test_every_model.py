@@ -1,5 +1,7 @@
 """The contract of a network: sizes, outputs, gradients, weights in files, and the slot for a context unit."""
 
+import json
+
 import paddle
 import pytest
 
@@ -27,11 +29,25 @@ STATIC = {
 }
 
 
+@pytest.fixture(scope="module")
+def built():
+    """``built(spec)``: one network a spec, in evaluation mode, for the tests that change none of its weights."""
+    networks = {}
+
+    def get(spec):
+        key = json.dumps(spec)
+        if key not in networks:
+            networks[key] = build_model(spec, num_classes=3)
+        networks[key].eval()
+        return networks[key]
+
+    return get
+
+
 @every(MODELS)
 @pytest.mark.parametrize("size", [(1, 1), (3, 1), (5, 40)])
-def test_pictures_of_a_few_pixels(spec, size):
-    model = build_model(spec, num_classes=3)
-    model.eval()
+def test_pictures_of_a_few_pixels(spec, size, built):
+    model = built(spec)
     with paddle.no_grad():
         out = model.logits(paddle.randn([1, 3, *size]))
     assert list(out.shape) == [1, 3, *size] and bool(paddle.isfinite(out).all())
@@ -50,8 +66,8 @@ def test_eval_output_is_finite_and_of_the_images_size(spec, batch, channels, siz
 
 
 @every(MODELS)
-def test_training_outputs_are_maps_or_scores_of_each_class(spec):
-    model = build_model(spec, num_classes=3)
+def test_training_outputs_are_maps_or_scores_of_each_class(spec, built):
+    model = built(spec)
     model.train()
     outputs = model(paddle.randn([2, 3, 65, 97]))
     assert "out" in outputs
@@ -61,9 +77,8 @@ def test_training_outputs_are_maps_or_scores_of_each_class(spec):
 
 
 @every(MODELS)
-def test_encode_returns_a_feature_map_for_each_stage(spec):
-    model = build_model(spec, num_classes=3)
-    model.eval()
+def test_encode_returns_a_feature_map_for_each_stage(spec, built):
+    model = built(spec)
     with paddle.no_grad():
         features = model.encode(paddle.randn([2, 3, 64, 96]))
     assert isinstance(features, list) and len(features) == len(model.backbone.out_channels)
@@ -101,8 +116,8 @@ def test_weights_survive_saving(spec, tmp_path):
 
 
 @every(MODELS)
-def test_no_layer_is_hidden_from_the_state(spec):
-    check_all_layers_in_state(build_model(spec, num_classes=3))
+def test_no_layer_is_hidden_from_the_state(spec, built):
+    check_all_layers_in_state(built(spec))
 
 
 @every(MODELS)
@@ -121,9 +136,9 @@ def test_a_unit_on_the_deepest_map(spec):
 
 
 @every(MODELS)
-def test_the_pretrained_part_and_the_head_are_all_parameters(spec):
+def test_the_pretrained_part_and_the_head_are_all_parameters(spec, built):
     """The groups of ``head_lr_mult`` partition what is trained."""
-    model = build_model(spec, num_classes=3)
+    model = built(spec)
     groups = model.parameter_groups(head_lr_mult=10.0, head_bias_lr_mult=20.0)
     listed = [id(p) for group in groups for p in group["params"]]
     assert len(listed) == len(set(listed))

@@ -131,7 +131,7 @@ def test_no_worker_is_left_behind():
     next(endless)
     assert len(multiprocessing.active_children()) == before + 2
     endless.close()
-    deadline = time.time() + 10
+    deadline = time.time() + 120
     while len(multiprocessing.active_children()) > before and time.time() < deadline:
         time.sleep(0.02)
     assert len(multiprocessing.active_children()) == before

@@ -78,6 +78,7 @@ def test_hiding_and_noise():
     assert hard > 1.5 * easy
 
 
+@pytest.mark.slow  # a time, and a slow machine is no fault
 def test_quick():
     dataset, times = Scenes(num_samples=100, num_classes=10), []
     for i in range(30):

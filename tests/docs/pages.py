@@ -65,8 +65,15 @@ def commands(page: Path) -> list[str]:
 #   ("skip", why)      not run
 #   ("flags", why)     its flags are parsed by the tool itself; not run
 #   ("run", extra)     run, with these arguments behind its own to make it short
-#   ("train", extra)   the same, and on four pictures
-FOUR_PICTURES = ["train_dataset.num_samples=4", "val_dataset.num_samples=2", "lr_scheduler.warmup_iters=0"]
+#   ("train", extra)   the same, and on four small pictures
+FOUR_PICTURES = [
+    "train_dataset.num_samples=4",
+    "val_dataset.num_samples=2",
+    "train_dataset.size=[64,64]",
+    "val_dataset.size=[64,64]",
+    "lr_scheduler.warmup_iters=0",
+]
+ONE_STEP = "--num_samples 2 --batch_size 2 --num_epochs 1"
 SHORT = "--threads 1 --iters 2 --batch_size 2 --save_interval 2 --no_vdl --no_doctor"
 ABSENT = r"PATH|more_photos|output/drawn|VOCdevkit|data/|my_labelme|my_data|PaddleSeg/|\.pth|\.pdparams|DIR|FILE"
 TREATMENT = [
@@ -84,12 +91,12 @@ TREATMENT = [
     (r"^python tools/infer\.py --model_path quick_start --image_path data/scenes/images$", ("run", "--threads 1")),
     (r"my_parts\.py", ("flags", "tests/docs/test_extending_page.py")),
     (ABSENT, ("flags", "needs data or weights")),
-    (r"^python docs/course/scripts/train_basic\.py", ("run", "--num_samples 8 --size 32")),
-    (r"^python docs/course/scripts/day1\.py", ("run", "--num_samples 8")),
-    (r"^python docs/course/scripts/day4\.py", ("run", "--num_samples 8 --images 1")),
-    (r"^python docs/course/scripts/day5\.py", ("run", "")),
-    (r"^python docs/course/scripts/day6\.py", ("run", "--num_samples 8")),
-    (r"^python docs/course/scripts/day7\.py", ("run", "--num_samples 16")),
+    (r"^python docs/course/scripts/train_basic\.py", ("run", f"{ONE_STEP} --size 32")),
+    (r"^python docs/course/scripts/day1\.py", ("run", ONE_STEP)),
+    (r"^python docs/course/scripts/day4\.py", ("run", f"{ONE_STEP} --images 1")),
+    (r"^python docs/course/scripts/day5\.py", ("run", "--num_epochs 5")),
+    (r"^python docs/course/scripts/day6\.py", ("run", ONE_STEP)),
+    (r"^python docs/course/scripts/day7\.py", ("run", ONE_STEP)),
     (r"^python docs/course/figures\.py", ("run", "--only atrous --out figures")),
     (r"^python docs/build_reference\.py", ("run", "--check")),
     (r"^python docs/build_site\.py", ("skip", "the site, a step of .ci/run")),

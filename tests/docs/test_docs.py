@@ -80,6 +80,20 @@ def unbroken(code: str) -> str:
     return re.sub(r"\s+", "", code)
 
 
+@pytest.mark.parametrize("name", ["docs/networks.md", "docs/networks_zh.md"])
+def test_model_table_tells_what_summary_computes(name):
+    from paddleseg_lite.cli.jobs.summary import describe
+
+    rows = re.findall(r"^\| [^|]+ \| `(\w+)` \| ([\d.]+) M \| ([\d.]+) \|", text_of(ROOT / name), re.M)
+    assert len(rows) == 17
+    for kind, millions, gmacs in rows if name == "docs/networks.md" else []:
+        result = describe(model=kind, num_classes=21)
+        places = len(millions.partition(".")[2])
+        assert f"{result.eval_parameters / 1e6:.{places}f}" == millions, kind
+        assert f"{result.gmacs:.1f}" == gmacs, kind
+    give_back_memory()
+
+
 def test_python_blocks_run(monkeypatch, runs):
     """Every Python block of every page, once; those of the README find the run that its commands made."""
     monkeypatch.chdir(runs)
@@ -93,6 +107,9 @@ def test_python_blocks_run(monkeypatch, runs):
                 traced = "to_onnx" in block and not PADDLE_3
                 with pytest.raises(EnvironmentProblem, match="needs Paddle 3") if traced else nullcontext():
                     exec(compile(block, f"{page.name} block {len(done)}", "exec"), names)
+        if len(names) > 2:  # something has run
+            names.clear()
+            give_back_memory()
     assert len(done) >= 10
 
 
@@ -112,7 +129,20 @@ def runs(tmp_path_factory):
         patch.chdir(folder)
         leave_the_process_alone(patch)
         run_commands(patch)
+    give_back_memory()
     return folder
+
+
+def give_back_memory() -> None:
+    """What networks of full size have taken, before the next ones come."""
+    import gc
+
+    from paddleseg_lite import runtime
+    from paddleseg_lite.accel import primitive
+
+    primitive.clear()
+    gc.collect()
+    runtime.give_back_memory()
 
 
 def leave_the_process_alone(patch) -> None:
@@ -234,19 +264,6 @@ def test_recipes_in_pages_load(page, tmp_path):
         if re.search(r"^model:", block, re.M) and re.search(r"^(train_dataset|_base_):", block, re.M):
             (tmp_path / "my_data.yml").write_text(block, encoding="utf-8")
             assert load_config(tmp_path / "my_data.yml").model["type"]
-
-
-@pytest.mark.parametrize("name", ["docs/networks.md", "docs/networks_zh.md"])
-def test_model_table_tells_what_summary_computes(name):
-    from paddleseg_lite.cli.jobs.summary import describe
-
-    rows = re.findall(r"^\| [^|]+ \| `(\w+)` \| ([\d.]+) M \| ([\d.]+) \|", text_of(ROOT / name), re.M)
-    assert len(rows) == 17
-    for kind, millions, gmacs in rows if name == "docs/networks.md" else []:
-        result = describe(model=kind, num_classes=21)
-        places = len(millions.partition(".")[2])
-        assert f"{result.eval_parameters / 1e6:.{places}f}" == millions, kind
-        assert f"{result.gmacs:.1f}" == gmacs, kind
 
 
 @pytest.mark.parametrize("name", ["docs/networks.md", "docs/networks_zh.md"])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "course" / "notebooks"
-SHORT = {"en/day5", "zh/day1"}
+SHORT = {"en/day5", "zh/day5"}  # three seconds each, where others take ten and more
 NAMES = [f"{language}/day{day}" for language in ("en", "zh") for day in range(1, 8)]
 
 

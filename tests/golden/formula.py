@@ -15,18 +15,33 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 _U64 = np.uint64
+_PIECE = 1 << 14  # what stays in a core's own cache
 
 
 def uniform(name: str, shape: Sequence[int]) -> np.ndarray:
     """Values in [-1, 1) of that shape, float64; a splitmix64 hash of (crc32(name), flat index)."""
-    count = int(np.prod(shape, dtype=np.int64))
+    values = np.empty([int(s) for s in shape])
+    flat, seed = values.reshape(-1), _U64(zlib.crc32(name.encode())) << _U64(32)
+    for start in range(0, flat.size, _PIECE):
+        piece = flat[start : start + _PIECE]
+        piece[:] = _splitmix64(seed, np.arange(start + 1, start + 1 + piece.size, dtype=_U64))
+    values *= 2.0**-52
+    values -= 1.0
+    return values
+
+
+def _splitmix64(seed: np.uint64, z: np.ndarray) -> np.ndarray:
+    """53 bits for each index, from 1 on; overwrites them."""
     with np.errstate(over="ignore"):
-        z = np.arange(1, count + 1, dtype=_U64) * _U64(0x9E3779B97F4A7C15)
-        z += _U64(zlib.crc32(name.encode())) << _U64(32)
-        z = (z ^ (z >> _U64(30))) * _U64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> _U64(27))) * _U64(0x94D049BB133111EB)
+        z *= _U64(0x9E3779B97F4A7C15)
+        z += seed
+        z ^= z >> _U64(30)
+        z *= _U64(0xBF58476D1CE4E5B9)
+        z ^= z >> _U64(27)
+        z *= _U64(0x94D049BB133111EB)
         z ^= z >> _U64(31)
-    return ((z >> _U64(11)).astype(np.float64) * 2.0**-52 - 1.0).reshape([int(s) for s in shape])
+    z >>= _U64(11)
+    return z
 
 
 def formula_weights(name: str, shape: Sequence[int], gains: Mapping[str, float] | None = None) -> np.ndarray:
@@ -49,7 +64,8 @@ def formula_weights(name: str, shape: Sequence[int], gains: Mapping[str, float] 
     u = uniform(name, shape)
     last = name.rpartition(".")[2]
     if len(shape) > 1:
-        values = u * np.sqrt(6.0 / np.prod(shape[1:]))
+        u *= np.sqrt(6.0 / np.prod(shape[1:]))
+        values = u
     elif last in ("_mean", "running_mean", "bias"):
         values = 0.1 * u
     elif last in ("_variance", "running_var"):

@@ -11,6 +11,7 @@ from paddleseg_lite.interop.vision_weights import from_paddle_vision, from_torch
 from paddleseg_lite.weights import apply_pretrained, detect_origin, load_strict, write_pdparams
 from tests.golden.formula import formula_image, formula_state
 from tests.interop.goldens import Golden
+from tests.models.checks import undrawn_model
 
 GOLDEN = Golden("torchvision")
 SPECS = {
@@ -21,16 +22,14 @@ SPECS = {
 
 @pytest.mark.parametrize("case", list(SPECS))
 def test_torchvision_network(case):
-    with paddle.LazyGuard():
-        model = build_model(SPECS[case], num_classes=GOLDEN.classes)
-    for parameter in model.parameters():
-        parameter.initialize()
+    model = undrawn_model(SPECS[case], num_classes=GOLDEN.classes)
     assert sum(int(p.size) for p in model.parameters() if not p.stop_gradient) == GOLDEN.cases[case]["trainable"]
     state = GOLDEN.state(case)
     assert detect_origin(state) == "torchvision"
     conversion = from_torchvision(state, model)
     assert set(conversion.left_out.values()) == {"a counter of torch's batch normalisation"}
     load_strict(model, conversion.state, source="golden")
+    del state, conversion  # the network has its own copy
     for mode in ("eval", "heads"):
         GOLDEN.check(case, mode, [array for _, array in our_outputs(model, GOLDEN.image(case), mode)])
 

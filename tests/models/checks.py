@@ -19,6 +19,15 @@ def lazy_model(spec, **offered):
         return build_model(spec, **offered)
 
 
+def undrawn_model(spec, **offered):
+    """A network whose numbers are all still to come: zeros, where drawing 60 million weights takes a second."""
+    model = lazy_model(spec, **offered)
+    for parameter in model.parameters():
+        parameter.set_init_func(nn.initializer.Constant(0.0).forward)
+        parameter.initialize()
+    return model
+
+
 def count(layer) -> int:
     """Trainable parameters."""
     return sum(int(np.prod(p.shape)) for p in layer.parameters() if not p.stop_gradient)
@@ -33,11 +42,11 @@ def awake(model):
 
 
 def check_sizes(spec, sizes=SIZES, num_classes=3):
-    """Eval output is ``out`` alone, of the image's size and finite, for any batch and channels."""
-    for in_channels in (1, 3, 4):
+    """Eval output is ``out`` alone, of the image's size and finite, for any batch; the contracts try other channels."""
+    for in_channels in (1, 4):
         model = awake(build_model({**spec, "in_channels": in_channels}, num_classes=num_classes))
         model.eval()
-        for i, (height, width) in enumerate(sizes):
+        for i, (height, width) in enumerate(sizes[:1] if in_channels == 1 else sizes):
             batch = 1 + i % 2
             with paddle.no_grad():
                 outputs = model(paddle.randn([batch, in_channels, height, width]))

@@ -164,17 +164,16 @@ def test_describe_takes_classes_from_the_recipe(root):
         describe(model="UNet", opts=["model.style=original"])
 
 
-def test_the_tool(root):
-    command = [sys.executable, str(root / "tools/summary.py"), "--model", "ENet", "--num_classes", "21"]
-    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+def test_the_tool(root, tool):
+    command = ["--model", "ENet", "--num_classes", "21"]
+    program = [sys.executable, str(root / "tools/summary.py"), *command]
+    text = subprocess.run(program, capture_output=True, text=True, check=True).stdout
     assert "364,441" in text
     assert "1.969 G" in text
-    command += ["--json", "--input_size", "640", "360"]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True)
-    told = json.loads(printed.stdout)
+    told = json.loads(tool("summary", *command, "--json", "--input_size", "640", "360")[1])
     assert told["parameters"] == 364_441
     assert told["output_shape"] == [1, 21, 360, 640]
-    wrong = subprocess.run([*command[:2], "--model", "ENett"], capture_output=True, text=True)
-    assert wrong.returncode == 2
-    assert "Did you mean 'ENet'" in wrong.stderr
-    assert "Traceback" not in wrong.stderr
+    status, _, errors = tool("summary", "--model", "ENett")
+    assert status == 2
+    assert "Did you mean 'ENet'" in errors
+    assert "Traceback" not in errors

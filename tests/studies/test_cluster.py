@@ -116,7 +116,7 @@ def test_the_same_table_as_the_pool_though_a_node_is_killed(write, tmp_path, nod
 
 def kill_a_busy_node(nodes, folder):
     """Any of them, once something has been saved."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + 240
     while not list(folder.glob("runs/*/iter_*/manifest.json")) and time.monotonic() < end:
         time.sleep(0.05)
     nodes.remove_node(nodes.worker_nodes.copy().pop(), allow_graceful=False)

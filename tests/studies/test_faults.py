@@ -4,11 +4,11 @@ import json
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import time
 from collections import namedtuple
+from functools import partial
 
 import pytest
 
@@ -103,6 +103,15 @@ def test_a_worker_takes_the_device_of_the_study(tmp_path, monkeypatch):
     assert asked == ["cpu", "gpu:1"]
 
 
+def test_a_worker_ends_with_its_study(tmp_path, monkeypatch):
+    watched = []
+    monkeypatch.setattr(worker, "end_with", watched.append)
+    monkeypatch.setattr(worker.runtime, "setup", lambda *_: None)
+    monkeypatch.setattr(worker, "_train", lambda *_: None)
+    worker.main(tmp_path)
+    assert watched == [os.getppid()]
+
+
 def test_the_tool_hands_its_device_to_the_study(tool, write, monkeypatch):
     from paddleseg_lite.cli import common as cli
     from paddleseg_lite.cli.jobs import ablate
@@ -132,18 +141,18 @@ def test_the_doctor_looks_once_before_the_first_run(within, write, tmp_path, mon
     assert not (tmp_path / "p" / "runs").exists()
 
 
-def test_no_run_is_started_on_a_full_disk(write, tmp_path, monkeypatch):
+def test_no_run_is_started_on_a_full_disk(within, write, tmp_path, monkeypatch):
     """The first run ends, the second is not begun, the report has the first, and the next call goes on."""
     path = write(unit({"GloRe": {"model.context": {"type": "GloRe", "num_nodes": 4}}}))
-    calls = iter([10**12, 10**6])
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(0, 0, next(calls)))
+    full = lambda: any((tmp_path / "o").glob("runs/*/result.json"))  # noqa: E731
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(0, 0, 10**6 if full() else 10**12))
     told = r"only 0 MiB are free for .*; 1 of 2 runs are left.*call the study again"
     with pytest.raises(EnvironmentProblem, match=told):
         run_ablation(str(path), opts=[], save_dir=str(tmp_path / "o"))
     assert "GloRe" in (tmp_path / "o" / "report.md").read_text()
     ((_, rows),) = collect(load_study(path), tmp_path / "o")
     assert len(rows[0].values) == 1 and rows[1].missing == [0] and not rows[1].failures
-    monkeypatch.undo()
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(0, 0, 10**12))
     assert run_ablation(str(path), opts=[], save_dir=str(tmp_path / "o")) == 0
 
 
@@ -157,7 +166,7 @@ def test_a_run_broken_off_by_a_full_disk_is_not_a_failure(write, tmp_path, monke
 
 
 @pytest.mark.parametrize("name", ["claim.lock", "run.lock"])
-def test_a_run_that_another_process_has_under_way_is_left_to_it(write, tmp_path, monkeypatch, name):
+def test_a_run_that_another_process_has_under_way_is_left_to_it(within, write, tmp_path, monkeypatch, name):
     """The others go on; it is waited for, and taken over where the other process dies."""
     monkeypatch.setattr(runner, "LOOK_AGAIN", 0.1)
     study, said = load_study(write({"seeds": [0]})), []
@@ -229,29 +238,40 @@ def test_free_space_is_found_by_writing(tmp_path):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals are POSIX")
-def test_a_study_killed_twice_ends_with_the_same_table(root, write, tmp_path):
+def test_a_study_killed_twice_ends_with_the_same_table(root, write, tmp_path, request):
     path = write({"seeds": [0]}, {"iters": 12, "save_interval": 3})
-    command = [sys.executable, str(root / "tools" / "ablate.py"), "--config", str(path), "--save_dir"]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    draw = random.Random(time.time_ns())
+    command = [sys.executable, str(root / "tools" / "ablate.py"), "--config", str(path), "--no_doctor", "--save_dir"]
     for kill in range(2):
-        process = subprocess.Popen([*command, str(tmp_path / "o")], **quiet)
-        deadline = time.monotonic() + 120
-        while len(list((tmp_path / "o").glob("runs/*/iter_*/manifest.json"))) <= kill:  # something to lose
-            assert time.monotonic() < deadline
-            if process.poll() is not None:
-                break
-            time.sleep(0.02)
-        time.sleep(draw.uniform(0.0, 0.5))
-        process.send_signal(signal.SIGKILL)
+        process = subprocess.Popen([*command, tmp_path / "o"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        until(partial(something_to_lose, tmp_path / "o", kill, process))
+        time.sleep(random.SystemRandom().uniform(0.0, 0.5))
+        process.kill()
         process.wait()
-        time.sleep(2.0)
-        workers = subprocess.run(["pgrep", "-f", f"studies.worker {tmp_path}"], capture_output=True, text=True).stdout
-        assert workers == ""  # no orphan writes beside its successor
+        until(lambda: not workers_in(tmp_path))  # no orphan writes beside its successor
+    done = subprocess.run([*command, str(tmp_path / "o")], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    request.getfixturevalue("within")
+    assert run_ablation(str(path), opts=[], save_dir=str(tmp_path / "undisturbed")) == 0
     tables = []
     for name in ("o", "undisturbed"):
-        done = subprocess.run([*command, str(tmp_path / name)], capture_output=True, text=True, timeout=300)
-        assert done.returncode == 0, done.stdout + done.stderr
         variants = json.loads((tmp_path / name / "report.json").read_text())["groups"][0]["variants"]
         tables.append([(v["name"], v["values"], v["class_iou"], v["comparison"]) for v in variants])
     assert repr(tables[0]) == repr(tables[1])  # nan is not equal to itself
+
+
+def until(condition, seconds=120):
+    """Wait for what has to come, however slow the machine is."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def something_to_lose(study, more_than, process):
+    """Whether the study has more checkpoints than that, or no process any more."""
+    return len(list(study.glob("runs/*/iter_*/manifest.json"))) > more_than or process.poll() is not None
+
+
+def workers_in(folder):
+    """The processes that train a run in the folder."""
+    return subprocess.run(["pgrep", "-f", f"studies.worker {folder}"], capture_output=True, text=True).stdout

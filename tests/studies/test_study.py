@@ -215,7 +215,7 @@ def test_flags_of_placing_are_checked(tool, write, tmp_path, flags, told):
 
 def test_two_commands_at_once_do_no_run_twice(root, write, tmp_path):
     """Each run is trained by one of them, and both end with the whole table."""
-    path = write({"seeds": [0, 1, 2]})
+    path = write({"seeds": [0]})
     command = [sys.executable, str(root / "tools" / "ablate.py"), "--config", str(path), "--no_doctor"]
     both = [
         subprocess.Popen(
@@ -226,6 +226,6 @@ def test_two_commands_at_once_do_no_run_twice(root, write, tmp_path):
     said = [process.communicate(timeout=300)[0] for process in both]
     assert [p.returncode for p in both] == [0, 0], said
     trained = [re.findall(r"\] (unit=\S+ seed=\d+): mIoU", text) for text in said]
-    assert len(trained[0]) + len(trained[1]) == 6 and len({*trained[0], *trained[1]}) == 6
+    assert len(trained[0]) + len(trained[1]) == 2 and len({*trained[0], *trained[1]}) == 2
     for log in (tmp_path / "o").glob("runs/*/log.txt"):
         assert log.read_text().count(", iter 1/2, ") == 1  # the first step was taken once

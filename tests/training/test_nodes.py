@@ -5,13 +5,12 @@ import signal
 import socket
 import subprocess
 import sys
-import time
+from types import SimpleNamespace
 
-import numpy as np
 import pytest
 
 sys.path.insert(0, __file__.rpartition("/")[0])
-from test_distributed import arguments, rank_processes, records
+from test_distributed import arguments, check_curve_of_one_process, rank_processes, records, until_it_trains
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the gloo launcher is tried on Linux")
 
@@ -49,28 +48,28 @@ class Nodes:
         return "\n".join(log.read_text(errors="replace")[-2000:] for log in self.logs)
 
 
-def test_two_nodes_give_the_curve_of_one_process(root, tmp_path):
-    nodes = Nodes(root, tmp_path / "two", tmp_path / "logs", 8)
-    one = subprocess.run([sys.executable, *arguments(root, tmp_path / "one", 8, 4)], capture_output=True, text=True)
-    assert one.returncode == 0, one.stdout + one.stderr
-    assert nodes.wait() == [0, 0], nodes.said
-    curves = [[r["loss"] for r in records(tmp_path / name, "train")] for name in ("one", "two")]
-    assert len(curves[0]) == 8
-    np.testing.assert_allclose(curves[0], curves[1], atol=1e-5)
-
-
-def test_a_node_that_dies_ends_the_other_and_all_go_on(root, tmp_path):
-    folder = tmp_path / "run"
-    nodes = Nodes(root, folder, tmp_path / "logs", 100000)
-    deadline = time.monotonic() + 120
-    while not [r for r in records(folder, "train") if r["iter"] >= 5]:
-        assert time.monotonic() < deadline and nodes.launchers[0].poll() is None, nodes.said
-        time.sleep(0.1)
+@pytest.fixture(scope="module")
+def resumed(root, tmp_path_factory):
+    """A run of two nodes of which one died, and which then went on for four steps."""
+    folder = tmp_path_factory.mktemp("nodes")
+    nodes = Nodes(root, folder / "run", folder / "logs", 100000)
+    until_it_trains(folder / "run", nodes.launchers[0], lambda: nodes.said)
     os.kill(rank_processes(nodes.launchers[1].pid)[-1], signal.SIGKILL)
-    assert all(status != 0 for status in nodes.wait(120)), nodes.said
-    told = nodes.logs[0].read_text(errors="replace").lower()  # by Paddle's communication, in the words of either
+    ended = nodes.wait()
+    reached = max(r["iter"] for r in records(folder / "run", "train"))
+    again = Nodes(root, folder / "run", folder / "again", reached + 4, "--resume_model")
+    return SimpleNamespace(
+        folder=folder / "run", iters=reached + 4, nodes=nodes, ended=ended, again=again, ended_again=again.wait()
+    )
+
+
+def test_two_nodes_give_the_curve_of_one_process(tool, tmp_path, resumed):
+    check_curve_of_one_process(tool, tmp_path / "one", resumed.folder)
+
+
+def test_a_node_that_dies_ends_the_other_and_all_go_on(resumed):
+    assert all(status != 0 for status in resumed.ended), resumed.nodes.said
+    told = resumed.nodes.logs[0].read_text(errors="replace").lower()  # by Paddle, in the words of either
     assert "abort" in told or "connection reset by peer" in told, told[-2000:]
-    reached = max(r["iter"] for r in records(folder, "train"))
-    again = Nodes(root, folder, tmp_path / "again", reached + 4, "--resume_model")
-    assert again.wait() == [0, 0], again.said
-    assert records(folder, "train")[-1]["iter"] == reached + 4
+    assert resumed.ended_again == [0, 0], resumed.again.said
+    assert records(resumed.folder, "train")[-1]["iter"] == resumed.iters

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,6 +22,8 @@ OPTS = [
     "train_dataset.size=[32,32]",
     "val_dataset.size=[32,32]",
     "lr_scheduler.warmup_iters=0",
+    "lr_scheduler.learning_rate=0.002",
+    "lr_scheduler.end_lr=0.002",  # the same rate however many steps are to come
 ]
 
 
@@ -51,51 +54,54 @@ def start(root, folder, iters, *more):
     return subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
-def wait_for_iteration(folder, number, process, seconds=120):
+def wait_for_iteration(folder, number, process, seconds=240):
+    """Wait until a step from that number on is in the records."""
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        assert process.poll() is None, process.communicate()[0]
-        try:
-            lines = (folder / "metrics.jsonl").read_text().splitlines()
-        except FileNotFoundError:
-            lines = []
-        if any(f'"iter": {n},' in line for line in lines for n in range(number, number + 1000)):
-            return
+    while max(steps(folder), default=0) < number:
+        assert time.monotonic() < deadline and process.poll() is None, process.communicate()[0]
         time.sleep(0.02)
-    raise AssertionError("the training did not get there in time")
+
+
+def steps(folder):
+    """Iterations of the training steps in the records, in their order."""
+    lines = (folder / "metrics.jsonl").read_text().splitlines() if (folder / "metrics.jsonl").exists() else []
+    return [r["iter"] for r in map(json.loads, lines) if r["kind"] == "train"]
+
+
+@pytest.fixture(scope="module")
+def told(root, tmp_path_factory):
+    """A run that was told to stop by either signal, then killed, each time resumed, and at last went to its end."""
+    folder, found = tmp_path_factory.mktemp("signals") / "run", SimpleNamespace(status={}, output={}, last={})
+    reached, more = 0, ()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGKILL):
+        process = start(root, folder, 100000, *more)
+        wait_for_iteration(folder, reached + 6, process)
+        process.send_signal(number)
+        found.output[number], _ = process.communicate(timeout=240)
+        last = list_checkpoints(folder)[-1]
+        found.status[number] = process.returncode
+        found.last[number] = (last.name, f"iter_{load_checkpoint(last).state['iteration']}")
+        reached, more = max(steps(folder)), ["--resume_model"]
+    found.folder, found.iters = folder, reached + 5
+    process = start(root, folder, found.iters, *more)
+    found.end, _ = process.communicate(timeout=240)
+    assert process.returncode == 0, found.end
+    return found
 
 
 @pytest.mark.parametrize("number, status", [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
-def test_a_signal_finishes_the_step_saves_and_exits(root, tmp_path, number, status):
-    process = start(root, tmp_path / "run", 100000)
-    wait_for_iteration(tmp_path / "run", 2, process)
-    process.send_signal(number)
-    output, _ = process.communicate(timeout=120)
-    assert process.returncode == status, output
-    last = list_checkpoints(tmp_path / "run")[-1]
-    state = load_checkpoint(last).state
-    assert f"iter_{state['iteration']}" == last.name
-    assert "--resume_model" in output and "Traceback" not in output
+def test_a_signal_finishes_the_step_saves_and_exits(told, number, status):
+    assert told.status[number] == status, told.output[number]
+    assert len(set(told.last[number])) == 1, told.last[number]
+    assert "--resume_model" in told.output[number] and "Traceback" not in told.output[number]
 
 
-def test_killed_at_random_and_resumed_equals_undisturbed(root, tmp_path):
-    iters = 24
-    whole = subprocess.run(command(root, tmp_path / "whole", iters), capture_output=True, text=True, timeout=300)
-    assert whole.returncode == 0, whole.stdout + whole.stderr
-    folder = tmp_path / "parts"
-    rng = np.random.default_rng(5)
-    process = start(root, folder, iters)
-    for _ in range(2):
-        wait_for_iteration(folder, 6, process)
-        time.sleep(rng.uniform(0, 0.3))
-        process.kill()
-        process.communicate()
-        process = start(root, folder, iters, "--resume_model")
-    output, _ = process.communicate(timeout=300)
-    assert process.returncode == 0, output
-    a, b = (load_checkpoint(tmp_path / name / f"iter_{iters}") for name in ("whole", "parts"))
+def test_stopped_killed_and_resumed_equals_undisturbed(root, told, tool, tmp_path):
+    assert told.status[signal.SIGKILL] == -signal.SIGKILL
+    status, output, _ = tool("train", *command(root, tmp_path / "whole", told.iters)[2:])
+    assert status == 0, output
+    a, b = (load_checkpoint(folder / f"iter_{told.iters}") for folder in (tmp_path / "whole", told.folder))
     for name, value in a.model_state.items():
         np.testing.assert_array_equal(value, b.model_state[name], err_msg=name)
     assert a.state == b.state
-    records = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    assert [r["iter"] for r in records if r["kind"] == "train"] == list(range(1, iters + 1))
+    assert steps(told.folder) == list(range(1, told.iters + 1))

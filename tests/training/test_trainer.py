@@ -13,6 +13,7 @@ from paddleseg_lite.data.building import build_datasets
 from paddleseg_lite.errors import CheckpointError, ConfigError
 from paddleseg_lite.inference.evaluation import evaluate
 from paddleseg_lite.inference.predictor import load
+from paddleseg_lite.training import run_record
 from paddleseg_lite.training.callbacks import Callback, EarlyStop, MetricsFile, TrainLog
 from paddleseg_lite.training.parts import default_save_interval
 from paddleseg_lite.training.run_record import Pictures
@@ -278,6 +279,18 @@ def test_images_without_colour_train_and_are_shown(tiny, tmp_path, channels):
     trainer.callbacks.append(Pictures(tmp_path / "samples"))
     trainer.run()
     assert (tmp_path / "samples" / "iter_000001.png").exists()
+
+
+@pytest.mark.parametrize("interval, drawings", [(6, 1), (3, 2)])
+def test_curves_are_drawn_again_only_for_what_they_do_not_show(tiny, tmp_path, monkeypatch, interval, drawings):
+    """After the first validation, then not for a while, and at the end unless the first was the last."""
+    drawn = []
+    monkeypatch.setattr(run_record, "results_picture", lambda records, *_, **__: drawn.append(records) or b"")
+    trainer = Trainer(tiny(save_interval=interval), tmp_path)
+    trainer.callbacks += [MetricsFile(tmp_path / "metrics.jsonl"), run_record.Results(tmp_path)]
+    trainer.run()
+    assert [records[-1]["iter"] for records in drawn] == [interval, 6][:drawings]
+    assert len((tmp_path / "results.csv").read_text().splitlines()) == 1 + drawings
 
 
 def test_images_are_normalised_unless_the_recipe_says_how(tiny, tmp_path):
