@@ -14,7 +14,8 @@ from paddle.autograd import PyLayer
 from . import dnnl
 from .layout import bytes_buffer, empty, empty_last, to_last
 from .loading import load
-from .pointwise import mark
+from .pointwise import mark, rectified
+from .pointwise import relu as rectify
 from .primitive import Attributes, Primitive, cached, channels_last, vector
 
 
@@ -188,11 +189,15 @@ def batch_norm(
     tensors = [t for t in (x, weight, bias) if t is not None]
     grad = paddle.is_grad_enabled() and not all(t.stop_gradient for t in tensors)
     options = {"fixed": fixed, "affine": weight is not None, "relu": relu, "train": grad or not fixed}
+    apart = relu and not plan(x.shape, epsilon, **options).fast  # ReLU in a pass of its own is the faster way
+    options["relu"] = relu and not apart
     running = Running(running_mean, running_variance, momentum)
     if grad:
-        return mark(_Normalise.apply(x, weight, bias, running, epsilon, options))
+        y = mark(_Normalise.apply(x, weight, bias, running, epsilon, options))
+        return rectify(y) if apart else y
     with paddle.no_grad():
-        return forward(plan(x.shape, epsilon, **options), x, weight, bias, running)[1]
+        y = forward(plan(x.shape, epsilon, **options), x, weight, bias, running)[1]
+        return rectified(y, into=y) if apart else y
 
 
 @paddle.no_grad()
