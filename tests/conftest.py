@@ -110,6 +110,28 @@ def curves_left_out():
         yield
 
 
+MUCH = 200 << 20  # bytes that one test may leave behind
+
+
+@pytest.fixture(autouse=True)
+def memory_in_bounds():
+    """What a test of large networks has used goes before the next of them comes on top of it."""
+    before = resident_bytes()
+    yield
+    if resident_bytes() - before > MUCH:
+        gc.collect()
+        runtime.give_back_memory()
+
+
+def resident_bytes() -> int:
+    """Of this process; 0 where the system does not tell."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
+
+
 @pytest.fixture(autouse=True)
 def seeded():
     """Every test starts from the same random state."""
