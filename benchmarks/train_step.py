@@ -217,7 +217,7 @@ def main() -> int:
         results += compare(name, args, isa)
         if args.out:
             earlier.parent.mkdir(parents=True, exist_ok=True)
-            earlier.write_text(json.dumps(results, indent=1), encoding="utf-8")
+            earlier.write_text("[\n" + ",\n".join(map(json.dumps, results)) + "\n]\n", encoding="utf-8")  # a line each
         for r in results:
             if (r["network"], r["isa"]) == (name, isa):
                 print(
