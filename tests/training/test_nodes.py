@@ -69,7 +69,7 @@ def test_two_nodes_give_the_curve_of_one_process(tool, tmp_path, resumed):
 
 def test_a_node_that_dies_ends_the_other_and_all_go_on(resumed):
     assert all(status != 0 for status in resumed.ended), resumed.nodes.said
-    told = resumed.nodes.logs[0].read_text(errors="replace").lower()  # by Paddle, in the words of either
-    assert "abort" in told or "connection reset by peer" in told, told[-2000:]
+    told = resumed.nodes.logs[0].read_text(errors="replace").lower()  # by Paddle, in its own words
+    assert any(words in told for words in ("abort", "connection reset by peer", "timeout self_rank")), told[-2000:]
     assert resumed.ended_again == [0, 0], resumed.again.said
     assert records(resumed.folder, "train")[-1]["iter"] == resumed.iters

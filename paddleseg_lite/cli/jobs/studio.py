@@ -17,6 +17,9 @@ def run_studio(
 ) -> int:
     """Serve the studio until it is interrupted or, with SIGTERM, told to end: its training is stopped, its files go.
 
+    Returns:
+        The exit status: 130 when interrupted, else 0.
+
     Raises:
         UserError: flags that make no sense, Gradio missing, the port taken.
     """
@@ -25,11 +28,20 @@ def run_studio(
     if not megabytes > 0 or not megapixels > 0:
         raise ConfigError("--max_megabytes and --max_megapixels are numbers above 0.")
     visitors = parse_auth(host, auth)
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # the server ends first, then sends it here
+    interrupted = []
+
+    def interrupt(*_):
+        interrupted.append(True)  # the event loop of the server may swallow what is raised
+        raise KeyboardInterrupt
+
+    # the server ends first, then sends the signal here
+    before = {signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))}
+    before[signal.SIGINT] = signal.signal(signal.SIGINT, interrupt)
     desk = Desk(runs, limits=Limits(megabytes, megapixels))
     try:
         serve(desk, host=host, port=port, auth=visitors)
     finally:
         desk.close()
-        signal.signal(signal.SIGTERM, before)
-    return 0
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return 130 if interrupted else 0
