@@ -65,7 +65,7 @@ def main() -> int:
     for name in args.only:
         found = {}
         for title, python, job, *rest in sides(name, args):
-            found[title] = (title, python, {**job, "tidy": True}, *rest)
+            found[title] = (title, python, {**job, "tidy": job["side"] == "ours"}, *rest)
             if job["side"] == "torch":  # its own way with memory: less of it, and slower
                 own = f"{title}, as shipped"
                 found[own] = (own, python, {**job, "keep_pages": False}, *rest)

@@ -25,6 +25,8 @@ def keep_pages() -> None:
 class Ours:
     """This project, accelerated or not."""
 
+    keeps_gradients = False  # between steps, as zeros
+
     def __init__(self, job):
         sys.path.insert(0, str(ROOT))
         import paddleseg_lite
@@ -64,30 +66,23 @@ class Ours:
             loss = loss + (0.4 if index else 1.0) * self.paddle.nn.functional.cross_entropy(logits, self.y, axis=1)
         loss.backward()
         self.optimizer.step()
-        self.between_steps()
-        return float(loss)
-
-    def between_steps(self) -> None:
-        """What the trainer does; the memory of a few steps is tidied only where it is what is measured."""
-        self.optimizer.clear_grad(set_to_zero=False)
+        self.optimizer.clear_grad(set_to_zero=self.keeps_gradients)
         self.tidy()
+        return float(loss)
 
     def infer(self) -> float:
         self.model.eval()
         with self.paddle.no_grad():
             value = float(self.maps()[0].mean())
-        self.after_prediction()
+        self.tidy()
         return value
 
-    def after_prediction(self) -> None:
-        """What a backend does."""
-        self.tidy()
-
     def tidy(self) -> None:
-        from paddleseg_lite.runtime import tidy_memory
-
-        self.done += 1
+        """What trainer and backend do; of a few steps only where memory is what is measured."""
         if self.tidies:
+            from paddleseg_lite.runtime import tidy_memory
+
+            self.done += 1
             tidy_memory(self.done)
 
     def parameters(self) -> int:
@@ -110,6 +105,8 @@ def peer_network(description: dict, num_classes: int):
 class PaddleSeg(Ours):
     """PaddleSeg as it is."""
 
+    keeps_gradients = True
+
     def __init__(self, job):
         import paddle
         import paddleseg
@@ -120,12 +117,6 @@ class PaddleSeg(Ours):
 
     def maps(self):
         return self.model(self.x)
-
-    def between_steps(self) -> None:
-        self.optimizer.clear_grad()
-
-    def after_prediction(self) -> None:
-        pass
 
 
 class Torch:

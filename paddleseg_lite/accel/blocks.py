@@ -6,18 +6,14 @@ import paddle
 from paddle import nn
 
 from . import layers
-
-
-def _ours(layer, *kinds) -> bool:
-    """Whether the layer is an accelerated one of these kinds that may be run without being called."""
-    return isinstance(layer, kinds) and "_accel" in layer.__dict__ and not layers.has_hooks(layer)
+from .layers import ours
 
 
 def _flat(members) -> list:
     """The layers in a row, those of containers within in place of these."""
     row = []
     for layer in members:
-        row += _flat(layer._sub_layers.values()) if _ours(layer, nn.Sequential) else [layer]
+        row += _flat(layer._sub_layers.values()) if ours(layer, nn.Sequential) else [layer]
     return row
 
 
@@ -27,12 +23,12 @@ def _chain(members, x):
     index = 0
     while index < len(row):
         layer, rest = row[index], row[index + 1 :]
-        if rest and _ours(layer, nn.Conv2D) and _ours(rest[0], nn.BatchNorm2D):
+        if rest and ours(layer, nn.Conv2D) and ours(rest[0], nn.BatchNorm2D):
             y, count = _unit(layer, rest[0], rest[1:], x)
             if y is not None:
                 x, index = y, index + count
                 continue
-        if rest and _ours(layer, nn.BatchNorm2D) and _ours(rest[0], nn.ReLU):
+        if rest and ours(layer, nn.BatchNorm2D) and ours(rest[0], nn.ReLU):
             x, index = layers.batch_norm(layer, x, relu=True), index + 2
         else:
             x, index = layer(x), index + 1
@@ -41,12 +37,12 @@ def _chain(members, x):
 
 def _unit(conv, norm, rest, x):
     """The result of a convolution, a normalisation and what can be fused behind them, and of how many layers it is."""
-    act = rest[0] if rest and _ours(rest[0], nn.ReLU, nn.PReLU) else None
+    act = rest[0] if rest and ours(rest[0], nn.ReLU, nn.PReLU) else None
     count = 2 + (act is not None)
     if not paddle.is_grad_enabled():
         return layers.conv_norm(conv, norm, act, x), count
     behind = rest[count - 2 :]
-    drop = behind[0] if behind and _ours(behind[0], nn.Dropout2D) and 0 < behind[0].p < 1 else None
+    drop = behind[0] if behind and ours(behind[0], nn.Dropout2D) and 0 < behind[0].p < 1 else None
     return layers.unit(conv, norm, act, drop, x), count + (drop is not None)
 
 

@@ -104,8 +104,9 @@ class Plan:
             self._data = passed, pack, passed.bytes(dnnl.QUERY_WEIGHTS)
         return self._data
 
-    def _backward_weights(self) -> tuple[Primitive, Primitive, blocked.Sorted, blocked.Sorted]:
-        if self._weights is None:
+    def _backward_weights(self) -> tuple[Primitive, Primitive, blocked.Sorted, blocked.Sorted] | None:
+        """The compiled pass and what sorts for it; ``None`` where the taps are the better way."""
+        if self._taps is None and self._weights is None:
             free = blocked.suits(self.geometry, self.math)
             src, dst = (desc(self.library, s, self._kind) if free else d for s, d in self._maps())
             arguments = (
@@ -129,6 +130,7 @@ class Plan:
             passed = Primitive(self.library, self._creator("backward_weights"), arguments, slots)
             if "gemm" in passed.implementation and taps.possible(self.geometry):  # im2col: nine copies of the input
                 self._taps = taps.TapGradient(self.geometry, self._kind)
+                return None
             unpack = reorder(self.library, passed.queried(dnnl.QUERY_DIFF_WEIGHTS), self._plain)
             self._weights = (
                 passed,
@@ -146,8 +148,7 @@ class Plan:
     def prepare_backward(self) -> Plan:
         """Compile both backward passes now; raises :class:`dnnl.Unimplemented` where one is missing."""
         self._backward_data()
-        if self._taps is None:
-            self._backward_weights()
+        self._backward_weights()
         return self
 
     def implementations(self) -> list[str]:
@@ -181,8 +182,8 @@ class Plan:
         """Gradients of weight and bias (``None`` without bias), both f32."""
         dw = empty(weight.shape)
         db = empty([self.geometry.out_channels]) if self.bias else None
-        compiled = None if self._taps is not None else self._backward_weights()
-        if self._taps is not None:
+        compiled = self._backward_weights()
+        if compiled is None:
             self._taps(x, dy, dw)
             if self.bias:
                 self._taps.bias(dy, db)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import paddle
+from paddle import nn
 
 from ..layers.functional import relu, use_kernels
 from . import concat, layers, pointwise, pool, resize, unpool
@@ -43,7 +44,7 @@ class Functions:
             return None
         if not (pointwise.worth_it(x) or pointwise.worth_it(y)):
             return None
-        rectifies = act is relu or layers.is_plain_relu(act)
+        rectifies = act is relu or (layers.ours(act, nn.ReLU) and act._accel.of(act) != "off")
         z = self._unless_refused("sum", lambda: pointwise.add(take(x), take(y), relu=rectifies))
         return z if z is None or act is None or rectifies else act(z)
 

@@ -51,6 +51,11 @@ def has_hooks(layer) -> bool:
     return bool(layer._forward_pre_hooks or layer._forward_post_hooks)
 
 
+def ours(layer, *kinds) -> bool:
+    """Whether the layer is an accelerated one of these kinds that may be run without being called."""
+    return isinstance(layer, kinds) and "_accel" in layer.__dict__ and not has_hooks(layer)
+
+
 def _geometry(layer, x, output_size=None):
     """Geometry of a convolution layer on ``x``, or ``None`` where it is out of our range."""
     if x.ndim != 4 or not qualifies(x, layer.weight) or (layer.bias is not None and not qualifies(layer.bias)):
@@ -111,8 +116,9 @@ def conv_norm(self, norm_layer, act, x):
         act: the ``nn.ReLU`` or ``nn.PReLU`` that follows, or ``None``.
     """
     policy: Policy = self._accel
-    fixed = not norm_layer.training if norm_layer._use_global_stats is None else norm_layer._use_global_stats
-    if paddle.is_grad_enabled() or not fixed or policy.of(self) == "off" or norm_layer._data_format != "NCHW":
+    if paddle.is_grad_enabled() or not _uses_running(norm_layer) or policy.of(self) == "off":
+        return None
+    if norm_layer._data_format != "NCHW":
         return None
     g = _geometry(self, x)
     if g is None or min(g.out) < 1 or not qualifies(norm_layer._mean, norm_layer._variance):
@@ -136,10 +142,10 @@ def _activation(layer):
     return (None if layer is None else "relu"), None
 
 
-def is_plain_relu(layer) -> bool:
-    """Whether it is an accelerated ReLU that may be computed with what is in front of it."""
-    ours = isinstance(layer, nn.ReLU) and "_accel" in layer.__dict__
-    return ours and not has_hooks(layer) and layer._accel.of(layer) != "off"
+def _uses_running(norm_layer) -> bool:
+    """Whether a normalisation takes its running statistics in place of the batch's."""
+    given = norm_layer._use_global_stats
+    return not norm_layer.training if given is None else given
 
 
 def unit(self, norm_layer, act, drop, x):
@@ -162,7 +168,7 @@ def unit(self, norm_layer, act, drop, x):
     if math is None:
         return None
     scale, shift = norm_layer.weight, norm_layer.bias
-    fixed = not norm_layer.training if norm_layer._use_global_stats is None else norm_layer._use_global_stats
+    fixed = _uses_running(norm_layer)
     whole = fused.Unit(g, math, self.bias is not None, scale is not None, norm_layer._epsilon, fixed, kind)
     running = norm.Running(norm_layer._mean, norm_layer._variance, norm_layer._momentum)
     rate = drop.p if drop is not None and drop.training else 0.0

@@ -200,19 +200,19 @@ def cached(key: Hashable, build: Callable[[], Any]) -> Any:
 
 def scratch_pointer(size: int) -> int:
     """Address of at least ``size`` bytes that this thread may overwrite during one call of a primitive."""
-    if _store.scratch is None or len(_store.scratch) < size + 64:
-        _store.scratch = (ctypes.c_char * (size + 64))()
-    return _aligned(_store.scratch)
+    return _lent("scratch", size)
 
 
 def packed_pointer(size: int) -> int:
     """The same for what one primitive hands to the next, as weights in the order that it asks for."""
-    if _store.packed is None or len(_store.packed) < size + 64:
-        _store.packed = (ctypes.c_char * (size + 64))()
-    return _aligned(_store.packed)
+    return _lent("packed", size)
 
 
-def _aligned(buffer: ctypes.Array) -> int:
+def _lent(name: str, size: int) -> int:
+    buffer = getattr(_store, name)
+    if buffer is None or len(buffer) < size + 64:
+        buffer = (ctypes.c_char * (size + 64))()
+        setattr(_store, name, buffer)
     address = ctypes.addressof(buffer)
     return address + -address % 64
 
